@@ -1,0 +1,80 @@
+//! What is counted, and where. Every array is `[cpu][index]`: a CPU writes only
+//! its own cells with plain loads and stores, and a reader adds them up.
+
+use crate::Plain;
+
+/// Packets and bytes, one cell per CPU and table position (map `rx`). Bytes
+/// are whole frames as the parent received them, Ethernet header included, FCS
+/// not. 16 bytes, so that a miss costs one cache line.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct RxCell {
+    /// Packets that matched the alias, whatever their verdict. ARP and ND are
+    /// not among them; see [`AliasCell::neighbor_rx`].
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+// SAFETY: two u64.
+unsafe impl Plain for RxCell {}
+const _: () = assert!(size_of::<RxCell>() == 16);
+
+/// The less frequent figures of one alias, one cell per CPU and slot (map
+/// `alias`). One cache line.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct AliasCell {
+    /// Packets sent with the alias's address as source. A GSO super-frame
+    /// counts as the packets it will become.
+    pub tx_packets: u64,
+    /// Their bytes; the headers of a super-frame are counted once.
+    pub tx_bytes: u64,
+    /// ARP and ND messages received for the alias (RFC 826, RFC 4861).
+    pub neighbor_rx: u64,
+    /// ARP and ND messages the alias sent.
+    pub neighbor_tx: u64,
+    /// Frames its device sent that were not its own: dropped.
+    pub spoof: u64,
+    /// Packets whose `--to` device is gone: dropped.
+    pub no_target: u64,
+    /// Packets the kernel dropped after a redirect: device down, frame too long.
+    pub lost: u64,
+    /// Zero.
+    pub reserved: u64,
+}
+
+// SAFETY: eight u64.
+unsafe impl Plain for AliasCell {}
+const _: () = assert!(size_of::<AliasCell>() == 64);
+
+/// What the programs of one parent did, one cell per CPU (map `parent`). Every
+/// packet that enters `alias_rx` is in exactly one of the first seven.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct ParentCell {
+    /// Passed untouched: no alias has this destination.
+    pub miss: u64,
+    /// Passed untouched: too short for what its headers say.
+    pub malformed: u64,
+    /// Passed to the parent's stack for a `local` alias.
+    pub local: u64,
+    /// Passed towards an alias device.
+    pub device: u64,
+    /// Redirected out of another device.
+    pub to: u64,
+    /// Dropped because the alias says so.
+    pub dropped: u64,
+    /// Dropped because the `--to` device is gone.
+    pub no_target: u64,
+    /// Frames from alias devices that were dropped as spoofed.
+    pub spoof: u64,
+    /// Frames from alias devices that were sent.
+    pub tx: u64,
+    /// Zero; the cell is two cache lines, so that CPUs do not share one.
+    pub reserved: [u64; 7],
+}
+
+// SAFETY: sixteen u64.
+unsafe impl Plain for ParentCell {}
+const _: () = assert!(size_of::<ParentCell>() == 128);

@@ -1,0 +1,53 @@
+//! The one page of facts about an attached parent (map `header`, one entry).
+
+use crate::Plain;
+use crate::key::HashKey;
+
+/// What both sides know of one parent.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct Header {
+    /// [`crate::ABI_VERSION`] of whoever made the maps.
+    pub abi_version: u32,
+    /// The parent's ifindex.
+    pub parent_ifindex: u32,
+    /// How many slots there are.
+    pub capacity: u32,
+    /// The index has `1 << home_bits` homes.
+    pub home_bits: u32,
+    /// Possible CPUs when the maps were made: the first dimension of counters.
+    pub cpus: u32,
+    /// Slots below this may be created; the capacity when nobody set a limit.
+    pub max_aliases: u32,
+    /// One past the highest slot in use or in use before.
+    pub slots_end: u32,
+    /// Bits of [`Header::GENERIC`] and the like.
+    pub flags: u32,
+    /// Secret of the index.
+    pub hash_key: HashKey,
+    /// Creation number the next alias gets.
+    pub next_created: u64,
+    /// The parent's MAC: what an alias device may send from.
+    pub mac: [u8; 6],
+    /// Zero.
+    pub reserved: [u8; 2],
+    /// Non-zero once the driver refused XDP metadata: `alias_deliver` then looks
+    /// up by itself. Written by the datapath.
+    pub metadata_refused: u32,
+    /// Non-zero while a writer is at work; found non-zero under the lock, the
+    /// writer before was killed and there is something to undo or to finish.
+    pub unfinished: u32,
+}
+
+impl Header {
+    /// XDP runs in generic mode.
+    pub const GENERIC: u32 = 1;
+    /// `attach` turned the parent's VLAN offload off; `detach` turns it on again.
+    pub const RXVLAN_WAS_ON: u32 = 4;
+    /// The tc programs hang on clsact, because there is no tcx.
+    pub const CLSACT: u32 = 8;
+}
+
+// SAFETY: fields are ordered without padding (size asserted below).
+unsafe impl Plain for Header {}
+const _: () = assert!(size_of::<Header>() == 80);

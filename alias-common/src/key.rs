@@ -1,0 +1,237 @@
+//! What the index is asked: an address on a VLAN of one parent, hashed under a
+//! secret key.
+//!
+//! An IPv4 address and two VLAN ids are 56 bits, so their *narrow* key fits a
+//! `u64` and is hashed by a **bijection**: the 64-bit result identifies the key,
+//! and a table slot that holds the rest of the hash needs no second look at the
+//! address. Longer addresses make a *wide* key, whose hash is only a filter;
+//! the key itself stands beside the slot.
+
+use crate::Plain;
+
+/// The VLAN tags of a frame, or the VLAN an alias is scoped to. A tag with id 0
+/// is a priority tag (IEEE 802.1Q, 6.9.2) and counts as no tag.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Vlan {
+    /// VLAN id of the outermost tag, 1 to 4094; 0 when there is none.
+    pub outer: u16,
+    /// VLAN id of the second tag; 0 when there is none.
+    pub inner: u16,
+}
+
+impl Vlan {
+    /// An untagged frame.
+    pub const NONE: Vlan = Vlan { outer: 0, inner: 0 };
+
+    /// Adds the tag that follows the tags seen so far. A priority tag changes
+    /// nothing.
+    #[inline(always)]
+    #[must_use]
+    pub const fn then(self, id: u16) -> Vlan {
+        if self.outer == 0 {
+            Vlan {
+                outer: id,
+                inner: 0,
+            }
+        } else {
+            Vlan {
+                outer: self.outer,
+                inner: id,
+            }
+        }
+    }
+
+    #[inline(always)]
+    const fn bits(self) -> u64 {
+        ((self.outer as u64 & 0xfff) << 12) | (self.inner as u64 & 0xfff)
+    }
+}
+
+/// Address family of an alias: the number that NET_ALIAS's listing prints
+/// (`AF_INET` and `AF_INET6` of `linux/socket.h`).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(transparent)]
+pub struct Family(pub u16);
+
+impl Family {
+    /// `AF_INET`.
+    pub const IPV4: Family = Family(2);
+    /// `AF_INET6`.
+    pub const IPV6: Family = Family(10);
+}
+
+/// The secret of one parent's index. It is drawn when the parent is attached,
+/// so that nobody outside can choose destinations that collide.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct HashKey {
+    /// Added to the key before the first multiplication.
+    pub whiten: u64,
+    /// Two multipliers; both odd, so that multiplication is a bijection.
+    pub multiply: [u64; 2],
+}
+
+impl HashKey {
+    /// Makes a usable key of 24 random bytes.
+    #[must_use]
+    pub const fn from_random(random: [u64; 3]) -> HashKey {
+        HashKey {
+            whiten: random[0],
+            multiply: [random[1] | 1, random[2] | 1],
+        }
+    }
+
+    /// Hash of an IPv4 address (network byte order) on a VLAN. A bijection: no
+    /// two keys have the same hash.
+    #[inline(always)]
+    #[must_use]
+    pub const fn narrow(&self, address: [u8; 4], vlan: Vlan) -> Hash {
+        let key = ((u32::from_be_bytes(address) as u64) << 32) | vlan.bits();
+        Hash {
+            bits: self.mix(key),
+            wide: false,
+        }
+    }
+
+    /// Hash of a wide key; different keys may share it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn wide(&self, key: &WideKey) -> Hash {
+        let folded = self
+            .mix(key.address_words[0])
+            .wrapping_add(key.address_words[1]);
+        Hash {
+            bits: self.mix(self.mix(folded) ^ key.scope),
+            wide: true,
+        }
+    }
+
+    #[inline(always)]
+    const fn mix(&self, value: u64) -> u64 {
+        let value = (value ^ self.whiten).wrapping_mul(self.multiply[0]);
+        (value ^ (value >> 32)).wrapping_mul(self.multiply[1])
+    }
+}
+
+// SAFETY: three u64, no padding (asserted below).
+unsafe impl Plain for HashKey {}
+const _: () = assert!(size_of::<HashKey>() == 24);
+
+/// The hash of a key; where it starts in a table and what its slot must hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Hash {
+    /// The top bits choose the home position, the low 48 stand in the slot.
+    pub bits: u64,
+    /// Whether the key is wide, so that the slot's key must be compared too.
+    pub wide: bool,
+}
+
+/// A key of up to 16 address bytes, as it stands beside its slot.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct WideKey {
+    /// The address in network order, loaded as two native words; a shorter
+    /// address is padded with zero bytes.
+    pub address_words: [u64; 2],
+    /// Family in bits 32 to 47, outer VLAN id in 12 to 23, inner in 0 to 11.
+    pub scope: u64,
+    /// Zero; the slot is 32 bytes so that none straddles a cache line.
+    pub reserved: u64,
+}
+
+impl WideKey {
+    /// The key of `address` (network order) of `family` on `vlan`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(family: Family, address: &[u8; 16], vlan: Vlan) -> WideKey {
+        let words = u128::from_ne_bytes(*address);
+        // Native words of the byte sequence, so that the datapath loads them as
+        // they stand. Which half comes first only has to be the same everywhere.
+        let (first, second) = if cfg!(target_endian = "little") {
+            (words as u64, (words >> 64) as u64)
+        } else {
+            ((words >> 64) as u64, words as u64)
+        };
+        WideKey {
+            address_words: [first, second],
+            scope: ((family.0 as u64) << 32) | vlan.bits(),
+            reserved: 0,
+        }
+    }
+}
+
+// SAFETY: four u64, no padding (asserted below).
+unsafe impl Plain for WideKey {}
+const _: () = assert!(size_of::<WideKey>() == 32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: HashKey = HashKey::from_random([
+        0x243f_6a88_85a3_08d3,
+        0x1319_8a2e_0370_7344,
+        0xa409_3822_299f_31d0,
+    ]);
+
+    #[test]
+    fn narrow_is_a_bijection() {
+        // Undo each step: a hash that can be inverted cannot collide.
+        let inverse = |m: u64| {
+            let mut i = m;
+            for _ in 0..6 {
+                i = i.wrapping_mul(2u64.wrapping_sub(m.wrapping_mul(i)));
+            }
+            i
+        };
+        for (address, vlan) in [
+            ([0, 0, 0, 0], Vlan::NONE),
+            (
+                [192, 0, 2, 10],
+                Vlan {
+                    outer: 10,
+                    inner: 0,
+                },
+            ),
+            (
+                [255, 255, 255, 255],
+                Vlan {
+                    outer: 4094,
+                    inner: 4094,
+                },
+            ),
+        ] {
+            let hash = KEY.narrow(address, vlan).bits;
+            let x = hash.wrapping_mul(inverse(KEY.multiply[1]));
+            let x = (x ^ (x >> 32)).wrapping_mul(inverse(KEY.multiply[0])) ^ KEY.whiten;
+            assert_eq!((x >> 32) as u32, u32::from_be_bytes(address));
+            assert_eq!(x & 0xffff_ffff, vlan.bits());
+        }
+    }
+
+    #[test]
+    fn priority_tags_are_no_tags() {
+        assert_eq!(Vlan::NONE.then(0), Vlan::NONE);
+        assert_eq!(Vlan::NONE.then(0).then(7), Vlan { outer: 7, inner: 0 });
+        assert_eq!(Vlan::NONE.then(7).then(0), Vlan { outer: 7, inner: 0 });
+        assert_eq!(Vlan::NONE.then(7).then(8), Vlan { outer: 7, inner: 8 });
+    }
+
+    #[test]
+    fn wide_keys_tell_family_vlan_and_every_address_byte_apart() {
+        let mut address = [0u8; 16];
+        let base = WideKey::new(Family::IPV6, &address, Vlan::NONE);
+        assert_ne!(base, WideKey::new(Family(17), &address, Vlan::NONE));
+        assert_ne!(
+            base,
+            WideKey::new(Family::IPV6, &address, Vlan { outer: 1, inner: 0 })
+        );
+        for byte in 0..16 {
+            address[byte] = 1;
+            let other = WideKey::new(Family::IPV6, &address, Vlan::NONE);
+            assert_ne!(base, other);
+            assert_ne!(KEY.wide(&base).bits, KEY.wide(&other).bits);
+            address[byte] = 0;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The ABI between the datapath (`alias-ebpf`) and the controller (`alias-ctl`).
+//!
+//! Everything both sides must agree on is stated here and nowhere else: the
+//! hashed key, the slot word, the records, the counters and the names under
+//! which they are pinned. Both sides run the same [`table::find`], so a lookup
+//! cannot mean two things.
+//!
+//! This crate does no I/O, allocates nothing and depends on nothing. It must
+//! stay that way: it is compiled for the BPF target.
+//!
+//! Numbers are in host byte order unless a field is a byte array; byte arrays
+//! are in network order, as they stand in the packet.
+
+#![no_std]
+
+pub mod counters;
+pub mod header;
+pub mod key;
+pub mod names;
+pub mod record;
+pub mod table;
+pub mod word;
+
+/// Version of everything in this crate. It is part of the pin path, so a
+/// controller never opens maps of another layout; bump it with any change to a
+/// `#[repr(C)]` type, a key, the slot word or a map's shape.
+pub const ABI_VERSION: u32 = 1;
+
+/// A type that may be read from and written to shared memory as it stands:
+/// every bit pattern is valid, and there is no implicit padding.
+///
+/// # Safety
+///
+/// The implementor is `#[repr(C)]` (or a primitive), has no padding bytes, no
+/// pointers and no niche.
+pub unsafe trait Plain: Copy + 'static {}
+
+// SAFETY: integers have no padding and no invalid bit pattern.
+unsafe impl Plain for u32 {}
+// SAFETY: as above.
+unsafe impl Plain for u64 {}

@@ -1,0 +1,55 @@
+//! Names of programs and maps, spelled once. A map is pinned under its own
+//! name; so is a program, and its link under the program's name with `_link`.
+
+/// XDP of the parent.
+pub const ALIAS_RX: &str = "alias_rx";
+/// tc ingress of the parent.
+pub const ALIAS_DELIVER: &str = "alias_deliver";
+/// tc ingress of each port.
+pub const ALIAS_TX: &str = "alias_tx";
+/// tc ingress of each `--to` device.
+pub const ALIAS_RETURN: &str = "alias_return";
+/// tc egress of the parent.
+pub const ALIAS_EGRESS: &str = "alias_egress";
+
+/// [`crate::header::Header`], one.
+pub const HEADER: &str = "header";
+/// [`crate::word::Word`] by position.
+pub const INDEX: &str = "index";
+/// [`crate::key::WideKey`] by position.
+pub const WIDE: &str = "wide";
+/// [`crate::record::Steer`] by position.
+pub const STEER: &str = "steer";
+/// [`crate::counters::RxCell`] by CPU and position.
+pub const RX: &str = "rx";
+/// [`crate::counters::AliasCell`] by CPU and slot.
+pub const ALIAS: &str = "alias";
+/// [`crate::counters::ParentCell`] by CPU.
+pub const PARENT: &str = "parent";
+/// [`crate::record::Record`] by slot.
+pub const RECORD: &str = "record";
+/// [`crate::record::Target`] by devmap key.
+pub const TARGET: &str = "target";
+/// The devmap of `--to` devices.
+pub const DEVMAP: &str = "devmap";
+/// Slot of the alias that owns a port, by the port's ifindex.
+pub const PORT: &str = "port";
+
+/// When each CPU last wrote to the journal, ns since boot.
+pub const JOURNAL_GATE: &str = "journal_gate";
+/// aya-log's ring.
+pub const JOURNAL: &str = "AYA_LOGS";
+
+/// Constants of the programs, set when they are loaded.
+pub mod constants {
+    /// The hash key, as three `u64`.
+    pub const HASH_KEY: &str = "HASH_KEY";
+    /// [`crate::table::Geometry::home_shift`].
+    pub const HOME_SHIFT: &str = "HOME_SHIFT";
+    /// [`crate::table::Geometry::positions`].
+    pub const POSITIONS: &str = "POSITIONS";
+    /// Number of slots.
+    pub const CAPACITY: &str = "CAPACITY";
+    /// The parent's ifindex.
+    pub const PARENT_IFINDEX: &str = "PARENT_IFINDEX";
+}

@@ -1,0 +1,232 @@
+//! What is known of an alias. The datapath reads [`Steer`]; the [`Record`] is
+//! the controller's, kept in the kernel so that no daemon has to remember it.
+
+use crate::Plain;
+use crate::key::{Family, Vlan};
+
+/// Highest slot number plus one: a slot fits 24 bits of [`Steer`].
+pub const MAX_SLOTS: u32 = 1 << 24;
+
+/// Where a device or `to` verdict leads, one per table position (map `steer`).
+///
+/// ```text
+///  63     56 55                  32 31                                   0
+/// +---------+----------------------+--------------------------------------+
+/// |  flags  |         slot         |  ifindex of the port, or target key   |
+/// +---------+----------------------+--------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(transparent)]
+pub struct Steer(pub u64);
+
+impl Steer {
+    /// The alias device is in another namespace than its port.
+    pub const PEER: u8 = 1;
+
+    /// Packs the three parts; `slot` is below [`MAX_SLOTS`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(target: u32, slot: u32, flags: u8) -> Steer {
+        Steer((flags as u64) << 56 | ((slot & (MAX_SLOTS - 1)) as u64) << 32 | target as u64)
+    }
+
+    /// `device`: the port's ifindex. `to`: the key in maps `devmap` and `target`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn target(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The alias's slot number, which indexes the maps `record` and `alias`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        (self.0 >> 32) as u32 & (MAX_SLOTS - 1)
+    }
+
+    /// [`Steer::PEER`] or nothing.
+    #[inline(always)]
+    #[must_use]
+    pub const fn flags(self) -> u8 {
+        (self.0 >> 56) as u8
+    }
+}
+
+/// A device that `--to` names, one per devmap key (map `target`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct Target {
+    /// Its ifindex; 0 when the key is free.
+    pub ifindex: u32,
+    /// [`Target::REWRITE`] or nothing.
+    pub flags: u32,
+    /// Destination MAC that a redirected frame gets when `REWRITE` is set.
+    pub mac: [u8; 6],
+    /// Outer VLAN id of the aliases that lead here; 0 for none.
+    pub vlan_outer: u16,
+    /// Inner VLAN id; 0 for none.
+    pub vlan_inner: u16,
+    /// Zero.
+    pub reserved: u16,
+    /// Zero.
+    pub reserved2: u32,
+}
+
+impl Target {
+    /// Give redirected frames the destination `mac`.
+    pub const REWRITE: u32 = 1;
+}
+
+// SAFETY: u32 x2, 6 bytes, u16 x3, u32: 24 bytes without padding (asserted below).
+unsafe impl Plain for Target {}
+const _: () = assert!(size_of::<Target>() == 24);
+
+/// Keys of the devmap: how many devices `--to` can name at once.
+pub const MAX_TARGETS: u32 = 4096;
+
+/// Where a record is in its life. A record is written while its state is
+/// `Pending` and read only while it is `Live`; what a crash leaves in another
+/// state, the next writer undoes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u32)]
+pub enum State {
+    /// Nothing here.
+    Free = 0,
+    /// Being made: undo it if its maker is gone.
+    Pending = 1,
+    /// An alias.
+    Live = 2,
+    /// Being deleted: finish it if its deleter is gone.
+    Retiring = 3,
+}
+
+impl State {
+    /// The state whose number stands in a record.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<State> {
+        Some(match number {
+            0 => State::Free,
+            1 => State::Pending,
+            2 => State::Live,
+            3 => State::Retiring,
+            _ => return None,
+        })
+    }
+}
+
+/// What the user asked for; the datapath sees `Device` for `Join` too.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum TargetKind {
+    /// An alias device of its own.
+    Device = 1,
+    /// Another alias's device.
+    Join = 2,
+    /// A device that exists.
+    To = 3,
+    /// The parent's own stack.
+    Local = 4,
+    /// Nowhere.
+    Drop = 5,
+}
+
+impl TargetKind {
+    /// The kind whose number stands in a record.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<TargetKind> {
+        Some(match number {
+            1 => TargetKind::Device,
+            2 => TargetKind::Join,
+            3 => TargetKind::To,
+            4 => TargetKind::Local,
+            5 => TargetKind::Drop,
+            _ => return None,
+        })
+    }
+}
+
+/// One alias; its index in the map `record` is its slot number. One entry more,
+/// at index capacity, is the journal: what an alias that is being changed shall
+/// become, should its changer be killed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct Record {
+    /// A [`State`].
+    pub state: u32,
+    /// Address family number.
+    pub family: u16,
+    /// Prefix length of the address on its device.
+    pub prefix_len: u8,
+    /// A [`TargetKind`].
+    pub target: u8,
+    /// The address in network order, padded with zero bytes.
+    pub address: [u8; 16],
+    /// Outer VLAN id it is scoped to; 0 for none.
+    pub vlan_outer: u16,
+    /// Inner VLAN id; 0 for none.
+    pub vlan_inner: u16,
+    /// Where its word stands in the index; [`Record::NO_POSITION`] before.
+    pub position: u32,
+    /// Bits of [`Record::ENABLED`] and the like.
+    pub flags: u32,
+    /// The alias device's ifindex, in its own namespace; 0 for none.
+    pub device_ifindex: u32,
+    /// Creation order within the parent, from 1.
+    pub created: u64,
+    /// The port's ifindex (device, join), or the `--to` device's.
+    pub port_ifindex: u32,
+    /// Join: the slot whose device is shared. To: the devmap key.
+    pub link: u32,
+    /// Inode of the alias device's namespace; 0 when it is the parent's.
+    pub netns_inode: u64,
+    /// Counted before the alias moved to its present position.
+    pub base_rx_packets: u64,
+    /// Counted before the alias moved to its present position.
+    pub base_rx_bytes: u64,
+    /// Packets dropped by verdict before the alias moved to its present position.
+    pub base_policy: u64,
+    /// Destination MAC for `--to`; zero for none.
+    pub mac: [u8; 6],
+    /// Zero.
+    pub reserved: [u8; 2],
+    /// In the journal: the slot that this record shall replace.
+    pub replaces: u32,
+    /// Zero.
+    pub reserved2: u32,
+    /// Zero.
+    pub reserved3: [u64; 3],
+}
+
+impl Record {
+    /// The alias is matched.
+    pub const ENABLED: u32 = 1;
+    /// The address was put on a device by the controller.
+    pub const ADDRESSED: u32 = 2;
+    /// The alias was announced, and so may be announced again.
+    pub const ANNOUNCE: u32 = 4;
+    /// In the journal: the counters of the alias it replaces are in it.
+    pub const HARVESTED: u32 = 8;
+    /// Not in the index.
+    pub const NO_POSITION: u32 = u32::MAX;
+
+    /// The VLAN it is scoped to.
+    #[must_use]
+    pub const fn vlan(&self) -> Vlan {
+        Vlan {
+            outer: self.vlan_outer,
+            inner: self.vlan_inner,
+        }
+    }
+
+    /// Its address family.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        Family(self.family)
+    }
+}
+
+// SAFETY: fields are ordered without padding (size asserted below).
+unsafe impl Plain for Record {}
+const _: () = assert!(size_of::<Record>() == 128);
+const _: () = assert!(core::mem::offset_of!(Record, created) == 40);
+const _: () = assert!(core::mem::offset_of!(Record, mac) == 88);

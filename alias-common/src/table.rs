@@ -1,0 +1,298 @@
+//! Open addressing over a table of slot words: how every lookup runs, in the
+//! datapath and in the controller.
+//!
+//! A table of 2^n homes has `PROBE_LIMIT` positions more, so that a probe never
+//! wraps. Words are published by one store and removed by a tombstone, so a
+//! reader needs no lock: it sees the old word or the new one.
+
+use crate::key::{Hash, WideKey};
+use crate::word::{MIN_HOME_BITS, PROBE_LIMIT, Word};
+
+/// Read access to a table. `None` means out of bounds, which ends a lookup.
+pub trait Slots {
+    /// The word at `position`.
+    fn word(&self, position: u32) -> Option<Word>;
+    /// Whether the wide key beside `position` is `key`.
+    fn wide_is(&self, position: u32, key: &WideKey) -> bool;
+}
+
+/// Where a key was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Hit {
+    /// Position in the table; it also indexes the steer and rx arrays.
+    pub position: u32,
+    /// The slot's word at the time of the lookup.
+    pub word: Word,
+}
+
+/// Size of a table as a number of home bits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Geometry {
+    /// The table has `1 << home_bits` homes.
+    pub home_bits: u32,
+}
+
+impl Geometry {
+    /// The smallest table in which `capacity` aliases are at most half the slots.
+    #[must_use]
+    pub const fn for_capacity(capacity: u32) -> Geometry {
+        let mut home_bits = MIN_HOME_BITS;
+        while (1u64 << home_bits) < capacity as u64 * 2 {
+            home_bits += 1;
+        }
+        Geometry { home_bits }
+    }
+
+    /// Number of positions, homes and overflow.
+    #[must_use]
+    pub const fn positions(self) -> u32 {
+        (1 << self.home_bits) + PROBE_LIMIT
+    }
+
+    /// How far a hash is shifted right to give its home.
+    #[must_use]
+    pub const fn home_shift(self) -> u32 {
+        64 - self.home_bits
+    }
+}
+
+/// Finds `hash` in a table whose homes are `bits >> home_shift`. For a wide
+/// hash, `key` is what the slot's key must be.
+#[inline(always)]
+pub fn find<S: Slots>(
+    slots: &S,
+    home_shift: u32,
+    hash: Hash,
+    key: Option<&WideKey>,
+) -> Option<Hit> {
+    let home = (hash.bits >> home_shift) as u32;
+    let mut sought = Word::sought(hash);
+    for displacement in 0..PROBE_LIMIT {
+        let position = home + displacement;
+        let word = slots.word(position)?;
+        if word.is(sought) && word.is_taken() {
+            match key {
+                Some(key) if !slots.wide_is(position, key) => {}
+                _ => return Some(Hit { position, word }),
+            }
+        }
+        if word == Word::EMPTY {
+            return None;
+        }
+        sought = sought.next();
+    }
+    None
+}
+
+/// Where a new key can go: the first tombstone or empty slot within reach of
+/// its home, and the word to publish there. The caller has checked that the key
+/// is not in the table. `None` means 64 slots in a row are taken.
+pub fn vacancy<S: Slots>(slots: &S, home_shift: u32, hash: Hash) -> Option<Hit> {
+    let home = (hash.bits >> home_shift) as u32;
+    let mut sought = Word::sought(hash);
+    for displacement in 0..PROBE_LIMIT {
+        let position = home + displacement;
+        if !slots.word(position)?.is_taken() {
+            return Some(Hit {
+                position,
+                word: sought,
+            });
+        }
+        sought = sought.next();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::key::{Family, HashKey, Vlan};
+    use crate::word::Verdict;
+    use std::vec;
+    use std::vec::Vec;
+
+    const KEY: HashKey = HashKey::from_random([
+        0x4528_21e6_38d0_1377,
+        0xbe54_66cf_34e9_0c6c,
+        0xc0ac_29b7_c97c_50dd,
+    ]);
+
+    struct Host {
+        words: Vec<Word>,
+        wide: Vec<WideKey>,
+        shift: u32,
+    }
+
+    impl Slots for Host {
+        fn word(&self, position: u32) -> Option<Word> {
+            self.words.get(position as usize).copied()
+        }
+        fn wide_is(&self, position: u32, key: &WideKey) -> bool {
+            self.wide[position as usize] == *key
+        }
+    }
+
+    impl Host {
+        fn for_capacity(capacity: u32) -> Host {
+            let geometry = Geometry::for_capacity(capacity);
+            let positions = geometry.positions() as usize;
+            Host {
+                words: vec![Word::EMPTY; positions],
+                wide: vec![WideKey::default(); positions],
+                shift: geometry.home_shift(),
+            }
+        }
+        fn insert(&mut self, hash: Hash, key: Option<&WideKey>) -> u32 {
+            let at = vacancy(self, self.shift, hash).expect("a vacancy");
+            if let Some(key) = key {
+                self.wide[at.position as usize] = *key;
+            }
+            self.words[at.position as usize] = at.word.with(Verdict::Drop);
+            at.position
+        }
+    }
+
+    fn address(n: u32) -> [u8; 4] {
+        (0x0a00_0000 + n).to_be_bytes()
+    }
+
+    #[test]
+    fn geometry_keeps_half_the_slots_free() {
+        for (capacity, home_bits) in [
+            (1, 16),
+            (32_768, 16),
+            (32_769, 17),
+            (65_536, 17),
+            (1_000_000, 21),
+            (1 << 24, 25),
+        ] {
+            assert_eq!(
+                Geometry::for_capacity(capacity).home_bits,
+                home_bits,
+                "{capacity}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_inserted_key_is_found_and_no_other() {
+        let mut host = Host::for_capacity(65_536);
+        for n in 0..65_536 {
+            host.insert(KEY.narrow(address(n), Vlan::NONE), None);
+        }
+        for n in 0..65_536 {
+            let hash = KEY.narrow(address(n), Vlan::NONE);
+            assert!(find(&host, host.shift, hash, None).is_some(), "{n}");
+            let tagged = KEY.narrow(address(n), Vlan { outer: 1, inner: 0 });
+            assert!(
+                find(&host, host.shift, tagged, None).is_none(),
+                "{n} on vlan 1"
+            );
+        }
+        for n in 65_536..262_144 {
+            let hash = KEY.narrow(address(n), Vlan::NONE);
+            assert!(find(&host, host.shift, hash, None).is_none(), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_tombstone_does_not_hide_what_stands_behind_it() {
+        let mut host = Host::for_capacity(1);
+        // Same home: the top bits of these hashes are equal by construction.
+        let hashes: Vec<Hash> = (0..5u64)
+            .map(|n| Hash {
+                bits: (7 << 48) | n,
+                wide: false,
+            })
+            .collect();
+        for hash in &hashes {
+            host.insert(*hash, None);
+        }
+        let second = find(&host, host.shift, hashes[1], None).expect("inserted");
+        host.words[second.position as usize] = Word::TOMBSTONE;
+        assert!(find(&host, host.shift, hashes[1], None).is_none());
+        for hash in [&hashes[0], &hashes[2], &hashes[3], &hashes[4]] {
+            assert!(find(&host, host.shift, *hash, None).is_some());
+        }
+        assert_eq!(
+            host.insert(hashes[1], None),
+            second.position,
+            "the tombstone is used again"
+        );
+    }
+
+    #[test]
+    fn equal_low_bits_at_other_homes_are_other_keys() {
+        let mut host = Host::for_capacity(1);
+        host.insert(
+            Hash {
+                bits: (7 << 48) | 5,
+                wide: false,
+            },
+            None,
+        );
+        for home in [6u64, 8] {
+            let other = Hash {
+                bits: (home << 48) | 5,
+                wide: false,
+            };
+            assert!(
+                find(&host, host.shift, other, None).is_none(),
+                "home {home}"
+            );
+        }
+    }
+
+    #[test]
+    fn narrow_and_wide_keys_with_one_hash_do_not_meet() {
+        let mut host = Host::for_capacity(1);
+        let narrow = Hash {
+            bits: 0x1234_5678_9abc_def0,
+            wide: false,
+        };
+        let wide = Hash {
+            wide: true,
+            ..narrow
+        };
+        let key = WideKey::new(Family::IPV6, &[1; 16], Vlan::NONE);
+        host.insert(wide, Some(&key));
+        assert!(find(&host, host.shift, narrow, None).is_none());
+        assert!(find(&host, host.shift, wide, Some(&key)).is_some());
+        let other = WideKey::new(Family::IPV6, &[2; 16], Vlan::NONE);
+        assert!(
+            find(&host, host.shift, wide, Some(&other)).is_none(),
+            "same hash, other key"
+        );
+        host.insert(wide, Some(&other));
+        assert!(
+            find(&host, host.shift, wide, Some(&other)).is_some(),
+            "behind it"
+        );
+    }
+
+    #[test]
+    fn a_full_neighbourhood_is_refused() {
+        let mut host = Host::for_capacity(1);
+        for n in 0..u64::from(PROBE_LIMIT) {
+            host.insert(
+                Hash {
+                    bits: n,
+                    wide: false,
+                },
+                None,
+            );
+        }
+        assert!(
+            vacancy(
+                &host,
+                host.shift,
+                Hash {
+                    bits: 99,
+                    wide: false
+                }
+            )
+            .is_none()
+        );
+    }
+}

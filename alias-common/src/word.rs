@@ -1,0 +1,120 @@
+//! The slot word: one aligned `u64` that says whose slot this is and what
+//! happens to its packets. It is the only thing the datapath must read to miss,
+//! to drop or to pass, and the only thing a writer must store to publish.
+//!
+//! ```text
+//!  63    60 59      55 54   53          48 47                               0
+//! +--------+----------+----+--------------+----------------------------------+
+//! |verdict |   zero   |wide| displacement |        low 48 bits of the hash    |
+//! +--------+----------+----+--------------+----------------------------------+
+//! ```
+//!
+//! A word's position minus its displacement is its home, which is the top bits
+//! of the hash; a table has at least 2^16 homes. So position and word together
+//! hold all 64 bits of the hash, and a narrow match is exact.
+
+use crate::key::Hash;
+
+/// How far from its home a word may stand: the loop bound of every lookup. At
+/// half load, 1,000,000 random keys never needed it.
+pub const PROBE_LIMIT: u32 = 64;
+
+/// Fewest homes of a table, as a power of two: below it, position and word
+/// would not identify a narrow key.
+pub const MIN_HOME_BITS: u32 = 16;
+
+const TAG_BITS: u32 = 48;
+const TAG_MASK: u64 = (1 << TAG_BITS) - 1;
+const STEP: u64 = 1 << TAG_BITS;
+const WIDE: u64 = 1 << 54;
+const IDENTITY_MASK: u64 = (1 << 55) - 1;
+const VERDICT_SHIFT: u32 = 60;
+
+/// What happens to a packet for this address.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// The alias went; a lookup goes on past the slot.
+    Tombstone = 1,
+    /// The alias is disabled: its packets are the parent's, as if it were not.
+    Disabled = 2,
+    /// Counted, then on to the parent's own stack.
+    Local = 3,
+    /// Counted, then to an alias device.
+    Device = 4,
+    /// Counted, then out of another device.
+    To = 5,
+    /// Counted, then dropped.
+    Drop = 6,
+}
+
+impl Verdict {
+    /// The verdict whose number stands in a word, if it is one.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Verdict> {
+        Some(match number {
+            1 => Verdict::Tombstone,
+            2 => Verdict::Disabled,
+            3 => Verdict::Local,
+            4 => Verdict::Device,
+            5 => Verdict::To,
+            6 => Verdict::Drop,
+            _ => return None,
+        })
+    }
+}
+
+/// The content of one index slot; see the module for its bits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(transparent)]
+pub struct Word(pub u64);
+
+impl Word {
+    /// A slot that was never used: a lookup ends here.
+    pub const EMPTY: Word = Word(0);
+    /// A slot whose alias went: a lookup goes on.
+    pub const TOMBSTONE: Word = Word((Verdict::Tombstone as u64) << VERDICT_SHIFT);
+
+    /// What the word of `hash` at its home position holds, without a verdict.
+    #[inline(always)]
+    #[must_use]
+    pub const fn sought(hash: Hash) -> Word {
+        Word((hash.bits & TAG_MASK) | if hash.wide { WIDE } else { 0 })
+    }
+
+    /// The sought word one position further on.
+    #[inline(always)]
+    #[must_use]
+    pub const fn next(self) -> Word {
+        Word(self.0.wrapping_add(STEP))
+    }
+
+    /// Whether this slot is the sought one (for a wide key: may be).
+    #[inline(always)]
+    #[must_use]
+    pub const fn is(self, sought: Word) -> bool {
+        (self.0 ^ sought.0) & IDENTITY_MASK == 0
+    }
+
+    /// The word to publish for a sought word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn with(self, verdict: Verdict) -> Word {
+        Word((self.0 & IDENTITY_MASK) | ((verdict as u64) << VERDICT_SHIFT))
+    }
+
+    /// Number of the verdict; 0 for an empty slot.
+    #[inline(always)]
+    #[must_use]
+    pub const fn verdict_number(self) -> u8 {
+        (self.0 >> VERDICT_SHIFT) as u8
+    }
+
+    /// Whether an alias stands here, enabled or not.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_taken(self) -> bool {
+        self.verdict_number() > Verdict::Tombstone as u8
+    }
+}

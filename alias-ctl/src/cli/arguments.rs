@@ -1,0 +1,220 @@
+//! The words of the command line, as clap reads them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// IP aliases on one network device, each with its own counters, device and fate.
+#[derive(Debug, Parser)]
+#[command(
+    name = "alias-ctl",
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  \
+        alias-ctl add eth0:0 192.0.2.10/24              an alias with a device of its own\n  \
+        alias-ctl add eth0:1 192.0.2.11 --drop          count and drop\n  \
+        alias-ctl add eth0 --range 198.18.0.0/22 --drop 1,024 at once\n  \
+        alias-ctl stats                                 what each alias received and sent\n  \
+        alias-ctl del eth0:0\n\n\
+        Exit codes: 0 done, 1 refused or failed, 2 usage."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Put the programs on a device (`add` does it when needed)
+    #[command(
+        after_help = "Examples:\n  alias-ctl attach eth0 --capacity 1000000\n  \
+        alias-ctl attach eth0 --mode generic"
+    )]
+    Attach(Attach),
+    /// Take the programs off a device
+    Detach(Detach),
+    /// Add an alias, or many
+    #[command(after_help = "Examples:\n  alias-ctl add eth0:0 192.0.2.10/24\n  \
+        alias-ctl add eth0 2001:db8::10/64 --netns web\n  \
+        alias-ctl add eth0:5 192.0.2.15 --join eth0:0\n  \
+        alias-ctl add eth0:6 192.0.2.16 --to tap3\n  \
+        alias-ctl add eth0:7 192.0.2.17/24 --vlan 100\n  \
+        alias-ctl add eth0 --range 198.18.0.0-198.18.63.127 --drop")]
+    Add(Add),
+    /// Delete aliases
+    #[command(after_help = "Examples:\n  alias-ctl del eth0:0 eth0:1\n  \
+        alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 --all")]
+    Del(Del),
+    /// Change an alias; its counters go on
+    #[command(after_help = "Examples:\n  alias-ctl set eth0:0 192.0.2.20/24\n  \
+        alias-ctl set eth0:0 --drop")]
+    Set(Set),
+    /// Match an alias's packets again
+    Enable(Name),
+    /// Leave an alias's packets to the device, as if it were not
+    Disable(Name),
+    /// List aliases
+    Show(Show),
+    /// List what was counted for each alias
+    #[command(
+        after_help = "Figures:\n  rx counts every packet that matched, dropped ones too. \
+        ARP and neighbour discovery\n  are counted apart (see -j). Bytes include the Ethernet header."
+    )]
+    Stats(Stats),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Attach {
+    /// The device
+    pub(super) device: String,
+    /// How XDP runs; native is refused where the driver has none
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) mode: Mode,
+    /// Number of slots
+    #[arg(long, default_value_t = crate::dataplane::attach::DEFAULT_CAPACITY)]
+    pub(super) capacity: u32,
+    /// Refuse slots from this number on (NET_ALIAS had 256); 0 refuses all
+    #[arg(long)]
+    pub(super) max_aliases: Option<u32>,
+    /// Let the programs write rare events to the journal
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) log: Log,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(super) enum Mode {
+    #[default]
+    Native,
+    Generic,
+    BestEffort,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(super) enum Log {
+    #[default]
+    Off,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Detach {
+    /// The device
+    pub(super) device: String,
+    /// Delete its aliases too
+    #[arg(long)]
+    pub(super) cascade: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "where", multiple = false)]
+pub(super) struct TargetArguments {
+    /// A device of its own (the default)
+    #[arg(long)]
+    pub(super) device: bool,
+    /// The device of another alias
+    #[arg(long, value_name = "ALIAS")]
+    pub(super) join: Option<String>,
+    /// A device that exists: a tap, a veth, another NIC
+    #[arg(long, value_name = "DEV")]
+    pub(super) to: Option<String>,
+    /// The parent's own stack
+    #[arg(long)]
+    pub(super) local: bool,
+    /// Nowhere: count and drop
+    #[arg(long)]
+    pub(super) drop: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// DEVICE:SLOT, or DEVICE for the lowest free slot
+    pub(super) name: String,
+    /// ADDRESS or ADDRESS/LENGTH; without a length, the address alone
+    #[arg(required_unless_present = "range", conflicts_with = "range")]
+    pub(super) address: Option<String>,
+    /// Many addresses: FIRST-LAST or PREFIX/LENGTH
+    #[arg(long, value_name = "A-B|PREFIX")]
+    pub(super) range: Option<String>,
+    /// First slot of a range
+    #[arg(long, default_value_t = 0, requires = "range", value_name = "SLOT")]
+    pub(super) start: u32,
+    /// Prefix length of the addresses of a range
+    #[arg(long, requires = "range", value_name = "BITS")]
+    pub(super) prefix_len: Option<u8>,
+    #[command(flatten)]
+    pub(super) target: TargetArguments,
+    /// Namespace of the device: a name, a path or a process id
+    #[arg(long, value_name = "NS", conflicts_with_all = ["join", "to", "local", "drop"])]
+    pub(super) netns: Option<String>,
+    /// MAC of the far side of --to; found out where it can be
+    #[arg(long, requires = "to", value_name = "MAC")]
+    pub(super) mac: Option<String>,
+    /// Only frames of this VLAN; OUTER.INNER for two tags
+    #[arg(long, value_name = "ID")]
+    pub(super) vlan: Option<String>,
+    /// Do not tell the neighbours
+    #[arg(long)]
+    pub(super) no_announce: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Del {
+    /// ALIAS…, or DEVICE ADDRESS, or DEVICE --all
+    #[arg(required = true, num_args = 1..)]
+    pub(super) names: Vec<String>,
+    /// All aliases of the device
+    #[arg(long)]
+    pub(super) all: bool,
+    /// VLAN of the address
+    #[arg(long, value_name = "ID")]
+    pub(super) vlan: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    /// DEVICE:SLOT
+    pub(super) name: String,
+    /// Another ADDRESS or ADDRESS/LENGTH
+    pub(super) address: Option<String>,
+    #[command(flatten)]
+    pub(super) target: TargetArguments,
+    /// Namespace of the device
+    #[arg(long, value_name = "NS", conflicts_with_all = ["join", "to", "local", "drop"])]
+    pub(super) netns: Option<String>,
+    /// MAC of the far side of --to
+    #[arg(long, requires = "to", value_name = "MAC")]
+    pub(super) mac: Option<String>,
+    /// Another VLAN; 0 for none
+    #[arg(long, value_name = "ID")]
+    pub(super) vlan: Option<String>,
+    /// Do not tell the neighbours
+    #[arg(long)]
+    pub(super) no_announce: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Name {
+    /// DEVICE:SLOT
+    pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Only this DEVICE or DEVICE:SLOT
+    pub(super) name: Option<String>,
+    /// As JSON
+    #[arg(short = 'j', long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stats {
+    /// Only this DEVICE or DEVICE:SLOT
+    pub(super) name: Option<String>,
+    /// As JSON
+    #[arg(short = 'j', long)]
+    pub(super) json: bool,
+    /// Again and again, every so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
+    pub(super) watch: Option<f64>,
+}

@@ -1,0 +1,234 @@
+//! Words to values: the only place where text of the command line is read.
+
+use std::time::Duration;
+
+use alias_common::key::Vlan;
+
+use crate::command::del::Victims;
+use crate::command::{Change, Request};
+use crate::dataplane::attach::{self, AttachSpec};
+use crate::error::{Refusal, Result};
+use crate::model::address::{self, Range, bits};
+use crate::model::wish::{Addresses, Target, Wish};
+
+use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, Set, TargetArguments, Verb};
+
+pub(super) fn lower(arguments: Arguments) -> Result<Request> {
+    Ok(match arguments.verb {
+        Verb::Attach(words) => attach(words),
+        Verb::Detach(words) => Request::Detach {
+            device: words.device,
+            cascade: words.cascade,
+        },
+        Verb::Add(words) => add(words)?,
+        Verb::Del(words) => Request::Del { what: del(words)? },
+        Verb::Set(words) => set(words)?,
+        Verb::Enable(words) => Request::Enable {
+            name: words.name,
+            enabled: true,
+        },
+        Verb::Disable(words) => Request::Enable {
+            name: words.name,
+            enabled: false,
+        },
+        Verb::Show(words) => Request::Show {
+            filter: words.name,
+            json: words.json,
+        },
+        Verb::Stats(words) => Request::Stats {
+            filter: words.name,
+            json: words.json,
+            watch: words.watch.map(interval).transpose()?,
+        },
+    })
+}
+
+fn interval(seconds: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|interval| !interval.is_zero())
+        .ok_or_else(|| {
+            Refusal::new(
+                "--watch",
+                "read interval",
+                format!("{seconds} is no time"),
+                libc::EINVAL,
+            )
+            .way_out("give seconds, for example 0.5")
+        })
+}
+
+fn attach(words: Attach) -> Request {
+    let spec = AttachSpec {
+        mode: match words.mode {
+            Mode::Native => attach::Mode::Native,
+            Mode::Generic => attach::Mode::Generic,
+            Mode::BestEffort => attach::Mode::BestEffort,
+        },
+        capacity: words.capacity,
+        max_aliases: words.max_aliases,
+        log_level: match words.log {
+            Log::Off => 0,
+            Log::Warn => 2,
+            Log::Info => 3,
+            Log::Debug => 4,
+        },
+    };
+    Request::Attach {
+        device: words.device,
+        spec,
+    }
+}
+
+fn add(words: Add) -> Result<Request> {
+    let (addresses, prefix_len) = match (&words.address, &words.range) {
+        (_, Some(range)) => {
+            let range = Range::parse(range)?;
+            let all = bits(range.first);
+            let prefix_len = words.prefix_len.unwrap_or(all);
+            if prefix_len > all {
+                return Err(Refusal::new(
+                    "--prefix-len",
+                    "read prefix length",
+                    format!("{prefix_len} is more than {all} bits"),
+                    libc::EINVAL,
+                ));
+            }
+            (
+                Addresses::Range {
+                    range,
+                    start: words.start,
+                },
+                prefix_len,
+            )
+        }
+        (Some(address), None) => {
+            let found = address::parse(address)?;
+            (
+                Addresses::One {
+                    address: found.address,
+                    slot: None,
+                },
+                found.prefix_len,
+            )
+        }
+        (None, None) => unreachable!("clap requires one of the two"),
+    };
+    let wish = Wish {
+        addresses,
+        prefix_len,
+        vlan: words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?,
+        target: target(words.target, words.netns.clone(), words.mac.as_deref())?
+            .unwrap_or(Target::Device { netns: words.netns }),
+        announce: !words.no_announce,
+    };
+    Ok(Request::Add {
+        name: words.name,
+        wish,
+    })
+}
+
+fn target(
+    words: TargetArguments,
+    netns: Option<String>,
+    mac: Option<&str>,
+) -> Result<Option<Target>> {
+    Ok(if let Some(alias) = words.join {
+        Some(Target::Join { alias })
+    } else if let Some(device) = words.to {
+        Some(Target::To {
+            device,
+            mac: mac.map(read_mac).transpose()?,
+        })
+    } else if words.local {
+        Some(Target::Local)
+    } else if words.drop {
+        Some(Target::Drop)
+    } else if words.device || netns.is_some() {
+        Some(Target::Device { netns })
+    } else {
+        None
+    })
+}
+
+fn read_mac(text: &str) -> Result<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split(':');
+    let read = mac.iter_mut().all(|byte| {
+        let part = parts.next().filter(|part| part.len() == 2);
+        part.and_then(|part| u8::from_str_radix(part, 16).ok())
+            .map(|value| *byte = value)
+            .is_some()
+    });
+    if read && parts.next().is_none() && mac[0] & 1 == 0 {
+        return Ok(mac);
+    }
+    Err(Refusal::new(
+        text,
+        "read MAC address",
+        "not a unicast MAC address",
+        libc::EINVAL,
+    )
+    .way_out("write it like 02:00:00:00:00:01"))
+}
+
+/// An id of 1 to 4094 (IEEE 802.1Q, 9.6), or two with a dot between. 0: none.
+fn vlan(text: &str) -> Result<Vlan> {
+    let invalid = || {
+        Refusal::new(text, "read VLAN", "a VLAN id is 1 to 4094", libc::EINVAL)
+            .way_out("write ID, or OUTER.INNER for two tags")
+    };
+    let id = |text: &str| {
+        text.parse::<u16>()
+            .ok()
+            .filter(|id| (1..=4094).contains(id))
+            .ok_or_else(invalid)
+    };
+    match text.split_once('.') {
+        None if text == "0" => Ok(Vlan::NONE),
+        None => Ok(Vlan {
+            outer: id(text)?,
+            inner: 0,
+        }),
+        Some((outer, inner)) => Ok(Vlan {
+            outer: id(outer)?,
+            inner: id(inner)?,
+        }),
+    }
+}
+
+fn del(words: Del) -> Result<Victims> {
+    let usage = |reason: &str| {
+        Refusal::new("del", "read arguments", reason.to_owned(), libc::EINVAL)
+            .way_out("see alias-ctl del --help")
+    };
+    if words.all {
+        let [device] = <[String; 1]>::try_from(words.names)
+            .map_err(|_| usage("--all goes with one device"))?;
+        return Ok(Victims::All(device));
+    }
+    let on_vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?;
+    if let [device, second] = &words.names[..]
+        && let Ok(address) = second.parse()
+    {
+        return Ok(Victims::Address {
+            device: device.clone(),
+            address,
+            vlan: on_vlan,
+        });
+    }
+    Ok(Victims::Named(words.names))
+}
+
+fn set(words: Set) -> Result<Request> {
+    let change = Change {
+        address: words.address.as_deref().map(address::parse).transpose()?,
+        vlan: words.vlan.as_deref().map(vlan).transpose()?,
+        target: target(words.target, words.netns, words.mac.as_deref())?,
+        announce: !words.no_announce,
+    };
+    Ok(Request::Set {
+        name: words.name,
+        change,
+    })
+}

@@ -1,0 +1,108 @@
+//! `attach` and `detach`.
+
+use alias_common::record::{MAX_SLOTS, State};
+
+use crate::dataplane::attach::{self, AttachSpec, DEFAULT_CAPACITY, Mode};
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::netlink::Link;
+
+use super::host::{Host, not_attached};
+use super::{recover, retire};
+
+/// `alias-ctl attach DEV`.
+///
+/// # Errors
+///
+/// EEXIST when it is attached; those of [`attach::attach`].
+pub fn attach(device: &str, spec: &AttachSpec) -> Result<()> {
+    let mut host = Host::open()?;
+    let link = host.link(device, "attach")?;
+    let lock = host.write()?;
+    if Parent::open(&host.directory, link.ifindex)?.is_some() {
+        return Err(
+            Refusal::new(device, "attach", "it is attached", libc::EEXIST)
+                .way_out(format!("see it: alias-ctl show {device}")),
+        );
+    }
+    attach_link(&mut host, &link, spec, &lock).map(drop)
+}
+
+/// Opens the state of a parent, attaching it when it is not.
+///
+/// # Errors
+///
+/// Those of [`attach::attach`].
+pub fn open_or_attach(host: &mut Host, link: &Link, lock: &WriteLock) -> Result<Parent> {
+    match Parent::open(&host.directory, link.ifindex)? {
+        Some(parent) => Ok(parent),
+        None => {
+            let spec = AttachSpec {
+                mode: Mode::Native,
+                capacity: DEFAULT_CAPACITY,
+                max_aliases: None,
+                log_level: 0,
+            };
+            attach_link(host, link, &spec, lock)
+        }
+    }
+}
+
+fn attach_link(
+    host: &mut Host,
+    link: &Link,
+    spec: &AttachSpec,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    const ARPHRD_ETHER: u16 = 1;
+    if link.hardware_type != ARPHRD_ETHER {
+        return Err(Refusal::new(
+            &link.name,
+            "attach",
+            "it is no Ethernet device",
+            libc::EINVAL,
+        )
+        .way_out("aliases live on devices with Ethernet frames"));
+    }
+    if spec.capacity == 0 || spec.capacity > MAX_SLOTS {
+        return Err(Refusal::new(
+            &link.name,
+            "attach",
+            format!(
+                "capacity {} is not between 1 and {MAX_SLOTS}",
+                spec.capacity
+            ),
+            libc::EINVAL,
+        ));
+    }
+    recover::sweep_dead_namespaces(&host.directory)?;
+    attach::attach(&host.directory, link, spec, lock)
+}
+
+/// `alias-ctl detach DEV`.
+///
+/// # Errors
+///
+/// EBUSY when it has aliases and they shall not go too.
+pub fn detach(device: &str, cascade: bool) -> Result<()> {
+    let mut host = Host::open()?;
+    let link = host.link(device, "detach")?;
+    let lock = host.write()?;
+    let parent = Parent::open(&host.directory, link.ifindex)?
+        .ok_or_else(|| not_attached(&link, "detach"))?;
+    let slots: Vec<u32> = parent.in_state(State::Live).map(|(slot, _)| slot).collect();
+    if !slots.is_empty() && !cascade {
+        return Err(Refusal::new(
+            device,
+            "detach",
+            format!("it has {} aliases", slots.len()),
+            libc::EBUSY,
+        )
+        .way_out(format!(
+            "delete them too: alias-ctl detach {device} --cascade"
+        )));
+    }
+    parent.set_unfinished(true, &lock);
+    retire::retire(&mut host, Some(&link), &parent, &slots, &lock)?;
+    attach::detach(&host.directory, parent, Some(&link), &lock)
+}

@@ -1,0 +1,515 @@
+//! Aliases to make, with everything looked up and checked: what [`super::create`]
+//! needs so that only the kernel can still refuse.
+
+use std::net::IpAddr;
+
+use alias_common::counters::RxCell;
+use alias_common::key::Vlan;
+use alias_common::record::{Record, State, TargetKind};
+
+use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, table};
+use crate::error::{Refusal, Result};
+use crate::model::name::alias_name;
+use crate::model::wish::{Addresses, Target, Wish};
+use crate::netlink::{Link, Netns};
+
+use super::host::Host;
+use super::{peer, retire};
+
+/// One alias to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Item {
+    /// Its slot, free or to be vacated.
+    pub slot: u32,
+    /// Its address, no other alias's.
+    pub address: IpAddr,
+    /// Whether the controller shall put the address on a device.
+    pub assign: bool,
+    /// What it takes over: creation number and counters. Zero for a new alias.
+    pub past: Past,
+}
+
+/// What an alias that is changed keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past {
+    /// Creation number.
+    pub created: u64,
+    /// Received before.
+    pub rx: RxCell,
+    /// Dropped by verdict before.
+    pub policy: u64,
+}
+
+impl Past {
+    /// What a record says of the past.
+    #[must_use]
+    pub const fn of(record: &Record) -> Past {
+        Past {
+            created: record.created,
+            rx: RxCell {
+                packets: record.base_rx_packets,
+                bytes: record.base_rx_bytes,
+            },
+            policy: record.base_policy,
+        }
+    }
+
+    /// Writes the past into a record.
+    pub const fn note(&self, record: &mut Record) {
+        record.created = self.created;
+        record.base_rx_packets = self.rx.packets;
+        record.base_rx_bytes = self.rx.bytes;
+        record.base_policy = self.policy;
+    }
+}
+
+/// Aliases to make, all with one target.
+pub struct Batch {
+    /// The aliases.
+    pub items: Vec<Item>,
+    /// Prefix length on their devices.
+    pub prefix_len: u8,
+    /// The VLAN they are scoped to.
+    pub vlan: Vlan,
+    /// What happens to their packets.
+    pub placement: Placement,
+    /// Tell the neighbours.
+    pub announce: bool,
+    /// Match their packets.
+    pub enabled: bool,
+}
+
+/// A target, found.
+pub enum Placement {
+    /// Devices of their own, in a namespace (`None`: the parent's).
+    Device(Option<Netns>),
+    /// The device of the alias in this slot.
+    Join(u32),
+    /// A device, and the MAC on its far side if frames must carry it.
+    To(Box<Link>, Option<[u8; 6]>),
+    /// The parent's own stack.
+    Local,
+    /// Nowhere.
+    Drop,
+}
+
+impl Placement {
+    /// The kind that the record keeps.
+    #[must_use]
+    pub const fn kind(&self) -> TargetKind {
+        match self {
+            Placement::Device(_) => TargetKind::Device,
+            Placement::Join(_) => TargetKind::Join,
+            Placement::To(..) => TargetKind::To,
+            Placement::Local => TargetKind::Local,
+            Placement::Drop => TargetKind::Drop,
+        }
+    }
+}
+
+/// Looks up and checks what a wish names. `None`: the alias is there already,
+/// just so.
+///
+/// # Errors
+///
+/// EINVAL over the limit, ENOSPC when there are too
+/// few free slots, EEXIST for an address that is taken, and those of the target.
+pub fn resolve(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+) -> Result<Option<Batch>> {
+    let placement = resolve_target(host, link, parent, wish)?;
+    if let Addresses::One {
+        address,
+        slot: Some(slot),
+    } = wish.addresses
+        && is_there(link, parent, slot, address, wish, &placement)?
+    {
+        return Ok(None);
+    }
+    let mut items = choose_slots(link, parent, &wish.addresses)?;
+    refuse_taken(host, link, parent, wish, &mut items, None)?;
+    Ok(Some(Batch {
+        items,
+        prefix_len: wish.prefix_len,
+        vlan: wish.vlan,
+        placement,
+        announce: wish.announce,
+        enabled: true,
+    }))
+}
+
+/// The refusal for a parent that is down: NET_ALIAS answered EIO.
+#[must_use]
+pub fn parent_down(link: &Link) -> Refusal {
+    Refusal::new(&link.name, "add alias", "the device is down", libc::EIO)
+        .way_out(format!("bring it up: ip link set dev {} up", link.name))
+}
+
+/// Whether the slot holds this very alias.
+fn is_there(
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    address: IpAddr,
+    wish: &Wish,
+    placement: &Placement,
+) -> Result<bool> {
+    if slot >= parent.limit() || parent.state(slot) != State::Live {
+        return Ok(false);
+    }
+    let record = parent.record(slot);
+    let same = address_of(&record) == address
+        && record.vlan() == wish.vlan
+        && record.prefix_len == wish.prefix_len
+        && record.target == placement.kind() as u8
+        && match placement {
+            Placement::Device(netns) => {
+                record.netns_inode == netns.as_ref().map_or(0, Netns::inode)
+            }
+            Placement::Join(owner) => record.link == *owner,
+            Placement::To(device, _) => record.port_ifindex == device.ifindex,
+            Placement::Local | Placement::Drop => true,
+        };
+    if same {
+        return Ok(true);
+    }
+    let name = alias_name(&link.name, slot);
+    Err(Refusal::new(
+        &name,
+        "add",
+        format!("it exists with address {}", address_of(&record)),
+        libc::EEXIST,
+    )
+    .way_out(format!(
+        "change it: alias-ctl set {name} …; or delete it: alias-ctl del {name}"
+    )))
+}
+
+fn choose_slots(link: &Link, parent: &Parent, addresses: &Addresses) -> Result<Vec<Item>> {
+    let item = |slot, address| Item {
+        slot,
+        address,
+        assign: true,
+        past: Past::default(),
+    };
+    match *addresses {
+        Addresses::One {
+            address,
+            slot: Some(slot),
+        } => {
+            within_limit(link, parent, slot)?;
+            Ok(vec![item(slot, address)])
+        }
+        Addresses::One {
+            address,
+            slot: None,
+        } => {
+            let slot = parent.lowest_free(0).ok_or_else(|| full(link, parent, 1))?;
+            Ok(vec![item(slot, address)])
+        }
+        Addresses::Range { range, start } => {
+            let free: Vec<u32> = (start..parent.limit())
+                .filter(|slot| parent.state(*slot) == State::Free)
+                .take(usize::try_from(range.count).unwrap_or(usize::MAX))
+                .collect();
+            if (free.len() as u64) < range.count {
+                return Err(full(link, parent, range.count));
+            }
+            Ok((0u64..)
+                .zip(free)
+                .map(|(n, slot)| item(slot, range.nth(n)))
+                .collect())
+        }
+    }
+}
+
+fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
+    if slot < parent.limit() {
+        return Ok(());
+    }
+    let refusal = Refusal::new(
+        alias_name(&link.name, slot),
+        "add",
+        format!("the slot is at or over the limit {}", parent.limit()),
+        libc::EINVAL,
+    );
+    Err(if parent.fixed().max_aliases < parent.fixed().capacity {
+        refusal.way_out("--max-aliases set it when the parent was attached")
+    } else {
+        refusal.way_out("attach the parent with a larger --capacity")
+    })
+}
+
+fn full(link: &Link, parent: &Parent, wanted: u64) -> Refusal {
+    let taken = parent.live().count();
+    Refusal::new(
+        &link.name,
+        "add",
+        format!("{wanted} slots wanted, {taken} of {} taken", parent.limit()),
+        libc::ENOSPC,
+    )
+    .way_out("nothing was added; delete some, or attach the parent with a larger --capacity")
+}
+
+/// Refuses addresses that are another alias's, or the parent's own. An address
+/// that the parent has already may be counted as `local`; it stays as it is. The
+/// alias in the slot `besides` is about to be changed, and does not count.
+///
+/// # Errors
+///
+/// EEXIST, naming who has it.
+pub fn refuse_taken(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+    items: &mut [Item],
+    besides: Option<u32>,
+) -> Result<()> {
+    let own: std::collections::HashSet<IpAddr> = if wish.vlan == Vlan::NONE {
+        host.netlink
+            .addresses(Some(link.ifindex))?
+            .iter()
+            .map(|found| found.address)
+            .collect()
+    } else {
+        std::collections::HashSet::new()
+    };
+    for item in items {
+        if let Some(slot) = parent.slot_of(item.address, wish.vlan)
+            && Some(slot) != besides
+        {
+            return Err(Refusal::new(
+                item.address.to_string(),
+                "add",
+                format!("it is the address of {}", alias_name(&link.name, slot)),
+                libc::EEXIST,
+            )
+            .way_out("nothing was added; give another address, or delete that alias first"));
+        }
+        if own.contains(&item.address) {
+            if wish.target != Target::Local {
+                return Err(Refusal::new(
+                    item.address.to_string(),
+                    "add",
+                    format!("it is {}'s own address", link.name),
+                    libc::EEXIST,
+                )
+                .way_out("count it where it is with --local, or take it away from the device"));
+            }
+            item.assign = false;
+        }
+    }
+    Ok(())
+}
+
+/// Finds what a target names.
+///
+/// # Errors
+///
+/// Those of each target: an unknown namespace, device or alias, a device that
+/// cannot take the packets.
+pub fn resolve_target(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+) -> Result<Placement> {
+    match &wish.target {
+        Target::Device { netns: None } => Ok(Placement::Device(None)),
+        Target::Device { netns: Some(spec) } => {
+            let netns = open_netns(spec)?;
+            Ok(Placement::Device(
+                (netns.inode() != host.netns.inode()).then_some(netns),
+            ))
+        }
+        Target::Join { alias } => join(host, link, parent, alias, wish.vlan),
+        Target::To { device, mac } => {
+            let device = host.link(device, "use as target")?;
+            let mac = check_device(host, link, parent, &device, wish.vlan, *mac)?;
+            Ok(Placement::To(Box::new(device), mac))
+        }
+        Target::Local if wish.vlan != Vlan::NONE => Err(Refusal::new(
+            &link.name,
+            "add",
+            "a local alias cannot be scoped to a VLAN: the parent's stack has no address there",
+            libc::EINVAL,
+        )
+        .way_out("give it a device: --device")),
+        Target::Local => Ok(Placement::Local),
+        Target::Drop => Ok(Placement::Drop),
+    }
+}
+
+/// Opens a namespace that a user named.
+///
+/// # Errors
+///
+/// ENOENT when there is none.
+pub fn open_netns(spec: &str) -> Result<Netns> {
+    Netns::open(spec).map_err(|error| match error.errno() {
+        libc::ENOENT => Refusal::new(
+            format!("network namespace {spec}"),
+            "open",
+            "unknown: no name in /run/netns, no path, no process",
+            libc::ENOENT,
+        )
+        .way_out(format!("list them: ip netns; make it: ip netns add {spec}")),
+        _ => error.into(),
+    })
+}
+
+fn join(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    alias: &str,
+    vlan: Vlan,
+) -> Result<Placement> {
+    let refused = |reason: &str, errno| {
+        Refusal::new(alias, "join", reason.to_owned(), errno)
+            .way_out("name an alias of the same parent that has a device of its own")
+    };
+    let (owner_link, slot) = host.alias(alias, "join")?;
+    let slot = slot.ok_or_else(|| refused("it is no alias's name", libc::EINVAL))?;
+    if owner_link.ifindex != link.ifindex {
+        return Err(refused("it is an alias of another parent", libc::EINVAL));
+    }
+    if slot >= parent.limit() || parent.state(slot) != State::Live {
+        return Err(refused("there is no such alias", libc::ENODEV));
+    }
+    let record = parent.record(slot);
+    if record.target != TargetKind::Device as u8 {
+        return Err(refused("it has no device of its own", libc::EINVAL));
+    }
+    if record.vlan() != vlan {
+        return Err(refused("it is scoped to another VLAN", libc::EINVAL));
+    }
+    Ok(Placement::Join(slot))
+}
+
+/// Checks a `--to` device and finds the MAC that its far side listens to.
+fn check_device(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    device: &Link,
+    vlan: Vlan,
+    mac: Option<[u8; 6]>,
+) -> Result<Option<[u8; 6]>> {
+    let refused =
+        |reason: String, errno| Refusal::new(&device.name, "use as target", reason, errno);
+    if device.ifindex == link.ifindex {
+        return Err(refused("it is the parent itself".into(), libc::EINVAL)
+            .way_out("packets for the parent's own stack: --local"));
+    }
+    if device.mtu < link.mtu {
+        return Err(refused(
+            format!(
+                "its MTU {} is below the parent's {}: larger frames would be lost",
+                device.mtu, link.mtu
+            ),
+            libc::EMSGSIZE,
+        )
+        .way_out(format!("ip link set dev {} mtu {}", device.name, link.mtu)));
+    }
+    if !device.up {
+        return Err(refused("it is down".into(), libc::ENETDOWN)
+            .way_out(format!("ip link set dev {} up", device.name)));
+    }
+    let mac = match mac {
+        Some(mac) => Some(mac),
+        None => peer::prepare(host, device)?.filter(|mac| *mac != link.mac),
+    };
+    for key in 0..parent.targets() {
+        let target = parent.target(key);
+        let other_vlan = target.vlan_outer != vlan.outer || target.vlan_inner != vlan.inner;
+        if target.ifindex == device.ifindex && in_use(parent, key) && other_vlan {
+            return Err(refused(
+                "aliases of another VLAN lead there: what comes back could not be told apart"
+                    .into(),
+                libc::EBUSY,
+            )
+            .way_out("use one device for each VLAN"));
+        }
+    }
+    Ok(mac)
+}
+
+/// Whether an alias leads to a devmap key.
+#[must_use]
+pub fn in_use(parent: &Parent, key: u32) -> bool {
+    parent
+        .live()
+        .any(|(_, record)| record.target == TargetKind::To as u8 && record.link == key)
+}
+
+/// The batch of one that makes what a record says, as a change that was begun is
+/// finished or taken back.
+///
+/// # Errors
+///
+/// What the record names is gone.
+pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
+    let placement = match TargetKind::from_number(record.target) {
+        Some(TargetKind::Device) => Placement::Device(retire::device_namespace(record)?),
+        Some(TargetKind::Join) => Placement::Join(record.link),
+        Some(TargetKind::To) => {
+            let device = host
+                .netlink
+                .link_by_index(record.port_ifindex)?
+                .ok_or_else(|| {
+                    let device = format!("device {}", record.port_ifindex);
+                    Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
+                })?;
+            Placement::To(
+                Box::new(device),
+                (record.mac != [0; 6]).then_some(record.mac),
+            )
+        }
+        Some(TargetKind::Local) => Placement::Local,
+        _ => Placement::Drop,
+    };
+    let item = Item {
+        slot,
+        address: address_of(record),
+        assign: record.flags & Record::ADDRESSED != 0,
+        past: Past::of(record),
+    };
+    Ok(Batch {
+        items: vec![item],
+        prefix_len: record.prefix_len,
+        vlan: record.vlan(),
+        placement,
+        announce: record.flags & Record::ANNOUNCE != 0,
+        enabled: record.flags & Record::ENABLED != 0,
+    })
+}
+
+/// The record of an alias to make.
+#[must_use]
+pub fn record(batch: &Batch, item: &Item) -> Record {
+    let mut record = Record {
+        target: batch.placement.kind() as u8,
+        flags: if batch.enabled { Record::ENABLED } else { 0 }
+            | if item.assign { Record::ADDRESSED } else { 0 }
+            | if batch.announce { Record::ANNOUNCE } else { 0 },
+        ..Record::default()
+    };
+    item.past.note(&mut record);
+    table::set_address(&mut record, item.address, batch.prefix_len, batch.vlan);
+    match &batch.placement {
+        Placement::Device(netns) => record.netns_inode = netns.as_ref().map_or(0, Netns::inode),
+        Placement::Join(owner) => record.link = *owner,
+        Placement::To(device, mac) => {
+            record.port_ifindex = device.ifindex;
+            record.mac = mac.unwrap_or_default();
+        }
+        Placement::Local | Placement::Drop => {}
+    }
+    record
+}

@@ -1,0 +1,162 @@
+//! `del`.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use alias_common::key::Vlan;
+use alias_common::record::{State, TargetKind};
+
+use crate::dataplane::Parent;
+use crate::error::{Refusal, Result};
+use crate::model::name::alias_name;
+use crate::netlink::Link;
+
+use super::host::Host;
+use super::retire;
+
+/// Which aliases shall go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Victims {
+    /// Those with these names; of one parent or several.
+    Named(Vec<String>),
+    /// The one with this address on this parent.
+    Address {
+        /// The parent.
+        device: String,
+        /// The address.
+        address: IpAddr,
+        /// The VLAN it is scoped to.
+        vlan: Vlan,
+    },
+    /// All of this parent.
+    All(String),
+}
+
+/// `alias-ctl del …`.
+///
+/// # Errors
+///
+/// ENODEV for an alias that is not there, EADDRNOTAVAIL for an address, EBUSY
+/// when others have joined its device. Then none is deleted.
+pub fn del(victims: &Victims) -> Result<()> {
+    let mut host = Host::open()?;
+    match victims {
+        Victims::Named(names) => {
+            let mut by_parent: Vec<(Link, Vec<u32>)> = Vec::new();
+            for name in names {
+                let (link, slot) = host.alias(name, "delete")?;
+                let slot = slot.ok_or_else(|| all_meant(&link))?;
+                match by_parent
+                    .iter_mut()
+                    .find(|(known, _)| known.ifindex == link.ifindex)
+                {
+                    Some((_, slots)) => slots.push(slot),
+                    None => by_parent.push((link, vec![slot])),
+                }
+            }
+            for (link, slots) in by_parent {
+                delete(&mut host, &link, |parent| {
+                    slots
+                        .iter()
+                        .map(|slot| present(&link, parent, *slot))
+                        .collect()
+                })?;
+            }
+            Ok(())
+        }
+        Victims::Address {
+            device,
+            address,
+            vlan,
+        } => {
+            let link = host.link(device, "delete")?;
+            delete(&mut host, &link, |parent| {
+                let slot = parent.slot_of(*address, *vlan).ok_or_else(|| {
+                    Refusal::new(
+                        address.to_string(),
+                        "delete",
+                        format!("no alias of {} has it", link.name),
+                        libc::EADDRNOTAVAIL,
+                    )
+                    .way_out(format!("list them: alias-ctl show {}", link.name))
+                })?;
+                Ok(vec![slot])
+            })
+        }
+        Victims::All(device) => {
+            let link = host.link(device, "delete")?;
+            delete(&mut host, &link, |parent| {
+                Ok(parent.live().map(|(slot, _)| slot).collect())
+            })
+        }
+    }
+}
+
+fn all_meant(link: &Link) -> Refusal {
+    Refusal::new(
+        &link.name,
+        "delete",
+        "that is a device, not an alias",
+        libc::EINVAL,
+    )
+    .way_out(format!(
+        "all its aliases: alias-ctl del {} --all",
+        link.name
+    ))
+}
+
+fn present(link: &Link, parent: &Parent, slot: u32) -> Result<u32> {
+    if slot < parent.fixed().capacity && parent.state(slot) == State::Live {
+        return Ok(slot);
+    }
+    Err(no_such_alias(link, slot, "delete"))
+}
+
+/// The refusal for an alias that is not there.
+#[must_use]
+pub fn no_such_alias(link: &Link, slot: u32, operation: &str) -> Refusal {
+    Refusal::new(
+        alias_name(&link.name, slot),
+        operation,
+        "no such alias",
+        libc::ENODEV,
+    )
+    .way_out(format!("list them: alias-ctl show {}", link.name))
+}
+
+fn delete(
+    host: &mut Host,
+    link: &Link,
+    choose: impl FnOnce(&Parent) -> Result<Vec<u32>>,
+) -> Result<()> {
+    let lock = host.write()?;
+    let parent = host.attached(link, "delete")?;
+    let mut slots = choose(&parent)?;
+    slots.sort_unstable();
+    slots.dedup();
+    refuse_shared_devices(link, &parent, &slots)?;
+    parent.set_unfinished(true, &lock);
+    retire::retire(host, Some(link), &parent, &slots, &lock)?;
+    parent.set_unfinished(false, &lock);
+    Ok(())
+}
+
+/// An alias whose device others have joined goes with them or not at all.
+fn refuse_shared_devices(link: &Link, parent: &Parent, slots: &[u32]) -> Result<()> {
+    let going: HashSet<u32> = slots.iter().copied().collect();
+    let joined = parent.live().find(|(slot, record)| {
+        record.target == TargetKind::Join as u8
+            && going.contains(&record.link)
+            && !going.contains(slot)
+    });
+    let Some((slot, record)) = joined else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        alias_name(&link.name, record.link),
+        "delete",
+        format!("{} has joined its device", alias_name(&link.name, slot)),
+        libc::EBUSY,
+    )
+    .way_out("delete that one first, or both in one call"))
+}

@@ -1,0 +1,51 @@
+//! `enable` and `disable`.
+
+use alias_common::record::{Record, State, TargetKind};
+use alias_common::word::Verdict;
+
+use crate::error::{Refusal, Result};
+
+use super::del::no_such_alias;
+use super::host::Host;
+
+/// Matches an alias's packets, or leaves them to the parent as if it were not.
+/// Its device, address and counters stay.
+///
+/// # Errors
+///
+/// ENODEV when there is no such alias.
+pub fn enable(name: &str, enabled: bool) -> Result<()> {
+    let operation = if enabled { "enable" } else { "disable" };
+    let mut host = Host::open()?;
+    let (link, slot) = host.alias(name, operation)?;
+    let slot = slot.ok_or_else(|| {
+        Refusal::new(
+            name,
+            operation,
+            "that is a device, not an alias",
+            libc::EINVAL,
+        )
+        .way_out(format!("name an alias: {name}:0"))
+    })?;
+    let lock = host.write()?;
+    let parent = host.attached(&link, operation)?;
+    if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+        return Err(no_such_alias(&link, slot, operation));
+    }
+    let record = parent.record(slot);
+    let verdict = match TargetKind::from_number(record.target) {
+        _ if !enabled => Verdict::Disabled,
+        Some(TargetKind::Device | TargetKind::Join) => Verdict::Device,
+        Some(TargetKind::To) => Verdict::To,
+        Some(TargetKind::Local) => Verdict::Local,
+        _ => Verdict::Drop,
+    };
+    // The record first: it says what the word is put back to after a kill.
+    let note = |record: &mut Record| {
+        record.flags &= !Record::ENABLED;
+        record.flags |= if enabled { Record::ENABLED } else { 0 };
+    };
+    parent.amend(slot, note, &lock);
+    parent.set_verdict(slot, verdict, &lock);
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Where a command runs: one network namespace, its netlink conversation and
+//! its state directory.
+
+use std::fs;
+
+use crate::dataplane::{Directory, Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::name::AliasName;
+use crate::netlink::{Conversation, Link, Netns};
+
+/// The namespace a command was called in.
+pub struct Host {
+    /// The namespace itself.
+    pub netns: Netns,
+    /// A conversation with it.
+    pub netlink: Conversation,
+    /// Its state.
+    pub directory: Directory,
+}
+
+impl Host {
+    /// Opens the calling thread's namespace.
+    ///
+    /// # Errors
+    ///
+    /// EPERM, naming the capability that is missing; ENODEV without bpffs.
+    pub fn open() -> Result<Host> {
+        check_capabilities()?;
+        let netns = Netns::current()?;
+        let directory = Directory::of(netns.cookie()?)?;
+        Ok(Host {
+            netlink: Conversation::new()?,
+            netns,
+            directory,
+        })
+    }
+
+    /// A device by its name.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV when there is none.
+    pub fn link(&mut self, name: &str, operation: &str) -> Result<Link> {
+        self.netlink.link_by_name(name)?.ok_or_else(|| {
+            Refusal::new(
+                name,
+                operation,
+                "no such device in this network namespace",
+                libc::ENODEV,
+            )
+            .way_out("list them: ip link")
+        })
+    }
+
+    /// A device and the slot its name may carry. An exact device name wins.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV when there is no such device, or the suffix is no slot.
+    pub fn alias(&mut self, name: &str, operation: &str) -> Result<(Link, Option<u32>)> {
+        if !name.contains(':') {
+            return Ok((self.link(name, operation)?, None));
+        }
+        let parsed = AliasName::parse(name)?;
+        let link = self.link(&parsed.parent, operation)?;
+        Ok((link, parsed.slot))
+    }
+
+    /// The state of an attached parent.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV when it is not attached.
+    pub fn attached(&self, link: &Link, operation: &str) -> Result<Parent> {
+        Parent::open(&self.directory, link.ifindex)?.ok_or_else(|| not_attached(link, operation))
+    }
+
+    /// The right to change this namespace's state, after what a killed writer
+    /// left is put in order.
+    ///
+    /// # Errors
+    ///
+    /// That of locking and of putting in order.
+    pub fn write(&mut self) -> Result<WriteLock> {
+        let lock = self.directory.lock()?;
+        super::recover::recover(self, &lock)?;
+        Ok(lock)
+    }
+}
+
+/// The refusal for a parent that has no aliases.
+#[must_use]
+pub fn not_attached(link: &Link, operation: &str) -> Refusal {
+    Refusal::new(
+        &link.name,
+        operation,
+        "it has no aliases, and is not attached",
+        libc::ENODEV,
+    )
+    .way_out(format!("make one: alias-ctl add {}:0 ADDRESS", link.name))
+}
+
+/// Capabilities by their numbers in `linux/capability.h`.
+const CAP_NET_ADMIN: (u32, &str) = (12, "CAP_NET_ADMIN");
+const CAP_BPF: (u32, &str) = (39, "CAP_BPF");
+const CAP_SYS_ADMIN: (u32, &str) = (21, "CAP_SYS_ADMIN");
+
+fn check_capabilities() -> Result<()> {
+    let effective = fs::read_to_string("/proc/thread-self/status")
+        .ok()
+        .and_then(|status| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("CapEff:"))?;
+            u64::from_str_radix(line.trim(), 16).ok()
+        })
+        .unwrap_or(u64::MAX);
+    let has = |(number, _): (u32, &str)| effective & (1 << number) != 0;
+    let missing = if !has(CAP_NET_ADMIN) {
+        CAP_NET_ADMIN
+    } else if !has(CAP_BPF) && !has(CAP_SYS_ADMIN) {
+        CAP_BPF
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        "alias-ctl",
+        "configure aliases",
+        format!("the capability {} is missing", missing.1),
+        libc::EPERM,
+    )
+    .way_out("run it as root, for example with sudo"))
+}

@@ -1,0 +1,81 @@
+//! What the controller does, one file per verb, over [`batch`] (what is asked,
+//! checked), [`create`] and [`retire`] (the one way in and the one way out) and
+//! [`recover`] (what a kill left).
+
+pub mod add;
+pub mod attach;
+pub mod batch;
+pub mod create;
+pub mod del;
+pub mod enable;
+pub mod host;
+pub mod peer;
+pub mod recover;
+pub mod retire;
+pub mod set;
+pub mod show;
+
+use crate::dataplane::attach::AttachSpec;
+use crate::error::Result;
+use crate::model::wish::{Target, Wish};
+
+/// Everything a user can ask for, free of the words it was asked in.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are the words of the command line")]
+pub enum Request {
+    /// Put the programs on a device.
+    Attach { device: String, spec: AttachSpec },
+    /// Take them off; with its aliases if `cascade`.
+    Detach { device: String, cascade: bool },
+    /// Make aliases.
+    Add { name: String, wish: Wish },
+    /// Delete aliases.
+    Del { what: del::Victims },
+    /// Change one alias.
+    Set { name: String, change: Change },
+    /// Match an alias's packets, or leave them to the parent.
+    Enable { name: String, enabled: bool },
+    /// List aliases.
+    Show { filter: Option<String>, json: bool },
+    /// List what was counted.
+    Stats {
+        filter: Option<String>,
+        json: bool,
+        watch: Option<std::time::Duration>,
+    },
+}
+
+/// What of an alias shall change; `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Another address and prefix length.
+    pub address: Option<crate::model::address::Interface>,
+    /// Another VLAN.
+    pub vlan: Option<alias_common::key::Vlan>,
+    /// Another target.
+    pub target: Option<Target>,
+    /// Tell the neighbours.
+    pub announce: bool,
+}
+
+/// Does it.
+///
+/// # Errors
+///
+/// Why not; nothing is half done.
+pub fn run(request: Request) -> Result<()> {
+    match request {
+        Request::Attach { device, spec } => attach::attach(&device, &spec),
+        Request::Detach { device, cascade } => attach::detach(&device, cascade),
+        Request::Add { name, wish } => add::add(&name, &wish),
+        Request::Del { what } => del::del(&what),
+        Request::Set { name, change } => set::set(&name, &change),
+        Request::Enable { name, enabled } => enable::enable(&name, enabled),
+        Request::Show { filter, json } => show::show(filter.as_deref(), json),
+        Request::Stats {
+            filter,
+            json,
+            watch,
+        } => show::stats(filter.as_deref(), json, watch),
+    }
+}

@@ -1,0 +1,104 @@
+//! Puts in order what a writer that was killed left behind, and what happened
+//! to parents meanwhile. Runs under the lock, before every change.
+
+use std::collections::HashSet;
+
+use alias_common::record::State;
+
+use crate::dataplane::{Directory, Parent, WriteLock, attach};
+use crate::error::Result;
+use crate::netlink::Netns;
+
+use super::host::Host;
+use super::{retire, set};
+
+/// Makes this namespace's state whole.
+///
+/// # Errors
+///
+/// What the kernel refused; the state is left for the next try.
+pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
+    host.directory.clear_drafts(lock)?;
+    for ifindex in host.directory.parents()? {
+        let Some(parent) = Parent::open(&host.directory, ifindex)? else {
+            continue;
+        };
+        let link = host.netlink.link_by_index(ifindex)?;
+        if !parent.is_alive() {
+            // The device went, and its programs with it. Nothing can reach its
+            // aliases; their devices must not stay behind.
+            let slots: Vec<u32> = [State::Live, State::Pending, State::Retiring]
+                .into_iter()
+                .flat_map(|state| {
+                    parent
+                        .in_state(state)
+                        .map(|(slot, _)| slot)
+                        .collect::<Vec<_>>()
+                })
+                .collect();
+            retire::retire(host, None, &parent, &slots, lock)?;
+            attach::detach(&host.directory, parent, None, lock)?;
+            continue;
+        }
+        if let Some(link) = &link
+            && link.mac != parent.header().mac
+        {
+            parent.set_mac(link.mac, lock);
+        }
+        if parent.header().unfinished != 0 {
+            if let (Some(link), Some(change)) = (&link, parent.journal()) {
+                set::finish(host, link, &parent, &change, lock)?;
+            }
+            retire::retire(host, link.as_ref(), &parent, &unfinished(&parent), lock)?;
+            parent.set_unfinished(false, lock);
+        }
+    }
+    Ok(())
+}
+
+/// Slots that somebody was at.
+fn unfinished(parent: &Parent) -> Vec<u32> {
+    [State::Pending, State::Retiring]
+        .into_iter()
+        .flat_map(|state| {
+            parent
+                .in_state(state)
+                .map(|(slot, _)| slot)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Removes what namespaces that are gone left on bpffs. What cannot be locked is
+/// at work, and what a name or a process leads to is alive.
+///
+/// # Errors
+///
+/// That of removing it.
+pub fn sweep_dead_namespaces(directory: &Directory) -> Result<()> {
+    let siblings = directory.siblings()?;
+    if siblings.is_empty() {
+        return Ok(());
+    }
+    let alive: HashSet<u64> = Netns::all()
+        .filter_map(|netns| netns.cookie().ok())
+        .collect();
+    for sibling in siblings
+        .into_iter()
+        .filter(|sibling| !alive.contains(&sibling.cookie()))
+    {
+        let Some(lock) = sibling.try_lock()? else {
+            continue;
+        };
+        for ifindex in sibling.parents()? {
+            match Parent::open(&sibling, ifindex) {
+                Ok(Some(parent)) if !parent.is_alive() => {
+                    attach::detach(&sibling, parent, None, &lock)?;
+                }
+                _ => {}
+            }
+        }
+        sibling.prune(&lock);
+    }
+    Ok(())
+}

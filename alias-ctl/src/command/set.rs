@@ -1,0 +1,256 @@
+//! `set`: changes an alias in place of deleting and adding it. Slot, place in
+//! the listing and counters stay.
+//!
+//! What the alias shall become stands in the journal before the first step, so a
+//! kill at any point leaves the old alias or, after the next command, the new
+//! one. While it is changed, its packets are the parent's.
+
+use alias_common::record::{Record, State, TargetKind};
+
+use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::address::Interface;
+use crate::model::name::alias_name;
+use crate::model::wish::{Addresses, Target, Wish};
+use crate::netlink::Link;
+
+use super::batch::{self, Batch, Item, Past};
+use super::del::no_such_alias;
+use super::host::Host;
+use super::{Change, create, retire};
+
+/// `alias-ctl set NAME …`.
+///
+/// # Errors
+///
+/// ENODEV when there is no such alias, EBUSY when others have joined its device,
+/// and those of `add`. Then the alias is as it was.
+pub fn set(name: &str, change: &Change) -> Result<()> {
+    let mut host = Host::open()?;
+    let (link, slot) = host.alias(name, "set")?;
+    let slot = slot.ok_or_else(|| {
+        Refusal::new(name, "set", "that is a device, not an alias", libc::EINVAL)
+            .way_out(format!("name an alias: {name}:0"))
+    })?;
+    let lock = host.write()?;
+    let parent = host.attached(&link, "set")?;
+    if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+        return Err(no_such_alias(&link, slot, "set"));
+    }
+    if !link.up {
+        return Err(batch::parent_down(&link));
+    }
+    let old = parent.record(slot);
+    let mut wanted = wanted(&mut host, &link, &parent, slot, change)?;
+    let new = batch::record(&wanted, &wanted.items[0]);
+    if is_same(&old, &new) {
+        return Ok(());
+    }
+    refuse_shared_device(&link, &parent, slot)?;
+    parent.set_unfinished(true, &lock);
+    parent.set_journal(
+        Some(Record {
+            replaces: slot,
+            ..new
+        }),
+        &lock,
+    );
+    let past = take_down(&mut host, &link, &parent, slot, &lock)?;
+    wanted.items[0].past = past;
+    let result = create::create(&mut host, &link, &parent, &wanted, &lock);
+    if result.is_err() && parent.state(slot) != State::Live {
+        let mut back = batch::of_record(&mut host, slot, &old)?;
+        back.items[0].past = past;
+        create::create(&mut host, &link, &parent, &back, &lock)?;
+    }
+    parent.set_journal(None, &lock);
+    parent.set_unfinished(false, &lock);
+    result
+}
+
+/// Finishes a change whose changer was killed. What cannot be made any more,
+/// because its namespace or device went meanwhile, stays deleted.
+///
+/// # Errors
+///
+/// What the kernel refused in taking the old alias down.
+pub fn finish(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    change: &Record,
+    lock: &WriteLock,
+) -> Result<()> {
+    let slot = change.replaces;
+    // Live is either the alias before the first step or after the last one.
+    if parent.state(slot) != State::Live {
+        let past = take_down(host, link, parent, slot, lock)?;
+        if let Ok(mut batch) = batch::of_record(host, slot, change) {
+            batch.items[0].past = past;
+            // Refused: then it is deleted, and the listing says so.
+            let _ = create::create(host, link, parent, &batch, lock);
+        }
+    }
+    parent.set_journal(None, lock);
+    Ok(())
+}
+
+/// Takes the old alias out of use and its slot free; returns what it had
+/// counted, which is in the journal before it is gone from the cells.
+fn take_down(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    lock: &WriteLock,
+) -> Result<Past> {
+    if parent.state(slot) != State::Free {
+        retire::unwire(host, Some(link), parent, &[slot], lock)?;
+    }
+    let journal = parent.journal().unwrap_or_default();
+    let past = if journal.flags & Record::HARVESTED != 0 {
+        Past::of(&journal)
+    } else {
+        let old = parent.record(slot);
+        let figures = parent.figures(slot, &old);
+        let past = Past {
+            created: old.created,
+            rx: figures.rx,
+            policy: figures.policy,
+        };
+        let mut harvested = journal;
+        past.note(&mut harvested);
+        parent.set_journal(Some(harvested), lock);
+        harvested.flags |= Record::HARVESTED;
+        parent.set_journal(Some(harvested), lock);
+        past
+    };
+    if parent.state(slot) != State::Free {
+        parent.vacate(slot, lock);
+    }
+    Ok(past)
+}
+
+/// The alias as it shall be: what the change names, else what it is.
+fn wanted(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &Change,
+) -> Result<Batch> {
+    let old = parent.record(slot);
+    let old_interface = Interface {
+        address: address_of(&old),
+        prefix_len: old.prefix_len,
+    };
+    let Interface {
+        address,
+        prefix_len,
+    } = change.address.unwrap_or(old_interface);
+    let vlan = change.vlan.unwrap_or(old.vlan());
+    let placement = match &change.target {
+        Some(target) => {
+            if *target
+                == (Target::Join {
+                    alias: alias_name(&link.name, slot),
+                })
+            {
+                return Err(Refusal::new(
+                    alias_name(&link.name, slot),
+                    "set",
+                    "an alias cannot join itself",
+                    libc::EINVAL,
+                ));
+            }
+            let wish = wish(address, prefix_len, vlan, target.clone(), change.announce);
+            batch::resolve_target(host, link, parent, &wish)?
+        }
+        None => batch::of_record(host, slot, &old)?.placement,
+    };
+    // Only whether the address is free on the parent depends on the target.
+    let target = match placement.kind() {
+        TargetKind::Local => Target::Local,
+        _ => Target::Drop,
+    };
+    let wish = wish(address, prefix_len, vlan, target, change.announce);
+    let mut items = [Item {
+        slot,
+        address,
+        assign: true,
+        past: Past::default(),
+    }];
+    let keeps_address = address == old_interface.address && vlan == old.vlan();
+    if !(keeps_address && old.target == TargetKind::Local as u8) {
+        batch::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
+    } else {
+        items[0].assign = old.flags & Record::ADDRESSED != 0;
+    }
+    Ok(Batch {
+        items: items.to_vec(),
+        prefix_len,
+        vlan,
+        placement,
+        announce: change.announce,
+        enabled: old.flags & Record::ENABLED != 0,
+    })
+}
+
+fn wish(
+    address: std::net::IpAddr,
+    prefix_len: u8,
+    vlan: alias_common::key::Vlan,
+    target: Target,
+    announce: bool,
+) -> Wish {
+    Wish {
+        addresses: Addresses::One {
+            address,
+            slot: None,
+        },
+        prefix_len,
+        vlan,
+        target,
+        announce,
+    }
+}
+
+fn is_same(old: &Record, new: &Record) -> bool {
+    let what = |record: &Record| {
+        let place = match TargetKind::from_number(record.target) {
+            Some(TargetKind::To) => (u64::from(record.port_ifindex), record.mac),
+            Some(TargetKind::Join) => (u64::from(record.link), [0; 6]),
+            _ => (record.netns_inode, [0; 6]),
+        };
+        (
+            record.family,
+            record.address,
+            record.prefix_len,
+            record.vlan(),
+            record.target,
+            place,
+        )
+    };
+    what(old) == what(new)
+}
+
+/// Changing an alias takes its device away for a moment, and the addresses that
+/// others have on it.
+fn refuse_shared_device(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
+    let joined = parent
+        .live()
+        .find(|(_, record)| record.target == TargetKind::Join as u8 && record.link == slot);
+    let Some((other, _)) = joined else {
+        return Ok(());
+    };
+    let name = alias_name(&link.name, slot);
+    let other = alias_name(&link.name, other);
+    Err(Refusal::new(
+        name,
+        "set",
+        format!("{other} has joined its device"),
+        libc::EBUSY,
+    )
+    .way_out(format!("change that one first: alias-ctl set {other} …")))
+}

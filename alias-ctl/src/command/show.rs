@@ -1,0 +1,268 @@
+//! `show` and `stats`: read without a lock, while others write.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use alias_common::header::Header;
+use alias_common::key::Family;
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
+use crate::error::{Refusal, Result};
+use crate::model::name::{alias_name, device_name};
+use crate::netlink::{Link, namespace};
+use crate::render::alias::{self as render, AliasView, Dropped, ParentView, StatsView};
+
+use super::del::no_such_alias;
+use super::host::Host;
+
+/// A parent with those of its aliases that were asked for, in creation order.
+struct Section {
+    link: Link,
+    parent: Parent,
+    aliases: Vec<(u32, Record)>,
+}
+
+/// `alias-ctl show`.
+///
+/// # Errors
+///
+/// ENODEV for a device or an alias that is not there.
+pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
+    let mut host = Host::open()?;
+    let sections = sections(&mut host, filter, "show")?;
+    let names = Names::look_up(&mut host, &sections)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if json {
+        let views: Vec<AliasView> = sections
+            .iter()
+            .flat_map(|section| names.views(section))
+            .collect();
+        return finish(write_json(&mut out, &views));
+    }
+    for section in &sections {
+        let views: Vec<AliasView> = names.views(section).collect();
+        let heading = render::heading(&parent_view(section));
+        finish(write!(out, "{heading}{}", render::show(&views)))?;
+    }
+    finish(out.flush())
+}
+
+/// `alias-ctl stats`.
+///
+/// # Errors
+///
+/// ENODEV for a device or an alias that is not there.
+pub fn stats(filter: Option<&str>, json: bool, watch: Option<Duration>) -> Result<()> {
+    let mut host = Host::open()?;
+    loop {
+        let sections = sections(&mut host, filter, "stats")?;
+        let names = Names::look_up(&mut host, &sections)?;
+        let views: Vec<StatsView> = sections
+            .iter()
+            .flat_map(|section| {
+                names
+                    .views(section)
+                    .zip(&section.aliases)
+                    .map(|(view, (slot, record))| stats_view(view, &section.parent, *slot, record))
+            })
+            .collect();
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        if json {
+            finish(write_json(&mut out, &views))?;
+        } else {
+            finish(out.write_all(render::stats(&views).as_bytes()))?;
+        }
+        finish(out.flush())?;
+        let Some(interval) = watch else { return Ok(()) };
+        std::thread::sleep(interval);
+    }
+}
+
+fn write_json<T: serde::Serialize>(out: &mut impl Write, views: &[T]) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, views).map_err(io::Error::from)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// A reader that closed the pipe has seen enough.
+fn finish(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Refusal::io("standard output", "write", &error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn sections(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Vec<Section>> {
+    let Some(name) = filter else {
+        let mut all = Vec::new();
+        for ifindex in host.directory.parents()? {
+            // Detached meanwhile, or its device is gone: nothing to show.
+            let Some(link) = host.netlink.link_by_index(ifindex)? else {
+                continue;
+            };
+            let Some(parent) = Parent::open(&host.directory, ifindex)? else {
+                continue;
+            };
+            if parent.is_alive() {
+                all.push(section(link, parent));
+            }
+        }
+        return Ok(all);
+    };
+    let (link, slot) = host.alias(name, operation)?;
+    let Some(parent) = Parent::open(&host.directory, link.ifindex)? else {
+        return match slot {
+            Some(slot) => Err(no_such_alias(&link, slot, operation)),
+            None => Ok(Vec::new()),
+        };
+    };
+    let mut section = section(link, parent);
+    if let Some(wanted) = slot {
+        section.aliases.retain(|(slot, _)| *slot == wanted);
+        if section.aliases.is_empty() {
+            return Err(no_such_alias(&section.link, wanted, operation));
+        }
+    }
+    Ok(vec![section])
+}
+
+fn section(link: Link, parent: Parent) -> Section {
+    let mut aliases: Vec<(u32, Record)> = parent.live().collect();
+    aliases.sort_by_key(|(_, record)| record.created);
+    Section {
+        link,
+        parent,
+        aliases,
+    }
+}
+
+fn mode(parent: &Parent) -> &'static str {
+    if parent.header().flags & Header::GENERIC != 0 {
+        "generic"
+    } else {
+        "native"
+    }
+}
+
+fn parent_view(section: &Section) -> ParentView {
+    ParentView {
+        parent: section.link.name.clone(),
+        mode: mode(&section.parent),
+        aliases: section.parent.live().count() as u32,
+        capacity: section.parent.fixed().capacity,
+    }
+}
+
+/// Names of devices and namespaces, looked up once for all aliases.
+struct Names {
+    devices: HashMap<u32, String>,
+    namespaces: HashMap<u64, String>,
+}
+
+impl Names {
+    fn look_up(host: &mut Host, sections: &[Section]) -> Result<Names> {
+        let uses = |kind: TargetKind| {
+            sections
+                .iter()
+                .flat_map(|section| &section.aliases)
+                .any(|(_, record)| record.target == kind as u8)
+        };
+        let devices = if uses(TargetKind::To) {
+            host.netlink
+                .links()?
+                .into_iter()
+                .map(|link| (link.ifindex, link.name))
+                .collect()
+        } else {
+            HashMap::new()
+        };
+        let elsewhere = sections
+            .iter()
+            .flat_map(|section| &section.aliases)
+            .any(|(_, record)| record.netns_inode != 0);
+        Ok(Names {
+            devices,
+            namespaces: if elsewhere {
+                namespace::names()
+            } else {
+                HashMap::new()
+            },
+        })
+    }
+
+    fn views<'a>(&'a self, section: &'a Section) -> impl Iterator<Item = AliasView> + 'a {
+        let mode = mode(&section.parent);
+        section.aliases.iter().map(move |(slot, record)| AliasView {
+            alias: alias_name(&section.link.name, *slot),
+            parent: section.link.name.clone(),
+            slot: *slot,
+            family: if record.family() == Family::IPV4 {
+                "ip"
+            } else {
+                "ipv6"
+            },
+            address: address_of(record).to_string(),
+            prefix_len: record.prefix_len,
+            vlan: (record.vlan_outer != 0).then_some(record.vlan_outer),
+            inner_vlan: (record.vlan_inner != 0).then_some(record.vlan_inner),
+            target: target(record),
+            device: self.device(&section.link, *slot, record),
+            netns: (record.netns_inode != 0).then(|| {
+                self.namespaces
+                    .get(&record.netns_inode)
+                    .cloned()
+                    .unwrap_or_else(|| format!("net:[{}]", record.netns_inode))
+            }),
+            enabled: record.flags & Record::ENABLED != 0,
+            mode,
+        })
+    }
+
+    fn device(&self, link: &Link, slot: u32, record: &Record) -> Option<String> {
+        match TargetKind::from_number(record.target)? {
+            TargetKind::Device => Some(device_name(link.ifindex, slot)),
+            TargetKind::Join => Some(device_name(link.ifindex, record.link)),
+            TargetKind::To => Some(
+                self.devices
+                    .get(&record.port_ifindex)
+                    .cloned()
+                    .unwrap_or_else(|| format!("if{} (gone)", record.port_ifindex)),
+            ),
+            TargetKind::Local => Some(link.name.clone()),
+            TargetKind::Drop => None,
+        }
+    }
+}
+
+fn target(record: &Record) -> &'static str {
+    match TargetKind::from_number(record.target) {
+        Some(TargetKind::Device) => "device",
+        Some(TargetKind::Join) => "join",
+        Some(TargetKind::To) => "to",
+        Some(TargetKind::Local) => "local",
+        Some(TargetKind::Drop) => "drop",
+        None => "unknown",
+    }
+}
+
+fn stats_view(alias: AliasView, parent: &Parent, slot: u32, record: &Record) -> StatsView {
+    let figures = parent.figures(slot, record);
+    StatsView {
+        alias,
+        rx_packets: figures.rx.packets,
+        rx_bytes: figures.rx.bytes,
+        tx_packets: figures.rest.tx_packets,
+        tx_bytes: figures.rest.tx_bytes,
+        neighbor_rx_packets: figures.rest.neighbor_rx,
+        neighbor_tx_packets: figures.rest.neighbor_tx,
+        dropped: Dropped {
+            policy: figures.policy,
+            spoof: figures.rest.spoof,
+            no_target: figures.rest.no_target + figures.rest.lost,
+        },
+    }
+}

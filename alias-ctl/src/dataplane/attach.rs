@@ -1,0 +1,244 @@
+//! Attaching a parent: populate, pin, attach, and only then publish. Until the
+//! last step, everything hangs on a draft directory whose removal undoes it.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use alias_common::ABI_VERSION;
+use alias_common::header::Header;
+use alias_common::key::HashKey;
+use alias_common::names;
+use alias_common::table::Geometry;
+
+use super::directory::{Directory, WriteLock};
+use super::object;
+use super::parent::{self, Parent, link_name};
+use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
+use crate::error::{Refusal, Result};
+use crate::netlink::{Link, hardware};
+
+/// How XDP runs on the parent.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mode {
+    /// In the driver, before a packet is built; refused where there is none.
+    #[default]
+    Native,
+    /// In the stack, on any device, several times slower.
+    Generic,
+    /// Native where the driver has it, else generic.
+    BestEffort,
+}
+
+/// What the user may choose about a parent.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachSpec {
+    /// How XDP runs.
+    pub mode: Mode,
+    /// Number of slots.
+    pub capacity: u32,
+    /// Slots below this can be created; `None` for all.
+    pub max_aliases: Option<u32>,
+    /// Highest level the datapath writes to the journal: 0 nothing, 1 errors,
+    /// 2 warnings, up to 5.
+    pub log_level: u8,
+}
+
+/// Slots of a parent when nobody asks for more.
+pub const DEFAULT_CAPACITY: u32 = 65_536;
+
+/// Attaches a parent that is not attached.
+///
+/// # Errors
+///
+/// EBUSY for a foreign XDP program, EOPNOTSUPP for a driver without native XDP,
+/// else what the kernel said. Nothing is left behind.
+pub fn attach(
+    directory: &Directory,
+    link: &Link,
+    spec: &AttachSpec,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    refuse_foreign_program(link)?;
+    let draft = directory.begin(link.ifindex, lock)?;
+    let result = populate(&draft, link, spec)
+        .and_then(|()| directory.commit(link.ifindex, lock))
+        .and_then(|()| Parent::open(directory, link.ifindex))
+        .and_then(|parent| parent.ok_or_else(|| gone(link)));
+    if result.is_err() {
+        directory.clear_drafts(lock)?;
+        directory.prune(lock);
+    }
+    result
+}
+
+fn gone(link: &Link) -> Refusal {
+    Refusal::new(&link.name, "attach", "its pins vanished", libc::ENOENT)
+}
+
+/// A program that somebody else attached is never replaced.
+fn refuse_foreign_program(link: &Link) -> Result<()> {
+    let Some(xdp) = &link.xdp else { return Ok(()) };
+    let name = sys::program_name(xdp.prog_id).unwrap_or_else(|_| "unknown".into());
+    Err(Refusal::new(
+        &link.name,
+        "attach",
+        format!(
+            "another XDP program is attached: id {}, name {name}",
+            xdp.prog_id
+        ),
+        libc::EBUSY,
+    )
+    .way_out(format!(
+        "if nobody needs it: ip link set dev {} xdp off; or detach it with the tool that made it",
+        link.name
+    )))
+}
+
+fn populate(draft: &Path, link: &Link, spec: &AttachSpec) -> Result<()> {
+    let refused = |what: &str, error: &io::Error| Refusal::io(&link.name, what.to_owned(), error);
+    let cpus = aya::util::nr_cpus().map_err(|(_, error)| refused("count CPUs", &error))?;
+    let mut header = Header {
+        abi_version: ABI_VERSION,
+        parent_ifindex: link.ifindex,
+        capacity: spec.capacity,
+        home_bits: Geometry::for_capacity(spec.capacity).home_bits,
+        cpus: cpus as u32,
+        max_aliases: spec.max_aliases.unwrap_or(spec.capacity),
+        hash_key: HashKey::from_random(random()?),
+        mac: link.mac,
+        ..Header::default()
+    };
+    object::load(draft, &link.name, &header, spec.log_level)?;
+    hang(draft, link, names::ALIAS_DELIVER, AttachType::TcxIngress, 0)
+        .map_err(|error| no_tcx(link, &error))?;
+    hang(draft, link, names::ALIAS_EGRESS, AttachType::TcxEgress, 0)
+        .map_err(|error| no_tcx(link, &error))?;
+    header.flags |= attach_xdp(draft, link, spec.mode)?;
+    header.flags |= keep_tags_in_frames(link);
+    parent::initialise(draft, &header)?;
+    restrict(draft)
+}
+
+/// Attaches and pins one program; dropping the link before it is pinned would
+/// detach it again.
+fn hang(
+    draft: &Path,
+    link: &Link,
+    program: &str,
+    attach_type: AttachType,
+    flags: u32,
+) -> io::Result<()> {
+    let fd = sys::obj_get(&draft.join(program))?;
+    let hung = sys::link_create(fd.as_fd(), link.ifindex, attach_type, flags)?;
+    sys::obj_pin(hung.as_fd(), &draft.join(link_name(program)))
+}
+
+/// Attaches XDP and returns the header's flags for the mode it runs in.
+fn attach_xdp(draft: &Path, link: &Link, mode: Mode) -> Result<u32> {
+    let xdp = |flags| hang(draft, link, names::ALIAS_RX, AttachType::Xdp, flags);
+    match mode {
+        Mode::Generic => {
+            xdp(XDP_FLAGS_SKB_MODE).map_err(|error| Refusal::io(&link.name, "attach", &error))?;
+            Ok(Header::GENERIC)
+        }
+        Mode::Native => {
+            xdp(XDP_FLAGS_DRV_MODE).map_err(|error| no_native(link, &error))?;
+            Ok(0)
+        }
+        Mode::BestEffort => match xdp(XDP_FLAGS_DRV_MODE) {
+            Ok(()) => Ok(0),
+            Err(_) => attach_xdp(draft, link, Mode::Generic),
+        },
+    }
+}
+
+fn no_native(link: &Link, error: &io::Error) -> Refusal {
+    let driver = hardware::driver(&link.name).unwrap_or_else(|_| "unknown".into());
+    let refusal = Refusal::io(&link.name, "attach in native mode", error);
+    match error.raw_os_error() {
+        Some(libc::EOPNOTSUPP) => Refusal {
+            reason: format!("driver {driver} has no native XDP"),
+            ..refusal
+        }
+        .way_out("attach with --mode generic (slower) or --mode best-effort"),
+        Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) => Refusal {
+            reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
+            ..refusal
+        }
+        .way_out("lower the MTU, or attach with --mode generic (slower)"),
+        Some(libc::EBUSY) => refusal
+            .way_out("another XDP program came first, or the device is part of a bond or bridge"),
+        _ => refusal.way_out("see the kernel's log"),
+    }
+}
+
+fn no_tcx(link: &Link, error: &io::Error) -> Refusal {
+    let refusal = Refusal::io(&link.name, "attach to tcx", error);
+    match error.raw_os_error() {
+        Some(libc::EINVAL) => refusal.way_out("tcx needs Linux 6.6"),
+        _ => refusal,
+    }
+}
+
+/// A NIC that takes VLAN tags out of frames hides them from XDP: an alias would
+/// get another VLAN's packets. On a veth the flag means nothing.
+fn keep_tags_in_frames(link: &Link) -> u32 {
+    let is_veth = link.kind.as_deref() == Some("veth");
+    let strips = !is_veth && hardware::rx_vlan_offload(&link.name).unwrap_or(false);
+    if strips && hardware::set_rx_vlan_offload(&link.name, false).is_ok() {
+        return Header::RXVLAN_WAS_ON;
+    }
+    0
+}
+
+/// Pins are ours alone: BPF_OBJ_GET asks for the file's permissions.
+fn restrict(draft: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let refused = |error: io::Error| Refusal::io(draft.display().to_string(), "restrict", &error);
+    for entry in fs::read_dir(draft).map_err(refused)? {
+        let path = entry.map_err(refused)?.path();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn random() -> Result<[u64; 3]> {
+    let mut words = [0u64; 3];
+    // SAFETY: 24 writable bytes. With no flags and fewer than 256 bytes the call
+    // fills all of them once the kernel's generator is seeded.
+    let filled = unsafe { libc::getrandom(words.as_mut_ptr().cast(), size_of_val(&words), 0) };
+    if filled == size_of_val(&words) as isize {
+        return Ok(words);
+    }
+    Err(Refusal::io(
+        "getrandom",
+        "draw a hash key",
+        &io::Error::last_os_error(),
+    ))
+}
+
+/// Detaches a parent whose aliases are gone.
+///
+/// # Errors
+///
+/// That of removing its pins.
+pub fn detach(
+    directory: &Directory,
+    parent: Parent,
+    link: Option<&Link>,
+    lock: &WriteLock,
+) -> Result<()> {
+    if let Some(link) = link
+        && parent.header().flags & Header::RXVLAN_WAS_ON != 0
+    {
+        // The device may have lost the feature meanwhile: nothing to give back.
+        let _ = hardware::set_rx_vlan_offload(&link.name, true);
+    }
+    let ifindex = parent.ifindex();
+    drop(parent);
+    directory.discard(ifindex, lock)?;
+    directory.prune(lock);
+    Ok(())
+}

@@ -1,0 +1,312 @@
+//! Where the state lives: one directory per network namespace on bpffs.
+//!
+//! ```text
+//! <bpffs>/alias                 0700, ours
+//! <bpffs>/alias/<netns cookie>  locked by writers
+//! <bpffs>/alias/<netns cookie>/v1/<parent ifindex>/{maps, programs, links}
+//! ```
+//!
+//! A parent's directory appears complete, by a rename, and goes as a whole: what
+//! is not a number is being made or removed, and the next writer clears
+//! it away.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use alias_common::ABI_VERSION;
+
+use crate::error::{Refusal, Result};
+
+/// Overrides where bpffs is mounted, so that tests share nothing.
+pub const ROOT_VARIABLE: &str = "ALIAS_BPFFS_ROOT";
+const DEFAULT_ROOT: &str = "/sys/fs/bpf";
+/// `BPF_FS_MAGIC` of `linux/magic.h`.
+const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+
+/// One namespace's directory.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    base: PathBuf,
+    cookie: u64,
+}
+
+/// The right to change a namespace's state. Whatever changes it asks for this.
+pub struct WriteLock {
+    file: File,
+}
+
+impl Directory {
+    /// The directory of the namespace with this cookie; nothing is made yet.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV when bpffs is not mounted; EPERM when `<bpffs>/alias` is not ours
+    /// alone.
+    pub fn of(cookie: u64) -> Result<Directory> {
+        let root =
+            std::env::var_os(ROOT_VARIABLE).map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
+        check_bpffs(&root)?;
+        let base = root.join("alias");
+        check_ours(&base)?;
+        Ok(Directory { base, cookie })
+    }
+
+    /// Cookie of the namespace (`SO_NETNS_COOKIE`), never used again since boot.
+    #[must_use]
+    pub const fn cookie(&self) -> u64 {
+        self.cookie
+    }
+
+    fn namespace(&self) -> PathBuf {
+        self.base.join(self.cookie.to_string())
+    }
+
+    fn version(&self) -> PathBuf {
+        self.namespace().join(format!("v{ABI_VERSION}"))
+    }
+
+    /// A parent's directory.
+    #[must_use]
+    pub fn parent(&self, ifindex: u32) -> PathBuf {
+        self.version().join(ifindex.to_string())
+    }
+
+    /// Where a parent's directory is put together.
+    #[must_use]
+    pub fn draft(&self, ifindex: u32) -> PathBuf {
+        self.version().join(format!("new-{ifindex}"))
+    }
+
+    /// Ifindexes of the attached parents, in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// That of reading the directory.
+    pub fn parents(&self) -> Result<Vec<u32>> {
+        let mut found: Vec<u32> = names(&self.version())?
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// The other namespaces that have a directory.
+    ///
+    /// # Errors
+    ///
+    /// That of reading the directory.
+    pub fn siblings(&self) -> Result<Vec<Directory>> {
+        Ok(names(&self.base)?
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .filter(|cookie| *cookie != self.cookie)
+            .map(|cookie| Directory {
+                base: self.base.clone(),
+                cookie,
+            })
+            .collect())
+    }
+
+    /// Waits for the right to change this namespace's state.
+    ///
+    /// # Errors
+    ///
+    /// That of making or locking the directory.
+    pub fn lock(&self) -> Result<WriteLock> {
+        loop {
+            make_private(&self.base)?;
+            make_private(&self.namespace())?;
+            make_private(&self.version())?;
+            if let Some(lock) = self.lock_present(libc::LOCK_EX)? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// The lock of a directory that is there, if nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// That of locking.
+    pub fn try_lock(&self) -> Result<Option<WriteLock>> {
+        self.lock_present(libc::LOCK_EX | libc::LOCK_NB)
+    }
+
+    fn lock_present(&self, operation: i32) -> Result<Option<WriteLock>> {
+        let path = self.namespace();
+        let refused = |error: io::Error| Refusal::io(path.display().to_string(), "lock", &error);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(refused(error)),
+        };
+        loop {
+            // SAFETY: a live descriptor and an integer.
+            if unsafe { libc::flock(file.as_raw_fd(), operation) } == 0 {
+                break;
+            }
+            let error = io::Error::last_os_error();
+            match error.raw_os_error() {
+                Some(libc::EINTR) => {}
+                Some(libc::EWOULDBLOCK) => return Ok(None),
+                _ => return Err(refused(error)),
+            }
+        }
+        // Who waited may hold the lock of a directory that the last detach took
+        // away: it is only good if it is still the one at this path.
+        let held = file.metadata().map_err(refused)?;
+        let there = fs::symlink_metadata(&path).is_ok_and(|now| now.ino() == held.ino());
+        Ok(there.then_some(WriteLock { file }))
+    }
+
+    /// Removes what a killed writer left half made or half removed.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn clear_drafts(&self, _lock: &WriteLock) -> Result<()> {
+        for name in names(&self.version())? {
+            if name.parse::<u32>().is_err() {
+                remove(&self.version().join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory in which a parent is put together.
+    ///
+    /// # Errors
+    ///
+    /// That of making it.
+    pub fn begin(&self, ifindex: u32, lock: &WriteLock) -> Result<PathBuf> {
+        self.clear_drafts(lock)?;
+        let draft = self.draft(ifindex);
+        make_private(&draft)?;
+        Ok(draft)
+    }
+
+    /// Makes a draft the parent's directory, in one step.
+    ///
+    /// # Errors
+    ///
+    /// That of the rename.
+    pub fn commit(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
+        let path = self.parent(ifindex);
+        fs::rename(self.draft(ifindex), &path)
+            .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
+    }
+
+    /// Removes a parent's directory: unpinning its links detaches its programs.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn discard(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
+        let going = self.version().join(format!("old-{ifindex}"));
+        let path = self.parent(ifindex);
+        fs::rename(&path, &going)
+            .map_err(|error| Refusal::io(path.display().to_string(), "retire", &error))?;
+        remove(&going)
+    }
+
+    /// Removes the namespace's directories if no parent is left in them.
+    pub fn prune(&self, _lock: &WriteLock) {
+        // Not empty is the usual case, and no error.
+        let _ = fs::remove_dir(self.version());
+        let _ = fs::remove_dir(self.namespace());
+    }
+}
+
+impl Drop for WriteLock {
+    fn drop(&mut self) {
+        // SAFETY: a live descriptor and an integer. Closing would do it too,
+        // but for a child that inherited it.
+        unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) };
+    }
+}
+
+fn names(directory: &Path) -> Result<Vec<String>> {
+    let refused = |error: io::Error| Refusal::io(directory.display().to_string(), "read", &error);
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(refused(error)),
+    };
+    entries
+        .map(|entry| {
+            Ok(entry
+                .map_err(refused)?
+                .file_name()
+                .to_string_lossy()
+                .into_owned())
+        })
+        .collect()
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    fs::remove_dir_all(directory)
+        .map_err(|error| Refusal::io(directory.display().to_string(), "remove", &error))
+}
+
+/// Makes a directory that only we can enter; one that is there is checked.
+fn make_private(path: &Path) -> Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_ours(path),
+        // A parent of it went meanwhile: the caller's loop makes it again.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Refusal::io(path.display().to_string(), "create", &error)),
+    }
+}
+
+/// bpffs's root is world writable (1777), so a stranger can make our directory
+/// before us, or a link to another.
+fn check_ours(path: &Path) -> Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Refusal::io(path.display().to_string(), "inspect", &error)),
+    };
+    // SAFETY: takes nothing and cannot fail.
+    let me = unsafe { libc::geteuid() };
+    let reason = if !found.is_dir() {
+        "is not a directory".to_owned()
+    } else if found.uid() != me {
+        format!("belongs to user {}, not to user {me}", found.uid())
+    } else if found.mode() & 0o077 != 0 {
+        format!("is open to others (mode {:o})", found.mode() & 0o7777)
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        path.display().to_string(),
+        "use as state directory",
+        reason,
+        libc::EPERM,
+    )
+    .way_out("look who made it, remove it, and run the command again"))
+}
+
+fn check_bpffs(root: &Path) -> Result<()> {
+    let object = root.display().to_string();
+    let path = std::ffi::CString::new(root.as_os_str().as_encoded_bytes())
+        .map_err(|error| Refusal::new(&object, "open", error.to_string(), libc::EINVAL))?;
+    // SAFETY: all-zero is a valid statfs; it is only written by the call.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: a NUL-terminated path and a live structure.
+    let result = unsafe { libc::statfs(path.as_ptr(), &raw mut found) };
+    if result == 0 && found.f_type as i64 == BPF_FS_MAGIC {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        &object,
+        "open state",
+        "bpffs is not mounted there",
+        libc::ENODEV,
+    )
+    .way_out(format!("mount it: mount -t bpf bpf {object}")))
+}

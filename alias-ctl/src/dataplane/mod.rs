@@ -1,0 +1,14 @@
+//! The kernel's side of an alias: programs, maps, pins. This module knows
+//! nothing of devices and addresses; [`crate::netlink`] knows nothing of it.
+
+pub mod attach;
+pub mod directory;
+pub mod object;
+pub mod parent;
+mod shared;
+pub mod sys;
+pub mod table;
+
+pub use directory::{Directory, WriteLock};
+pub use parent::Parent;
+pub use table::Figures;

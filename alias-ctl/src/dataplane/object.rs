@@ -1,0 +1,178 @@
+//! Puts one parent's programs and maps into the kernel, and pins them. Nothing
+//! is attached here.
+
+use std::path::Path;
+
+use alias_common::counters::{AliasCell, ParentCell, RxCell};
+use alias_common::header::Header;
+use alias_common::key::{HashKey, WideKey};
+use alias_common::names::{self, constants};
+use alias_common::record::{MAX_TARGETS, Record, Target};
+use alias_common::table::Geometry;
+use aya::programs::Program;
+use aya::{Ebpf, EbpfLoader};
+
+use crate::error::{Refusal, Result};
+
+/// The compiled datapath; empty when there was none to embed.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
+
+/// Every program of a parent.
+pub const PROGRAMS: [&str; 5] = [
+    names::ALIAS_RX,
+    names::ALIAS_DELIVER,
+    names::ALIAS_TX,
+    names::ALIAS_RETURN,
+    names::ALIAS_EGRESS,
+];
+
+/// `enum bpf_map_type` of `linux/bpf.h`.
+const HASH: u32 = 1;
+const ARRAY: u32 = 2;
+const DEVMAP: u32 = 14;
+/// `BPF_F_MMAPABLE` of `linux/bpf.h`.
+const MMAPABLE: u32 = 1 << 10;
+
+/// What a map must look like to be used: a pin of another shape would be read
+/// out of bounds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shape {
+    /// Name it is pinned under.
+    pub name: &'static str,
+    /// `enum bpf_map_type`.
+    pub kind: u32,
+    /// Bytes of a value.
+    pub value_size: u32,
+    /// Number of elements.
+    pub max_entries: u32,
+    /// `BPF_F_…` of its creation.
+    pub flags: u32,
+}
+
+/// The maps of a parent with this capacity; their keys are all 4 bytes.
+#[must_use]
+pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
+    let positions = Geometry::for_capacity(capacity).positions();
+    let array = |name, value_size: usize, max_entries| Shape {
+        name,
+        kind: ARRAY,
+        value_size: value_size as u32,
+        max_entries,
+        flags: MMAPABLE,
+    };
+    [
+        array(names::HEADER, size_of::<Header>(), 1),
+        array(names::INDEX, size_of::<u64>(), positions),
+        array(names::WIDE, size_of::<WideKey>(), positions),
+        array(names::STEER, size_of::<u64>(), positions),
+        array(names::RX, size_of::<RxCell>(), positions * cpus),
+        array(names::ALIAS, size_of::<AliasCell>(), capacity * cpus),
+        array(names::PARENT, size_of::<ParentCell>(), cpus),
+        array(names::RECORD, size_of::<Record>(), capacity + 1),
+        array(names::TARGET, size_of::<Target>(), MAX_TARGETS),
+        Shape {
+            name: names::DEVMAP,
+            kind: DEVMAP,
+            value_size: 8,
+            max_entries: MAX_TARGETS,
+            flags: 0,
+        },
+        Shape {
+            name: names::PORT,
+            kind: HASH,
+            value_size: 4,
+            max_entries: capacity,
+            flags: 0,
+        },
+    ]
+}
+
+/// Loads everything for a parent and pins it under `directory`.
+///
+/// # Errors
+///
+/// ENOSYS when this binary was built without a datapath; else what the kernel
+/// said, with the verifier's last words.
+pub fn load(directory: &Path, parent: &str, header: &Header, log_level: u8) -> Result<()> {
+    if OBJECT.is_empty() {
+        return Err(Refusal::new(
+            "alias-ctl",
+            "load the datapath",
+            "this binary was built without it",
+            libc::ENOSYS,
+        )
+        .way_out("build it with: cargo xtask build"));
+    }
+    let refused = |error: &(dyn std::error::Error + 'static)| kernel_refusal(parent, error);
+    let geometry = Geometry {
+        home_bits: header.home_bits,
+    };
+    let hash_key = HashKeyBytes(header.hash_key);
+    let (home_shift, positions) = (geometry.home_shift(), geometry.positions());
+    let mut loader = EbpfLoader::new();
+    loader
+        .override_global(constants::HASH_KEY, &hash_key, true)
+        .override_global(constants::HOME_SHIFT, &home_shift, true)
+        .override_global(constants::POSITIONS, &positions, true)
+        .override_global(constants::CAPACITY, &header.capacity, true)
+        .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true)
+        .override_global("AYA_LOG_LEVEL", &log_level, false);
+    for shape in shapes(header.capacity, header.cpus) {
+        loader.map_max_entries(shape.name, shape.max_entries);
+    }
+    let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
+    load_programs(&mut ebpf).map_err(|error| refused(&error))?;
+    for (name, map) in ebpf.maps() {
+        // Constants stay alive with the programs that were verified with them.
+        if !name.starts_with('.') {
+            map.pin(directory.join(name))
+                .map_err(|error| refused(&error))?;
+        }
+    }
+    for (name, program) in ebpf.programs_mut() {
+        program
+            .pin(directory.join(name))
+            .map_err(|error| refused(&error))?;
+    }
+    Ok(())
+}
+
+fn load_programs(ebpf: &mut Ebpf) -> std::result::Result<(), aya::programs::ProgramError> {
+    for (_, program) in ebpf.programs_mut() {
+        match program {
+            Program::Xdp(program) => program.load()?,
+            Program::SchedClassifier(program) => program.load()?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The hash key as aya wants a constant.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct HashKeyBytes(HashKey);
+
+// SAFETY: three u64 without padding (asserted in alias-common).
+unsafe impl aya::Pod for HashKeyBytes {}
+
+fn kernel_refusal(parent: &str, error: &(dyn std::error::Error + 'static)) -> Refusal {
+    let mut errno = libc::EINVAL;
+    let mut reason = error.to_string();
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && let Some(number) = io.raw_os_error()
+        {
+            errno = number;
+        }
+        source = error.source();
+        if let Some(deeper) = source {
+            reason = format!("{reason}: {deeper}");
+        }
+    }
+    // The verifier's log is long; its last lines say what it refused.
+    let tail: Vec<&str> = reason.lines().rev().take(6).collect();
+    let reason = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
+    Refusal::new(parent, "load the datapath", reason, errno)
+}

@@ -1,0 +1,354 @@
+//! An attached parent: its pinned maps, opened and checked, and its records.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{io, ptr};
+
+use alias_common::counters::{AliasCell, ParentCell, RxCell};
+use alias_common::header::Header;
+use alias_common::key::WideKey;
+use alias_common::names;
+use alias_common::record::{Record, State, Target};
+use alias_common::{ABI_VERSION, Plain};
+
+use super::directory::{Directory, WriteLock};
+use super::object::{Shape, shapes};
+use super::shared::Shared;
+use super::sys;
+use crate::error::{Refusal, Result};
+
+/// The state of one parent. Reading needs no lock.
+pub struct Parent {
+    path: PathBuf,
+    fixed: Header,
+    header: Shared<Header>,
+    pub(super) index: Shared<u64>,
+    pub(super) wide: Shared<WideKey>,
+    pub(super) steer: Shared<u64>,
+    pub(super) rx: Shared<RxCell>,
+    pub(super) alias: Shared<AliasCell>,
+    pub(super) cells: Shared<ParentCell>,
+    record: Shared<Record>,
+    target: Shared<Target>,
+}
+
+impl Parent {
+    /// Opens the parent with this ifindex; `None` when it is not attached.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when a pinned map is not of the shape this version made.
+    pub fn open(directory: &Directory, ifindex: u32) -> Result<Option<Parent>> {
+        Parent::open_at(directory.parent(ifindex))
+    }
+
+    /// The same by path, which serves a draft too.
+    pub(super) fn open_at(path: PathBuf) -> Result<Option<Parent>> {
+        let Some(header) = open_pin(&path, names::HEADER)? else {
+            return Ok(None);
+        };
+        check(&path, &header, shapes(1, 1)[0])?;
+        let header: Shared<Header> = Shared::map(header.as_fd(), 1)
+            .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
+        let fixed = header.read(0);
+        if fixed.abi_version != ABI_VERSION {
+            return Err(foreign(&path, names::HEADER, "another ABI version"));
+        }
+        let expected = shapes(fixed.capacity, fixed.cpus);
+        Ok(Some(Parent {
+            header,
+            index: map(&path, &expected, names::INDEX)?,
+            wide: map(&path, &expected, names::WIDE)?,
+            steer: map(&path, &expected, names::STEER)?,
+            rx: map(&path, &expected, names::RX)?,
+            alias: map(&path, &expected, names::ALIAS)?,
+            cells: map(&path, &expected, names::PARENT)?,
+            record: map(&path, &expected, names::RECORD)?,
+            target: map(&path, &expected, names::TARGET)?,
+            fixed,
+            path,
+        }))
+    }
+
+    /// What does not change while the parent is attached. For the rest, see
+    /// [`Parent::header`].
+    #[must_use]
+    pub const fn fixed(&self) -> &Header {
+        &self.fixed
+    }
+
+    /// The header as it is now.
+    #[must_use]
+    pub fn header(&self) -> Header {
+        self.header.read(0)
+    }
+
+    /// Ifindex of the device.
+    #[must_use]
+    pub const fn ifindex(&self) -> u32 {
+        self.fixed.parent_ifindex
+    }
+
+    /// Where its pins are.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a program or a map that is not an array.
+    ///
+    /// # Errors
+    ///
+    /// That of `BPF_OBJ_GET`.
+    pub fn object(&self, name: &str) -> Result<OwnedFd> {
+        let path = self.path.join(name);
+        sys::obj_get(&path).map_err(|error| Refusal::io(path.display().to_string(), "open", &error))
+    }
+
+    /// Whether the XDP link still holds on to its device: it lets go when the
+    /// device is deleted.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        sys::obj_get(&self.path.join(link_name(names::ALIAS_RX)))
+            .and_then(|link| sys::link_info(link.as_fd()))
+            .is_ok_and(|info| info.ifindex == self.fixed.parent_ifindex)
+    }
+
+    /// The record of a slot, whatever its state.
+    #[must_use]
+    pub fn record(&self, slot: u32) -> Record {
+        self.record.read(slot)
+    }
+
+    /// A slot's state.
+    #[must_use]
+    pub fn state(&self, slot: u32) -> State {
+        State::from_number(self.state_word(slot).load(Ordering::Acquire)).unwrap_or(State::Free)
+    }
+
+    fn state_word(&self, slot: u32) -> &AtomicU32 {
+        let record: *mut Record = self.record.at(slot);
+        // SAFETY: valid while `self` lives; the state is the record's first
+        // field (asserted below) and only accessed atomically.
+        unsafe { AtomicU32::from_ptr(record.cast()) }
+    }
+
+    /// The live aliases with their slots, by slot.
+    pub fn live(&self) -> impl Iterator<Item = (u32, Record)> + '_ {
+        self.in_state(State::Live)
+    }
+
+    /// The records of one state with their slots.
+    pub fn in_state(&self, state: State) -> impl Iterator<Item = (u32, Record)> + '_ {
+        let end = self.header().slots_end.min(self.fixed.capacity);
+        (0..end)
+            .filter(move |slot| self.state(*slot) == state)
+            .filter_map(move |slot| {
+                let record = self.record(slot);
+                // Changed while it was copied: it is not in this state any more.
+                (self.state(slot) == state).then_some((slot, record))
+            })
+    }
+
+    /// The lowest free slot from `start` on, below the limit.
+    #[must_use]
+    pub fn lowest_free(&self, start: u32) -> Option<u32> {
+        (start..self.limit()).find(|slot| self.state(*slot) == State::Free)
+    }
+
+    /// Slots below this can be created.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.fixed.max_aliases.min(self.fixed.capacity)
+    }
+
+    /// Takes a slot: from now on a crash is undone by the next writer. A record
+    /// that has a creation number keeps it.
+    pub fn claim(&self, slot: u32, mut record: Record, lock: &WriteLock) {
+        record.state = State::Free as u32;
+        record.position = Record::NO_POSITION;
+        let header = self.header.at(0);
+        // SAFETY: the mapped header; these fields are the writer's, who holds
+        // the lock, and are changed field by field because the datapath has
+        // fields of its own in the same structure.
+        unsafe {
+            if record.created == 0 {
+                record.created = ptr::addr_of!((*header).next_created).read_volatile() + 1;
+                ptr::addr_of_mut!((*header).next_created).write_volatile(record.created);
+            }
+            let end = ptr::addr_of!((*header).slots_end).read_volatile();
+            ptr::addr_of_mut!((*header).slots_end).write_volatile(end.max(slot + 1));
+        }
+        self.record.write(slot, record);
+        self.set_state(slot, State::Pending, lock);
+    }
+
+    /// Changes a record that is not free; its state stays as it is.
+    pub fn amend(&self, slot: u32, change: impl FnOnce(&mut Record), _lock: &WriteLock) {
+        let mut record = self.record.read(slot);
+        change(&mut record);
+        record.state = self.state(slot) as u32;
+        self.record.write(slot, record);
+    }
+
+    /// Moves a slot on in its life.
+    pub fn set_state(&self, slot: u32, state: State, _lock: &WriteLock) {
+        self.state_word(slot).store(state as u32, Ordering::Release);
+    }
+
+    /// The change that a writer is at, or was when it was killed.
+    #[must_use]
+    pub fn journal(&self) -> Option<Record> {
+        let index = self.fixed.capacity;
+        (self.state(index) != State::Free).then(|| self.record(index))
+    }
+
+    /// Notes the change that begins, or that none is under way.
+    pub fn set_journal(&self, change: Option<Record>, lock: &WriteLock) {
+        let index = self.fixed.capacity;
+        match change {
+            Some(mut record) => {
+                record.state = self.state(index) as u32;
+                self.record.write(index, record);
+                self.set_state(index, State::Pending, lock);
+            }
+            None => self.set_state(index, State::Free, lock),
+        }
+    }
+
+    /// The `--to` device of a devmap key.
+    #[must_use]
+    pub fn target(&self, key: u32) -> Target {
+        self.target.read(key)
+    }
+
+    /// Number of devmap keys.
+    #[must_use]
+    pub const fn targets(&self) -> u32 {
+        self.target.len()
+    }
+
+    /// Sets the `--to` device of a key.
+    pub fn set_target(&self, key: u32, target: Target, _lock: &WriteLock) {
+        self.target.write(key, target);
+    }
+
+    /// Notes that a change begins or is complete; returns what was noted before.
+    pub fn set_unfinished(&self, unfinished: bool, _lock: &WriteLock) -> bool {
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe {
+            let flag = ptr::addr_of_mut!((*self.header.at(0)).unfinished);
+            let before = flag.read_volatile();
+            flag.write_volatile(u32::from(unfinished));
+            before != 0
+        }
+    }
+
+    /// Follows a change of the parent's MAC, which alias devices may send from.
+    pub fn set_mac(&self, mac: [u8; 6], _lock: &WriteLock) {
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe { ptr::addr_of_mut!((*self.header.at(0)).mac).write_volatile(mac) };
+    }
+}
+
+const _: () = assert!(std::mem::offset_of!(Record, state) == 0);
+
+/// Writes the header of maps that were just made.
+pub(super) fn initialise(path: &Path, header: &Header) -> Result<()> {
+    let map = sys::obj_get(&path.join(names::HEADER))
+        .map_err(|error| Refusal::io(path.display().to_string(), "open", &error))?;
+    let shared: Shared<Header> = Shared::map(map.as_fd(), 1)
+        .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
+    shared.write(0, *header);
+    Ok(())
+}
+
+/// Name under which a program's link is pinned.
+#[must_use]
+pub fn link_name(program: &str) -> String {
+    format!("{program}_link")
+}
+
+fn open_pin(path: &Path, name: &str) -> Result<Option<OwnedFd>> {
+    match sys::obj_get(&path.join(name)) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Refusal::io(
+            path.join(name).display().to_string(),
+            "open",
+            &error,
+        )),
+    }
+}
+
+fn map<T: Plain>(path: &Path, expected: &[Shape], name: &str) -> Result<Shared<T>> {
+    let fd = open_pin(path, name)?.ok_or_else(|| foreign(path, name, "nothing is pinned there"))?;
+    let shape = expected
+        .iter()
+        .find(|shape| shape.name == name)
+        .ok_or_else(|| foreign(path, name, "no such map"))?;
+    check(path, &fd, *shape)?;
+    Shared::map(fd.as_fd(), shape.max_entries)
+        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
+}
+
+fn check(path: &Path, fd: &OwnedFd, expected: Shape) -> Result<()> {
+    let info = sys::map_info(fd.as_fd()).map_err(|error| {
+        Refusal::io(
+            path.join(expected.name).display().to_string(),
+            "inspect",
+            &error,
+        )
+    })?;
+    let found = Shape {
+        name: expected.name,
+        kind: info.kind,
+        value_size: info.value_size,
+        max_entries: info.max_entries,
+        flags: info.flags,
+    };
+    if found == expected && info.key_size == 4 {
+        return Ok(());
+    }
+    Err(foreign(
+        path,
+        expected.name,
+        &format!("found {found:?}, expected {expected:?}"),
+    ))
+}
+
+fn foreign(path: &Path, name: &str, what: &str) -> Refusal {
+    Refusal::new(
+        path.join(name).display().to_string(),
+        "open",
+        format!("not a map of this version: {what}"),
+        libc::EINVAL,
+    )
+    .way_out("another version made it, or a stranger: remove the parent's directory to detach it")
+}
+
+/// The 16 bytes of a record, and its address family's number.
+#[must_use]
+pub fn address_bytes(address: IpAddr) -> (u16, [u8; 16]) {
+    match address {
+        IpAddr::V4(v4) => {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&v4.octets());
+            (alias_common::key::Family::IPV4.0, bytes)
+        }
+        IpAddr::V6(v6) => (alias_common::key::Family::IPV6.0, v6.octets()),
+    }
+}
+
+/// The address of a record.
+#[must_use]
+pub fn address_of(record: &Record) -> IpAddr {
+    if record.family() == alias_common::key::Family::IPV4 {
+        let [a, b, c, d, ..] = record.address;
+        IpAddr::from([a, b, c, d])
+    } else {
+        IpAddr::from(record.address)
+    }
+}

@@ -1,0 +1,386 @@
+//! The few `bpf(2)` commands that the controller needs after the object is
+//! loaded: open and pin, attach and detach, ask what a descriptor is.
+//!
+//! aya loads the object; attaching goes through here because aya's own attach
+//! falls back to a netlink attachment that cannot be pinned, and has no tc
+//! attachment without a link. Structures: `union bpf_attr` of `linux/bpf.h`.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+const BPF_MAP_UPDATE_ELEM: u32 = 2;
+const BPF_MAP_DELETE_ELEM: u32 = 3;
+const BPF_OBJ_PIN: u32 = 6;
+const BPF_OBJ_GET: u32 = 7;
+const BPF_PROG_ATTACH: u32 = 8;
+const BPF_PROG_DETACH: u32 = 9;
+const BPF_OBJ_GET_INFO_BY_FD: u32 = 15;
+const BPF_LINK_CREATE: u32 = 28;
+
+/// Where a program hangs: `enum bpf_attach_type`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u32)]
+pub enum AttachType {
+    /// `BPF_XDP`.
+    Xdp = 37,
+    /// `BPF_TCX_INGRESS`, since Linux 6.6.
+    TcxIngress = 46,
+    /// `BPF_TCX_EGRESS`, since Linux 6.6.
+    TcxEgress = 47,
+}
+
+/// `XDP_FLAGS_SKB_MODE` and `XDP_FLAGS_DRV_MODE` of `linux/if_link.h`.
+pub const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
+/// See [`XDP_FLAGS_SKB_MODE`].
+pub const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
+
+/// Calls `bpf(2)` with one command's part of the attribute union. The kernel
+/// reads no more than the size given and takes the rest as zero.
+fn bpf<T>(command: u32, attribute: &mut T) -> io::Result<i32> {
+    // SAFETY: `attribute` is a live, writable, fully initialised structure of
+    // the size given; every pointer in it was made from a live reference by the
+    // caller in this module.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(attribute),
+            size_of::<T>(),
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result as i32)
+    }
+}
+
+fn owned(fd: i32) -> OwnedFd {
+    // SAFETY: the kernel has just given us this descriptor.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
+}
+
+#[repr(C)]
+struct ObjAttribute {
+    pathname: u64,
+    fd: u32,
+    file_flags: u32,
+}
+
+/// Opens a pinned map, program or link.
+///
+/// # Errors
+///
+/// That of `BPF_OBJ_GET`: ENOENT when nothing is pinned there.
+pub fn obj_get(path: &Path) -> io::Result<OwnedFd> {
+    let path = c_path(path)?;
+    let mut attribute = ObjAttribute {
+        pathname: path.as_ptr() as u64,
+        fd: 0,
+        file_flags: 0,
+    };
+    bpf(BPF_OBJ_GET, &mut attribute).map(owned)
+}
+
+/// Pins a map, program or link.
+///
+/// # Errors
+///
+/// That of `BPF_OBJ_PIN`: EEXIST when something is there.
+pub fn obj_pin(fd: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    let mut attribute = ObjAttribute {
+        pathname: path.as_ptr() as u64,
+        fd: fd.as_raw_fd() as u32,
+        file_flags: 0,
+    };
+    bpf(BPF_OBJ_PIN, &mut attribute).map(drop)
+}
+
+#[repr(C)]
+struct ElementAttribute {
+    map_fd: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// Sets one element of a map with 4-byte keys; `N` is its value size.
+///
+/// # Errors
+///
+/// That of `BPF_MAP_UPDATE_ELEM`: E2BIG when the map is full.
+pub fn map_update<const N: usize>(
+    map: BorrowedFd<'_>,
+    key: u32,
+    value: &[u8; N],
+) -> io::Result<()> {
+    let mut attribute = ElementAttribute {
+        map_fd: map.as_raw_fd() as u32,
+        padding: 0,
+        key: (&raw const key) as u64,
+        value: value.as_ptr() as u64,
+        flags: 0,
+    };
+    bpf(BPF_MAP_UPDATE_ELEM, &mut attribute).map(drop)
+}
+
+/// Removes one element; one that is not there is as good.
+///
+/// # Errors
+///
+/// That of `BPF_MAP_DELETE_ELEM`, but for ENOENT.
+pub fn map_delete(map: BorrowedFd<'_>, key: u32) -> io::Result<()> {
+    let mut attribute = ElementAttribute {
+        map_fd: map.as_raw_fd() as u32,
+        padding: 0,
+        key: (&raw const key) as u64,
+        value: 0,
+        flags: 0,
+    };
+    match bpf(BPF_MAP_DELETE_ELEM, &mut attribute) {
+        Err(error) if error.raw_os_error() != Some(libc::ENOENT) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[repr(C)]
+struct LinkCreateAttribute {
+    prog_fd: u32,
+    target_ifindex: u32,
+    attach_type: u32,
+    flags: u32,
+    /// `tcx.relative_fd`, `tcx.expected_revision`; zero for XDP.
+    relative: u32,
+    padding: u32,
+    expected_revision: u64,
+}
+
+/// Attaches a program to a device of the calling thread's namespace. Dropping
+/// the link before it is pinned detaches the program.
+///
+/// # Errors
+///
+/// That of `BPF_LINK_CREATE`.
+pub fn link_create(
+    program: BorrowedFd<'_>,
+    ifindex: u32,
+    attach_type: AttachType,
+    flags: u32,
+) -> io::Result<OwnedFd> {
+    let mut attribute = LinkCreateAttribute {
+        prog_fd: program.as_raw_fd() as u32,
+        target_ifindex: ifindex,
+        attach_type: attach_type as u32,
+        flags,
+        relative: 0,
+        padding: 0,
+        expected_revision: 0,
+    };
+    bpf(BPF_LINK_CREATE, &mut attribute).map(owned)
+}
+
+#[repr(C)]
+struct ProgAttachAttribute {
+    target_ifindex: u32,
+    attach_bpf_fd: u32,
+    attach_type: u32,
+    attach_flags: u32,
+    replace_bpf_fd: u32,
+    relative_fd: u32,
+    expected_revision: u64,
+}
+
+/// Attaches a tcx program without a link: it stays until the device goes. That
+/// is what a port wants, which is nothing without its program.
+///
+/// # Errors
+///
+/// That of `BPF_PROG_ATTACH`: EEXIST when it is attached already.
+pub fn prog_attach(
+    program: BorrowedFd<'_>,
+    ifindex: u32,
+    attach_type: AttachType,
+) -> io::Result<()> {
+    let mut attribute = ProgAttachAttribute {
+        target_ifindex: ifindex,
+        attach_bpf_fd: program.as_raw_fd() as u32,
+        attach_type: attach_type as u32,
+        attach_flags: 0,
+        replace_bpf_fd: 0,
+        relative_fd: 0,
+        expected_revision: 0,
+    };
+    bpf(BPF_PROG_ATTACH, &mut attribute).map(drop)
+}
+
+/// Takes back what [`prog_attach`] did; a device or program that is gone is as
+/// good.
+///
+/// # Errors
+///
+/// That of `BPF_PROG_DETACH`, but for ENOENT and ENODEV.
+pub fn prog_detach(
+    program: BorrowedFd<'_>,
+    ifindex: u32,
+    attach_type: AttachType,
+) -> io::Result<()> {
+    let mut attribute = ProgAttachAttribute {
+        target_ifindex: ifindex,
+        attach_bpf_fd: program.as_raw_fd() as u32,
+        attach_type: attach_type as u32,
+        attach_flags: 0,
+        replace_bpf_fd: 0,
+        relative_fd: 0,
+        expected_revision: 0,
+    };
+    match bpf(BPF_PROG_DETACH, &mut attribute) {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[repr(C)]
+struct InfoAttribute {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+fn info<T: Default>(fd: BorrowedFd<'_>) -> io::Result<T> {
+    let mut info = T::default();
+    let mut attribute = InfoAttribute {
+        bpf_fd: fd.as_raw_fd() as u32,
+        info_len: size_of::<T>() as u32,
+        info: (&raw mut info) as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute)?;
+    Ok(info)
+}
+
+/// The head of `struct bpf_map_info`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct MapInfo {
+    /// `enum bpf_map_type`.
+    pub kind: u32,
+    /// Id of the map.
+    pub id: u32,
+    /// Bytes of a key.
+    pub key_size: u32,
+    /// Bytes of a value.
+    pub value_size: u32,
+    /// Number of elements.
+    pub max_entries: u32,
+    /// `BPF_F_…` of its creation.
+    pub flags: u32,
+}
+
+/// What a map's descriptor is.
+///
+/// # Errors
+///
+/// EINVAL when it is no map's.
+pub fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
+    info(map)
+}
+
+/// The head of `struct bpf_link_info`, for a link to a device.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct LinkInfo {
+    /// `enum bpf_link_type`.
+    pub kind: u32,
+    /// Id of the link.
+    pub id: u32,
+    /// Id of its program.
+    pub prog_id: u32,
+    padding: u32,
+    /// The device; 0 when it is gone and the link is dead.
+    pub ifindex: u32,
+    tail: u32,
+}
+
+/// What a link's descriptor is.
+///
+/// # Errors
+///
+/// EINVAL when it is no link's.
+pub fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
+    info(link)
+}
+
+/// The head of `struct bpf_prog_info`: enough to say what is in the way.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct ProgInfo {
+    kind: u32,
+    id: u32,
+    tag: [u8; 8],
+    jited_prog_len: u32,
+    xlated_prog_len: u32,
+    jited_prog_insns: u64,
+    xlated_prog_insns: u64,
+    load_time: u64,
+    created_by_uid: u32,
+    nr_map_ids: u32,
+    map_ids: u64,
+    name: [u8; 16],
+}
+
+const BPF_PROG_GET_FD_BY_ID: u32 = 13;
+
+#[repr(C)]
+struct GetIdAttribute {
+    id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
+/// Name of a loaded program, as far as the kernel keeps it (15 bytes).
+///
+/// # Errors
+///
+/// ENOENT when there is no such program.
+pub fn program_name(id: u32) -> io::Result<String> {
+    let mut attribute = GetIdAttribute {
+        id,
+        next_id: 0,
+        open_flags: 0,
+    };
+    let program = bpf(BPF_PROG_GET_FD_BY_ID, &mut attribute).map(owned)?;
+    let info: ProgInfo = info(program.as_fd())?;
+    let end = info
+        .name
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(info.name.len());
+    Ok(String::from_utf8_lossy(&info.name[..end]).into_owned())
+}
+
+/// Waits until every program run that began before has ended. After it, nobody
+/// uses what was unpublished before it.
+///
+/// # Errors
+///
+/// That of `membarrier(2)`.
+pub fn grace_period() -> io::Result<()> {
+    const MEMBARRIER_CMD_GLOBAL: i32 = 1;
+    // SAFETY: takes two integers, touches no memory of ours.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}

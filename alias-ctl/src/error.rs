@@ -1,0 +1,95 @@
+//! What a refusal says: the object, the operation, the reason with its errno
+//! name, and the way out.
+
+use std::fmt;
+use std::io;
+
+use crate::netlink::{NetlinkError, errno_name, errno_text};
+
+/// The result of everything that can be refused.
+pub type Result<T> = std::result::Result<T, Refusal>;
+
+/// Why something was not done. Nothing was changed, or what was is undone.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the user named: an alias, a device, a namespace.
+    pub object: String,
+    /// What was to be done with it.
+    pub operation: String,
+    /// Why not, in words.
+    pub reason: String,
+    /// The errno that a kernel would have returned.
+    pub errno: i32,
+    /// What the user can do; empty when there is nothing to add.
+    pub way_out: String,
+}
+
+impl Refusal {
+    /// A refusal without a way out yet.
+    pub fn new(
+        object: impl Into<String>,
+        operation: impl Into<String>,
+        reason: impl Into<String>,
+        errno: i32,
+    ) -> Refusal {
+        Refusal {
+            object: object.into(),
+            operation: operation.into(),
+            reason: reason.into(),
+            errno,
+            way_out: String::new(),
+        }
+    }
+
+    /// A system call's error.
+    pub fn io(
+        object: impl Into<String>,
+        operation: impl Into<String>,
+        error: &io::Error,
+    ) -> Refusal {
+        let errno = error.raw_os_error().unwrap_or(libc::EIO);
+        let reason = if error.raw_os_error().is_some() {
+            errno_text(errno)
+        } else {
+            error.to_string()
+        };
+        Refusal::new(object, operation, reason, errno)
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn way_out(mut self, way_out: impl Into<String>) -> Refusal {
+        self.way_out = way_out.into();
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal {
+            object,
+            operation,
+            reason,
+            errno,
+            way_out,
+        } = self;
+        write!(
+            f,
+            "{object}: {operation}: {reason} ({})",
+            errno_name(*errno)
+        )?;
+        if !way_out.is_empty() {
+            write!(f, "; {way_out}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<NetlinkError> for Refusal {
+    fn from(error: NetlinkError) -> Refusal {
+        let errno = error.errno();
+        Refusal::new(error.object(), error.operation(), errno_text(errno), errno)
+    }
+}

@@ -1,0 +1,9 @@
+//! The controller. See ARCHITECTURE.md for how a command runs.
+
+pub mod cli;
+pub mod command;
+pub mod dataplane;
+pub mod error;
+pub mod model;
+pub mod netlink;
+pub mod render;

@@ -1,0 +1,22 @@
+//! `alias-ctl`: read the command line, do it, say how it ended.
+
+use std::process::ExitCode;
+
+use alias_ctl::cli::{self, Invocation};
+use alias_ctl::command;
+
+fn main() -> ExitCode {
+    let result = cli::read(std::env::args_os()).and_then(|invocation| match invocation {
+        Invocation::Run(request) => command::run(request).map(|()| ExitCode::SUCCESS),
+        Invocation::Print(text) => {
+            // Help goes to standard output, a usage error to standard error; a
+            // reader that is gone needs neither.
+            let _ = text.print();
+            Ok(ExitCode::from(text.exit_code() as u8))
+        }
+    });
+    result.unwrap_or_else(|refusal| {
+        eprintln!("alias-ctl: {refusal}");
+        ExitCode::FAILURE
+    })
+}

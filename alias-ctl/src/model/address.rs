@@ -1,0 +1,229 @@
+//! Addresses, prefixes and ranges as users write them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::error::{Refusal, Result};
+
+/// An address and how much of it is the network's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Interface {
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length; all bits when the user gave none.
+    pub prefix_len: u8,
+}
+
+/// Number of bits of an address.
+#[must_use]
+pub const fn bits(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+/// The network of an address.
+#[must_use]
+pub fn network(address: IpAddr, prefix_len: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX
+                .checked_shl(32 - u32::from(prefix_len))
+                .unwrap_or(0);
+            Ipv4Addr::from_bits(v4.to_bits() & mask).into()
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX
+                .checked_shl(128 - u32::from(prefix_len))
+                .unwrap_or(0);
+            Ipv6Addr::from_bits(v6.to_bits() & mask).into()
+        }
+    }
+}
+
+fn invalid(text: &str, reason: impl Into<String>, way_out: &str) -> Refusal {
+    Refusal::new(text, "read address", reason, libc::EINVAL).way_out(way_out)
+}
+
+/// Reads `ADDR` or `ADDR/LEN`.
+///
+/// # Errors
+///
+/// EINVAL for what is no address, and for addresses that are nobody's own:
+/// multicast, broadcast, loopback and the unspecified one.
+pub fn parse(text: &str) -> Result<Interface> {
+    let form = "write ADDRESS or ADDRESS/LENGTH, for example 192.0.2.10/24";
+    let (address, prefix_len) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let address: IpAddr = address
+        .parse()
+        .map_err(|_| invalid(text, "not an IPv4 or IPv6 address", form))?;
+    let prefix_len = match prefix_len {
+        None => bits(address),
+        Some(length) => length
+            .parse()
+            .ok()
+            .filter(|length| *length <= bits(address))
+            .ok_or_else(|| invalid(text, "the prefix length is out of range", form))?,
+    };
+    usable(text, address)?;
+    Ok(Interface {
+        address,
+        prefix_len,
+    })
+}
+
+fn usable(text: &str, address: IpAddr) -> Result<()> {
+    let kind = match address {
+        _ if address.is_multicast() => "a multicast address",
+        _ if address.is_unspecified() => "the unspecified address",
+        _ if address.is_loopback() => "a loopback address",
+        IpAddr::V4(v4) if v4.is_broadcast() => "the broadcast address",
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => "an IPv4-mapped address",
+        _ => return Ok(()),
+    };
+    Err(invalid(
+        text,
+        format!("{kind} cannot be an alias"),
+        "give a unicast address",
+    ))
+}
+
+/// Consecutive addresses, by their first and their number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Range {
+    /// The first.
+    pub first: IpAddr,
+    /// How many; at least 1.
+    pub count: u64,
+}
+
+impl Range {
+    /// Reads `A-B` or a prefix. A prefix stands for all its addresses.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for what is neither, and for a range that runs backwards.
+    pub fn parse(text: &str) -> Result<Range> {
+        let form = "write FIRST-LAST or PREFIX/LENGTH, for example 198.18.0.0-198.18.3.255";
+        if let Some((first, last)) = text.split_once('-') {
+            let first = parse(first.trim())?.address;
+            let last = parse(last.trim())?.address;
+            let count = match (first, last) {
+                (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => u128::from(b.to_bits() - a.to_bits()),
+                (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => b.to_bits() - a.to_bits(),
+                (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
+                    return Err(invalid(
+                        text,
+                        "the two ends are of different families",
+                        form,
+                    ));
+                }
+                _ => return Err(invalid(text, "the range runs backwards", form)),
+            };
+            return Range::new(text, first, count);
+        }
+        let (_, length) = text
+            .split_once('/')
+            .ok_or_else(|| invalid(text, "not a range", form))?;
+        let found = parse(text)?;
+        let first = network(found.address, found.prefix_len);
+        if first != found.address {
+            return Err(invalid(
+                text,
+                "bits are set behind the prefix",
+                &format!("did you mean {first}/{length}?"),
+            ));
+        }
+        let host_bits = u32::from(bits(first) - found.prefix_len);
+        let count = 1u128
+            .checked_shl(host_bits)
+            .map_or(u128::MAX, |count| count - 1);
+        Range::new(text, first, count)
+    }
+
+    fn new(text: &str, first: IpAddr, steps: u128) -> Result<Range> {
+        let count = u64::try_from(steps)
+            .ok()
+            .and_then(|steps| steps.checked_add(1));
+        match count {
+            Some(count) => Ok(Range { first, count }),
+            None => Err(invalid(
+                text,
+                "the range has more addresses than anything can hold",
+                "give a smaller range",
+            )),
+        }
+    }
+
+    /// The `n`th address.
+    #[must_use]
+    pub fn nth(&self, n: u64) -> IpAddr {
+        match self.first {
+            IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits().wrapping_add(n as u32)).into(),
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits().wrapping_add(u128::from(n))).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (text, expected) in [
+            ("192.0.2.10", Some(("192.0.2.10", 32))),
+            ("192.0.2.10/24", Some(("192.0.2.10", 24))),
+            ("2001:db8::1", Some(("2001:db8::1", 128))),
+            ("2001:db8::1/64", Some(("2001:db8::1", 64))),
+            ("192.0.2.10/33", None),
+            ("192.0.2.10/", None),
+            ("192.0.2.10/-1", None),
+            ("192.0.2.300", None),
+            ("192.0.2", None),
+            ("", None),
+            ("224.0.0.1", None),
+            ("255.255.255.255", None),
+            ("0.0.0.0", None),
+            ("127.0.0.1", None),
+            ("::", None),
+            ("::1", None),
+            ("ff02::1", None),
+            ("::ffff:192.0.2.1", None),
+        ] {
+            let found = parse(text)
+                .ok()
+                .map(|i| (i.address.to_string(), i.prefix_len));
+            assert_eq!(found, expected.map(|(a, l)| (a.to_owned(), l)), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        for (text, expected) in [
+            ("198.18.0.0-198.18.0.0", Some((1, "198.18.0.0"))),
+            ("198.18.0.0-198.18.1.255", Some((512, "198.18.1.255"))),
+            ("198.18.0.0/15", Some((131_072, "198.19.255.255"))),
+            ("198.18.0.1/32", Some((1, "198.18.0.1"))),
+            ("2001:db8::/112", Some((65_536, "2001:db8::ffff"))),
+            ("2001:db8::1-2001:db8::10", Some((16, "2001:db8::10"))),
+            ("198.18.1.0-198.18.0.0", None),
+            ("198.18.0.1/15", None),
+            ("198.18.0.0", None),
+            ("198.18.0.0-2001:db8::1", None),
+            ("2001:db8::/32", None),
+        ] {
+            let found = Range::parse(text)
+                .ok()
+                .map(|r| (r.count, r.nth(r.count - 1).to_string()));
+            assert_eq!(
+                found,
+                expected.map(|(n, last)| (n, last.to_owned())),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What users say, as values: names, addresses, wishes. Pure: no I/O, nothing of
+//! the kernel.
+
+pub mod address;
+pub mod name;
+pub mod wish;

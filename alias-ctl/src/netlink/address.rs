@@ -1,0 +1,152 @@
+//! Addresses of links: as wanted, as observed, and the requests between.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressScope,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::attribute::{attributes, ip, text, u32_at};
+use super::request::Request;
+
+// Attribute numbers of linux/if_addr.h.
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_LABEL: u16 = 3;
+const IFA_FLAGS: u16 = 8;
+
+/// Bytes of `struct ifaddrmsg`.
+const HEADER: usize = 8;
+
+/// A wanted address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressSpec {
+    /// Index of the link in the conversation's namespace.
+    pub ifindex: u32,
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length in bits, at most 32 or 128.
+    pub prefix_len: u8,
+    /// IPv4 label of at most 15 bytes ("eth0:0"); the kernel ignores it for IPv6.
+    pub label: Option<String>,
+    /// Make no route to the prefix (IFA_F_NOPREFIXROUTE).
+    pub no_prefix_route: bool,
+    /// Metric of the route to the prefix (IFA_RT_PRIORITY); `None` is the kernel's default.
+    pub metric: Option<u32>,
+    /// Use an IPv6 address at once, without duplicate address detection (IFA_F_NODAD).
+    pub no_dad: bool,
+    /// IPv4 broadcast address; none is set when `None`.
+    pub broadcast: Option<Ipv4Addr>,
+}
+
+/// An address as observed. Source: RTM_NEWADDR of rtnetlink(7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Index of its link.
+    pub ifindex: u32,
+    /// The address of this host (of a point-to-point link: the near end).
+    pub address: IpAddr,
+    /// Prefix length in bits.
+    pub prefix_len: u8,
+    /// IPv4 label; the kernel gives the link's name when none was set.
+    pub label: Option<String>,
+    /// IFA_F_* of linux/if_addr.h.
+    pub flags: u32,
+}
+
+impl Address {
+    /// From the bytes after the netlink header; `None` without an address.
+    pub(super) fn parse(payload: &[u8]) -> Option<Self> {
+        let (mut local, mut prefix, mut label) = (None, None, None);
+        let mut flags = u32::from(*payload.get(2)?);
+        for (kind, value) in attributes(payload.get(HEADER..)?) {
+            match kind {
+                IFA_LOCAL => local = ip(value),
+                IFA_ADDRESS => prefix = ip(value),
+                IFA_LABEL => label = Some(text(value)),
+                IFA_FLAGS => flags = u32_at(value, 0)?,
+                _ => {}
+            }
+        }
+        Some(Self {
+            ifindex: u32_at(payload, 4)?,
+            // IPv6 sends IFA_LOCAL for point-to-point only.
+            address: local.or(prefix)?,
+            prefix_len: *payload.get(1)?,
+            label,
+            flags,
+        })
+    }
+
+    /// Whether an IPv6 address is not usable yet (IFA_F_TENTATIVE).
+    pub fn is_tentative(&self) -> bool {
+        self.flags & AddressFlags::Tentative.bits() != 0
+    }
+
+    /// Whether another address of the same IPv4 subnet came first (IFA_F_SECONDARY):
+    /// the kernel deletes it with that one unless `promote_secondaries` is set.
+    pub fn is_secondary(&self) -> bool {
+        self.address.is_ipv4() && self.flags & AddressFlags::Secondary.bits() != 0
+    }
+}
+
+impl Request {
+    /// Adds an address. Errors: EEXIST when the link (IPv4: with the same prefix)
+    /// has it, EINVAL for a prefix length out of range, ERANGE for a long label,
+    /// EACCES when IPv6 is off on the link, ENODEV.
+    pub fn add_address(spec: &AddressSpec) -> Self {
+        let mut message = address_message(spec);
+        let mut flags = AddressFlags::empty();
+        flags.set(AddressFlags::Noprefixroute, spec.no_prefix_route);
+        flags.set(AddressFlags::Nodad, spec.no_dad);
+        message.header.scope = match spec.address {
+            IpAddr::V4(address) if address.is_loopback() => AddressScope::Host,
+            _ => AddressScope::Universe,
+        };
+        // The header has room for the low 8 flags only.
+        message.attributes.push(AddressAttribute::Flags(flags));
+        message
+            .attributes
+            .extend(spec.label.clone().map(AddressAttribute::Label));
+        message
+            .attributes
+            .extend(spec.broadcast.map(AddressAttribute::Broadcast));
+        message
+            .attributes
+            .extend(spec.metric.map(AddressAttribute::RoutePriority));
+        Self::new(
+            RouteNetlinkMessage::NewAddress(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+            address_object(spec),
+            "add address",
+        )
+    }
+
+    /// Removes an address; link, address and prefix length count. Errors:
+    /// EADDRNOTAVAIL when the link does not have it, ENODEV.
+    pub fn delete_address(spec: &AddressSpec) -> Self {
+        let message = RouteNetlinkMessage::DelAddress(address_message(spec));
+        Self::new(message, 0, address_object(spec), "delete address")
+    }
+}
+
+fn address_message(spec: &AddressSpec) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = match spec.address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    message.header.index = spec.ifindex;
+    message.header.prefix_len = spec.prefix_len;
+    message.attributes = vec![
+        AddressAttribute::Local(spec.address),
+        AddressAttribute::Address(spec.address),
+    ];
+    message
+}
+
+fn address_object(spec: &AddressSpec) -> String {
+    format!("{}/{}", spec.address, spec.prefix_len)
+}

@@ -1,0 +1,145 @@
+//! Errors of the adapter, and the names of errno values for the whole crate.
+
+use std::io;
+
+/// What the functions of this module return; the error is [`NetlinkError`].
+pub type Result<T, E = NetlinkError> = std::result::Result<T, E>;
+
+/// The kernel refused an operation on an object.
+///
+/// Shown as `OBJECT: OPERATION: reason (ERRNAME)`. The reason is the kernel's own
+/// sentence (extended acknowledgement) when it sent one, else the errno's text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{object}: {operation}: {} ({})", self.reason(), errno_name(*errno))]
+pub struct NetlinkError {
+    object: String,
+    operation: &'static str,
+    errno: i32,
+    detail: Option<String>,
+}
+
+impl NetlinkError {
+    /// An error with a positive `errno` value.
+    pub fn new(object: impl Into<String>, operation: &'static str, errno: i32) -> Self {
+        Self {
+            object: object.into(),
+            operation,
+            errno,
+            detail: None,
+        }
+    }
+
+    /// An error from the standard library; EIO when it carries no errno.
+    pub fn from_io(object: impl Into<String>, operation: &'static str, error: &io::Error) -> Self {
+        Self::new(object, operation, error.raw_os_error().unwrap_or(libc::EIO))
+    }
+
+    /// The errno that the last system call of this thread left.
+    pub(super) fn last_os(object: impl Into<String>, operation: &'static str) -> Self {
+        Self::from_io(object, operation, &io::Error::last_os_error())
+    }
+
+    /// The same error with a sentence that says more than its errno.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The errno value, positive, as in errno(3).
+    pub fn errno(&self) -> i32 {
+        self.errno
+    }
+
+    /// What the operation was applied to.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// What was tried.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Why it failed: the kernel's own sentence, else the errno's text.
+    pub fn reason(&self) -> String {
+        self.detail
+            .clone()
+            .unwrap_or_else(|| errno_text(self.errno))
+    }
+}
+
+/// The text of strerror(3) for `errno`, for example "No such device".
+pub fn errno_text(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// Generates [`errno_name`] so that name and value cannot differ.
+macro_rules! errno_names {
+    ($($name:ident)*) => {
+        /// The symbolic name of `errno`, for example "ENODEV"; "unknown errno" for a
+        /// value that Linux does not define. Source: errno(3).
+        pub fn errno_name(errno: i32) -> &'static str {
+            match errno {
+                $(libc::$name => stringify!($name),)*
+                // The kernel's own, never meant for userspace but seen from netlink.
+                524 => "ENOTSUPP",
+                _ => "unknown errno",
+            }
+        }
+    };
+}
+
+// EWOULDBLOCK, EDEADLOCK and ENOTSUP are other spellings of values listed here.
+errno_names! {
+    EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT
+    ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG
+    ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY
+    ELOOP ENOMSG EIDRM ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG EUNATCH ENOCSI EL2HLT EBADE EBADR
+    EXFULL ENOANO EBADRQC EBADSLT EBFONT ENOSTR ENODATA ETIME ENOSR ENONET ENOPKG EREMOTE ENOLINK
+    EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ EBADFD EREMCHG ELIBACC
+    ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ
+    EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT
+    EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET
+    ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH
+    EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM
+    EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE
+    ERFKILL EHWPOISON
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_names_object_operation_and_reason() {
+        let error = NetlinkError::new("eth0:3", "add altname", libc::EEXIST);
+        assert_eq!(
+            error.to_string(),
+            "eth0:3: add altname: File exists (EEXIST)"
+        );
+        let error = error.with_detail("Alternative name in use");
+        assert_eq!(
+            error.to_string(),
+            "eth0:3: add altname: Alternative name in use (EEXIST)"
+        );
+    }
+
+    #[test]
+    fn every_defined_errno_has_a_name() {
+        // 41 and 58 are the holes of the generic Linux table; 133 is its last.
+        for errno in (1..=133).filter(|errno| ![41, 58].contains(errno)) {
+            assert_ne!(errno_name(errno), "unknown errno", "{errno}");
+        }
+        assert_eq!(errno_name(libc::ENODEV), "ENODEV");
+        assert_eq!(errno_name(9999), "unknown errno");
+    }
+
+    #[test]
+    fn text_has_no_number() {
+        assert_eq!(errno_text(libc::ENODEV), "No such device");
+    }
+}

@@ -1,0 +1,35 @@
+//! The synchronous netlink adapter: links, addresses and routes of one network
+//! namespace, and the few ioctls, sysctls and raw frames that netlink lacks.
+//!
+//! A [`Request`] is data: building one touches nothing. A [`Conversation`] is
+//! the socket that carries requests out and reads the kernel's state back. What
+//! is wanted ([`VethSpec`], [`AddressSpec`], [`RouteSpec`]) and what is observed
+//! ([`Link`], [`Address`], [`Route`]) are different types on purpose.
+//!
+//! This module must not decide anything: no retry of a refused request, no undo,
+//! no knowledge of aliases. It never shells out, because `ip addr … dev eth0:0`
+//! without such an alternative name falls back to `eth0` silently.
+
+pub mod address;
+pub mod announce;
+mod attribute;
+pub mod conversation;
+mod dump;
+pub mod error;
+pub mod hardware;
+pub mod link;
+pub mod link_request;
+pub mod namespace;
+pub mod request;
+pub mod route;
+pub mod sysctl;
+
+pub use address::{Address, AddressSpec};
+pub use announce::{Announcement, announce};
+pub use conversation::Conversation;
+pub use error::{NetlinkError, Result, errno_name, errno_text};
+pub use link::{Link, XdpMode, XdpStatus};
+pub use link_request::VethSpec;
+pub use namespace::Netns;
+pub use request::Request;
+pub use route::{Route, RouteSpec};

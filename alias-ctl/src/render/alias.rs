@@ -1,0 +1,172 @@
+//! An alias as users see it: a row of a table, an object of JSON. Names are
+//! stable; units are in the names.
+
+use serde::Serialize;
+
+use super::table::{Align, layout};
+
+/// One alias, with every name looked up.
+#[derive(Clone, Debug, Serialize)]
+pub struct AliasView {
+    /// `eth0:0`.
+    pub alias: String,
+    /// `eth0`.
+    pub parent: String,
+    /// 0.
+    pub slot: u32,
+    /// `ip` or `ipv6`.
+    pub family: &'static str,
+    /// Without the prefix length.
+    pub address: String,
+    /// Bits.
+    pub prefix_len: u8,
+    /// VLAN id, or null.
+    pub vlan: Option<u16>,
+    /// Second VLAN id, when there are two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inner_vlan: Option<u16>,
+    /// `device`, `join`, `to`, `local` or `drop`.
+    pub target: &'static str,
+    /// The device its packets go to, or null.
+    pub device: Option<String>,
+    /// The namespace of that device, or null for the parent's.
+    pub netns: Option<String>,
+    /// Whether its packets are matched.
+    pub enabled: bool,
+    /// Mode in which XDP runs on the parent.
+    pub mode: &'static str,
+}
+
+/// One alias and what was counted for it.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatsView {
+    /// The alias.
+    #[serde(flatten)]
+    pub alias: AliasView,
+    /// Packets received for it, dropped ones too; ARP and ND apart.
+    pub rx_packets: u64,
+    /// Their bytes, Ethernet header included.
+    pub rx_bytes: u64,
+    /// Packets sent from it.
+    pub tx_packets: u64,
+    /// Their bytes.
+    pub tx_bytes: u64,
+    /// ARP and ND messages received for it.
+    pub neighbor_rx_packets: u64,
+    /// ARP and ND messages it sent.
+    pub neighbor_tx_packets: u64,
+    /// Packets dropped, by reason.
+    pub dropped: Dropped,
+}
+
+/// Packets dropped, by reason.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Dropped {
+    /// The alias's target is `drop`.
+    pub policy: u64,
+    /// Its device sent what was not its own.
+    pub spoof: u64,
+    /// Its `--to` device is gone or down.
+    pub no_target: u64,
+}
+
+impl Dropped {
+    const fn total(self) -> u64 {
+        self.policy + self.spoof + self.no_target
+    }
+}
+
+fn vlan(view: &AliasView) -> String {
+    match (view.vlan, view.inner_vlan) {
+        (Some(outer), Some(inner)) => format!("{outer}.{inner}"),
+        (Some(outer), None) => outer.to_string(),
+        _ => "-".into(),
+    }
+}
+
+/// The table of `show`.
+#[must_use]
+pub fn show(views: &[AliasView]) -> String {
+    const COLUMNS: [(&str, Align); 8] = [
+        ("ALIAS", Align::Left),
+        ("FAMILY", Align::Left),
+        ("ADDRESS", Align::Left),
+        ("VLAN", Align::Left),
+        ("TARGET", Align::Left),
+        ("DEVICE", Align::Left),
+        ("NETNS", Align::Left),
+        ("STATE", Align::Left),
+    ];
+    let rows: Vec<Vec<String>> = views
+        .iter()
+        .map(|view| {
+            vec![
+                view.alias.clone(),
+                view.family.into(),
+                format!("{}/{}", view.address, view.prefix_len),
+                vlan(view),
+                view.target.into(),
+                view.device.clone().unwrap_or_else(|| "-".into()),
+                view.netns.clone().unwrap_or_else(|| "-".into()),
+                if view.enabled { "enabled" } else { "disabled" }.into(),
+            ]
+        })
+        .collect();
+    layout(&COLUMNS, &rows)
+}
+
+/// The table of `stats`.
+#[must_use]
+pub fn stats(views: &[StatsView]) -> String {
+    const COLUMNS: [(&str, Align); 8] = [
+        ("ALIAS", Align::Left),
+        ("ADDRESS", Align::Left),
+        ("TARGET", Align::Left),
+        ("RX-PACKETS", Align::Right),
+        ("RX-BYTES", Align::Right),
+        ("TX-PACKETS", Align::Right),
+        ("TX-BYTES", Align::Right),
+        ("DROPPED", Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = views
+        .iter()
+        .map(|view| {
+            vec![
+                view.alias.alias.clone(),
+                view.alias.address.clone(),
+                view.alias.target.into(),
+                view.rx_packets.to_string(),
+                view.rx_bytes.to_string(),
+                view.tx_packets.to_string(),
+                view.tx_bytes.to_string(),
+                view.dropped.total().to_string(),
+            ]
+        })
+        .collect();
+    layout(&COLUMNS, &rows)
+}
+
+/// A parent and what its programs did.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParentView {
+    /// Its name.
+    pub parent: String,
+    /// `native` or `generic`.
+    pub mode: &'static str,
+    /// Number of aliases.
+    pub aliases: u32,
+    /// Number of slots.
+    pub capacity: u32,
+}
+
+/// The line above a parent's aliases.
+#[must_use]
+pub fn heading(view: &ParentView) -> String {
+    let ParentView {
+        parent,
+        mode,
+        aliases,
+        capacity,
+    } = view;
+    format!("{parent}: XDP {mode}, {aliases} of {capacity} slots in use\n")
+}

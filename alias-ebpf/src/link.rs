@@ -1,0 +1,86 @@
+//! Ethernet II and up to two VLAN tags (IEEE 802.3 3.2.6, IEEE 802.1Q 9.6).
+
+use crate::packet::{Packet, Truncated, part};
+use alias_common::key::Vlan;
+
+/// An EtherType in host byte order (numbers: `linux/if_ether.h`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(transparent)]
+pub struct EtherType(pub u16);
+
+/// `ETH_P_8021Q`: the only tag, or the inner one.
+pub const TAG: EtherType = EtherType(0x8100);
+/// `ETH_P_8021AD`: the outer of two.
+pub const SERVICE_TAG: EtherType = EtherType(0x88a8);
+
+impl EtherType {
+    /// `ETH_P_IP`.
+    pub const IPV4: EtherType = EtherType(0x0800);
+    /// `ETH_P_ARP`.
+    pub const ARP: EtherType = EtherType(0x0806);
+    /// `ETH_P_IPV6`.
+    pub const IPV6: EtherType = EtherType(0x86dd);
+
+    #[inline(always)]
+    const fn is_tag(self) -> bool {
+        self.0 == TAG.0 || self.0 == SERVICE_TAG.0
+    }
+}
+
+/// Bytes of an Ethernet header without tags.
+pub const HEADER_LEN: usize = 14;
+/// Bytes of one VLAN tag.
+pub const TAG_LEN: usize = 4;
+
+/// A frame's link layer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Link<'a> {
+    /// Source MAC.
+    pub source: &'a [u8; 6],
+    /// The VLAN its tags say.
+    pub vlan: Vlan,
+    /// Number of tags in the frame, priority tags included.
+    pub tags: u8,
+    /// What follows the tags. A third tag is an EtherType like any other.
+    pub ethertype: EtherType,
+    /// Where the network header begins.
+    pub network: usize,
+}
+
+/// Reads the link layer. `stripped` is the VLAN of tags that the driver or the
+/// kernel took out of the frame before; XDP passes [`Vlan::NONE`].
+///
+/// # Errors
+///
+/// [`Truncated`] when the header or an announced tag is not all there.
+#[inline(always)]
+pub fn parse<'a>(packet: Packet<'a>, stripped: Vlan) -> Result<Link<'a>, Truncated> {
+    let header = packet.window::<HEADER_LEN>(0)?;
+    let mut link = Link {
+        source: part::<6, 6, _>(header),
+        vlan: stripped,
+        tags: 0,
+        ethertype: EtherType(u16::from_be_bytes(*part::<12, 2, _>(header))),
+        network: HEADER_LEN,
+    };
+    if link.ethertype.is_tag() {
+        link = pass_tag(packet, link)?;
+        if link.ethertype.is_tag() {
+            link = pass_tag(packet, link)?;
+        }
+    }
+    Ok(link)
+}
+
+#[inline(always)]
+fn pass_tag<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Link<'a>, Truncated> {
+    let tag = packet.window::<TAG_LEN>(link.network)?;
+    let id = u16::from_be_bytes([tag[0], tag[1]]) & 0xfff;
+    Ok(Link {
+        source: link.source,
+        vlan: link.vlan.then(id),
+        tags: link.tags + 1,
+        ethertype: EtherType(u16::from_be_bytes([tag[2], tag[3]])),
+        network: link.network + TAG_LEN,
+    })
+}

@@ -1,0 +1,93 @@
+//! `alias_deliver`: tc ingress of the parent, after GRO. Hands a frame that
+//! `alias_rx` has ordered to its alias device. It never counts: `alias_rx` did.
+
+use alias_common::record::Steer;
+use alias_common::word::Verdict;
+use alias_ebpf::metadata::{LEN, Metadata};
+use alias_ebpf::{link, receive};
+use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
+use aya_ebpf::helpers::generated::{
+    bpf_clone_redirect, bpf_redirect, bpf_redirect_peer, bpf_skb_vlan_pop,
+};
+use aya_ebpf::macros::classifier;
+use aya_ebpf::programs::TcContext;
+
+use super::maps::HEADER;
+use super::{lookup, skb};
+
+#[classifier]
+pub fn alias_deliver(ctx: TcContext) -> i32 {
+    match order(&ctx).or_else(|| look_up(&ctx)) {
+        Some(order) => deliver(&ctx, order),
+        None => TC_ACT_UNSPEC,
+    }
+}
+
+/// The order in front of the frame.
+#[inline(always)]
+fn order(ctx: &TcContext) -> Option<Metadata> {
+    let raw = skb::raw(ctx);
+    let place = raw.data_meta as usize;
+    if place + LEN > raw.data as usize {
+        return None;
+    }
+    // SAFETY: checked to lie between data_meta and data.
+    Metadata::from_words(unsafe { *(place as *const [u32; 2]) })
+}
+
+/// The same by a lookup, on a driver whose frames come without metadata.
+#[inline(always)]
+fn look_up(ctx: &TcContext) -> Option<Metadata> {
+    let header = HEADER.get_ptr(0)?;
+    // SAFETY: the map's value; a flag, read by one load.
+    if unsafe { (&raw const (*header).metadata_refused).read_volatile() } == 0 {
+        return None;
+    }
+    let stripped = skb::raw(ctx).vlan_present as u8;
+    let packet = skb::packet(ctx);
+    let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
+    let destination = receive::destination(packet, link).ok()??;
+    let hit = lookup::find(destination.address, link.vlan)?;
+    if hit.word.verdict_number() != Verdict::Device as u8 {
+        return None;
+    }
+    Some(Metadata::new(
+        lookup::steer(hit)?,
+        destination.class,
+        link.tags + stripped,
+    ))
+}
+
+#[inline(always)]
+fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
+    // A tag that the NIC took out before XDP could see it: the frame is on a
+    // VLAN that the lookup did not know of. It is not the alias's.
+    if order.tags == 0 && skb::raw(ctx).vlan_present != 0 {
+        return TC_ACT_UNSPEC;
+    }
+    for tag in 0..2 {
+        if tag < order.tags {
+            // SAFETY: the program's own context; no packet pointer is live.
+            if unsafe { bpf_skb_vlan_pop(ctx.skb.skb) } != 0 {
+                return TC_ACT_SHOT;
+            }
+        }
+    }
+    // An alias device beside its parent shares the routing table with it: the
+    // parent may have asked in the alias's name, on the way out, and waits for
+    // the answer as well.
+    if order.flags == Metadata::ANSWER && order.tags == 0 {
+        // SAFETY: the program's own context; no packet pointer is live.
+        unsafe { bpf_clone_redirect(ctx.skb.skb, order.port, 0) };
+        return TC_ACT_UNSPEC;
+    }
+    // Both lead to the alias device. Into another namespace the peer redirect
+    // enters its ingress at once; in the same one the kernel refuses that, and
+    // the port's own transmit does it, through the backlog.
+    // SAFETY: both only note where the skb goes when the program has returned.
+    if order.flags & Steer::PEER != 0 {
+        (unsafe { bpf_redirect_peer(order.port, 0) }) as i32
+    } else {
+        (unsafe { bpf_redirect(order.port, 0) }) as i32
+    }
+}

@@ -1,0 +1,51 @@
+//! The maps and constants of one parent. Sizes are set by the loader; the
+//! arrays are mmapable, so that the controller reads and writes them in place.
+
+use alias_common::counters::{AliasCell, ParentCell, RxCell};
+use alias_common::header::Header;
+use alias_common::key::{HashKey, WideKey};
+use alias_common::record::{Record, Steer, Target};
+use aya_ebpf::Global;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, DevMap, HashMap};
+
+/// `BPF_F_MMAPABLE` of `linux/bpf.h`.
+const MMAPABLE: u32 = 1 << 10;
+
+#[map(name = "header")]
+pub static HEADER: Array<Header> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "index")]
+pub static INDEX: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "wide")]
+pub static WIDE: Array<WideKey> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "steer")]
+pub static STEER: Array<Steer> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "rx")]
+pub static RX: Array<RxCell> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "alias")]
+pub static ALIAS: Array<AliasCell> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "parent")]
+pub static PARENT: Array<ParentCell> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "target")]
+pub static TARGET: Array<Target> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "devmap")]
+pub static DEVMAP: DevMap = DevMap::with_max_entries(1, 0);
+#[map(name = "port")]
+pub static PORT: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
+/// Not read here: the controller's memory, and the listing's.
+#[map(name = "record")]
+pub static RECORD: Array<Record> = Array::with_max_entries(1, MMAPABLE);
+
+#[unsafe(no_mangle)]
+pub static HASH_KEY: Global<HashKey> = Global::new(HashKey {
+    whiten: 0,
+    multiply: [0; 2],
+});
+#[unsafe(no_mangle)]
+pub static HOME_SHIFT: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static POSITIONS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static CAPACITY: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static PARENT_IFINDEX: Global<u32> = Global::new(0);

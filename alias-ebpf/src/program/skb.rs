@@ -1,0 +1,55 @@
+//! An skb as the tc programs see it.
+
+use alias_common::key::Vlan;
+use alias_ebpf::packet::Packet;
+use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::programs::TcContext;
+
+/// Longest run of headers that any stage looks at: Ethernet, two tags, IPv6,
+/// ND with two options.
+const HEADERS: u32 = 14 + 8 + 40 + 24 + 16;
+
+/// The kernel's view of the skb.
+#[inline(always)]
+pub fn raw(ctx: &TcContext) -> &__sk_buff {
+    // SAFETY: the program's own context, readable while it runs.
+    unsafe { &*ctx.skb.skb }
+}
+
+/// The frame, with its headers readable even when the sender left them in pages.
+#[inline(always)]
+pub fn packet<'a>(ctx: &'a TcContext) -> Packet<'a> {
+    let linear = ctx.data_end() - ctx.data();
+    if linear < HEADERS as usize && linear < ctx.len() as usize {
+        // A failure leaves the packet as it was, and the parser finds it short.
+        let _ = ctx.pull_data(if ctx.len() < HEADERS {
+            ctx.len()
+        } else {
+            HEADERS
+        });
+    }
+    // SAFETY: the context's own bounds, read after the pull; callers take no
+    // reference across a helper that changes the packet.
+    unsafe { Packet::between(ctx.data(), ctx.data_end()) }
+}
+
+/// The VLAN of the tag that the kernel keeps beside the frame.
+#[inline(always)]
+pub fn stripped_vlan(ctx: &TcContext) -> Vlan {
+    let skb = raw(ctx);
+    if skb.vlan_present == 0 {
+        return Vlan::NONE;
+    }
+    Vlan::NONE.then(skb.vlan_tci as u16 & 0xfff)
+}
+
+/// Number of packets that a GSO super-frame stands for; 1 for any other.
+#[inline(always)]
+pub fn segments(ctx: &TcContext) -> u64 {
+    let segments = raw(ctx).gso_segs;
+    if segments == 0 {
+        1
+    } else {
+        u64::from(segments)
+    }
+}

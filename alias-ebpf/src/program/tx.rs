@@ -1,0 +1,238 @@
+//! What comes back from where aliases live.
+//!
+//! `alias_tx`, on the port of an alias device: only what the alias may say goes
+//! on, the rest is dropped and counted. `alias_return`, on a `--to` device: what
+//! is an alias's goes on, the rest is not ours and stays with the host.
+
+use alias_common::key::Vlan;
+use alias_common::record::{Record, Steer, Target};
+use alias_common::word::Verdict;
+use alias_ebpf::link::{self, EtherType, HEADER_LEN, Link, SERVICE_TAG, TAG};
+use alias_ebpf::network::{ARP_SENDER_MAC, Class, ICMPV6, IPV6_LEN, ND_LEN};
+use alias_ebpf::packet::{Packet, part};
+use alias_ebpf::send::{self, Claim, Refusal, Source};
+use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
+use aya_ebpf::helpers::generated::{
+    bpf_l4_csum_replace, bpf_redirect, bpf_skb_store_bytes, bpf_skb_vlan_push,
+};
+use aya_ebpf::macros::classifier;
+use aya_ebpf::programs::TcContext;
+use aya_log_ebpf::warn;
+
+use super::maps::{HEADER, PARENT_IFINDEX, PORT, RECORD, TARGET};
+use super::{count, journal, lookup, skb};
+
+/// Where a permitted frame goes out.
+struct Permit {
+    slot: u32,
+    vlan: Vlan,
+}
+
+#[classifier]
+pub fn alias_tx(ctx: TcContext) -> i32 {
+    match permit(&ctx) {
+        Ok(permit) => send_out(&ctx, permit.vlan),
+        Err(refusal) => refuse(&ctx, refusal),
+    }
+}
+
+/// Checks the frame, counts it, and says on which VLAN it goes out.
+#[inline(always)]
+fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
+    let mac = parent_mac().ok_or(Refusal::Mac)?;
+    let packet = skb::packet(ctx);
+    let link = link::parse(packet, skb::stripped_vlan(ctx))?;
+    match send::claim(packet, link, &mac)? {
+        Claim::As(source) => {
+            let permit = own(ctx, source).ok_or(Refusal::Address)?;
+            count_sent(ctx, source.class, permit.slot);
+            Ok(permit)
+        }
+        Claim::Listener => {
+            let permit = owner(ctx).ok_or(Refusal::Address)?;
+            count_sent(ctx, Class::Neighbor, permit.slot);
+            Ok(permit)
+        }
+    }
+}
+
+/// The alias of the source, if it lives behind this port. The VLAN is not in
+/// the frame; without one, which is the rule, the port needs no lookup.
+#[inline(always)]
+fn own(ctx: &TcContext, source: Source<'_>) -> Option<Permit> {
+    own_on(ctx, source, Vlan::NONE).or_else(|| {
+        let vlan = owner(ctx)?.vlan;
+        if vlan == Vlan::NONE {
+            None
+        } else {
+            own_on(ctx, source, vlan)
+        }
+    })
+}
+
+#[inline(always)]
+fn own_on(ctx: &TcContext, source: Source<'_>, vlan: Vlan) -> Option<Permit> {
+    let steer = alias_of(source, vlan, Verdict::Device)?;
+    (steer.target() == skb::raw(ctx).ifindex).then_some(Permit {
+        slot: steer.slot(),
+        vlan,
+    })
+}
+
+#[inline(always)]
+fn alias_of(source: Source<'_>, vlan: Vlan, verdict: Verdict) -> Option<Steer> {
+    let hit = lookup::find(source.address, vlan)?;
+    if hit.word.verdict_number() == verdict as u8 {
+        lookup::steer(hit)
+    } else {
+        None
+    }
+}
+
+/// The alias whose device this port belongs to.
+#[inline(always)]
+fn owner(ctx: &TcContext) -> Option<Permit> {
+    // SAFETY: the value is four aligned bytes, read at once.
+    let slot = *unsafe { PORT.get(skb::raw(ctx).ifindex) }?;
+    let record: &Record = RECORD.get(slot)?;
+    Some(Permit {
+        slot,
+        vlan: record.vlan(),
+    })
+}
+
+#[inline(always)]
+fn parent_mac() -> Option<[u8; 6]> {
+    Some(HEADER.get(0)?.mac)
+}
+
+#[inline(always)]
+fn count_sent(ctx: &TcContext, class: Class, slot: u32) {
+    count::parent(|cell| cell.tx += 1);
+    match class {
+        Class::Data => count::alias(slot, |cell| {
+            cell.tx_packets += skb::segments(ctx);
+            cell.tx_bytes += u64::from(ctx.len());
+        }),
+        Class::Neighbor | Class::Answer => count::alias(slot, |cell| cell.neighbor_tx += 1),
+    }
+}
+
+#[inline(always)]
+fn send_out(ctx: &TcContext, vlan: Vlan) -> i32 {
+    if vlan.inner != 0 && !push_tag(ctx, TAG, vlan.inner) {
+        return TC_ACT_SHOT;
+    }
+    let kind = if vlan.inner != 0 { SERVICE_TAG } else { TAG };
+    if vlan.outer != 0 && !push_tag(ctx, kind, vlan.outer) {
+        return TC_ACT_SHOT;
+    }
+    // SAFETY: only notes where the skb goes when the program has returned.
+    (unsafe { bpf_redirect(PARENT_IFINDEX.load(), 0) }) as i32
+}
+
+#[inline(always)]
+fn push_tag(ctx: &TcContext, kind: EtherType, id: u16) -> bool {
+    // SAFETY: the program's own context; no packet pointer is live.
+    (unsafe { bpf_skb_vlan_push(ctx.skb.skb, kind.0.to_be(), id) }) == 0
+}
+
+#[inline(always)]
+fn refuse(ctx: &TcContext, refusal: Refusal) -> i32 {
+    count::parent(|cell| cell.spoof += 1);
+    if let Some(permit) = owner(ctx) {
+        count::alias(permit.slot, |cell| cell.spoof += 1);
+        if journal::open() {
+            warn!(
+                ctx,
+                "slot {}: spoofed frame dropped, reason {}", permit.slot, refusal as u8
+            );
+        }
+    }
+    TC_ACT_SHOT
+}
+
+#[classifier]
+pub fn alias_return(ctx: TcContext) -> i32 {
+    match adopt(&ctx) {
+        Some(vlan) => send_out(&ctx, vlan),
+        None => TC_ACT_UNSPEC,
+    }
+}
+
+/// Finds whose frame this is, counts it, and gives it the parent's MAC where
+/// the device behind has one of its own.
+#[inline(always)]
+fn adopt(ctx: &TcContext) -> Option<Vlan> {
+    let packet = skb::packet(ctx);
+    let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
+    if link.vlan != Vlan::NONE || link.tags != 0 {
+        return None;
+    }
+    let source = send::source(packet, link).ok()??;
+    // SAFETY: the value is four aligned bytes, read at once.
+    let key = *unsafe { PORT.get(skb::raw(ctx).ifindex) }?;
+    let target = TARGET.get(key)?;
+    let vlan = Vlan {
+        outer: target.vlan_outer,
+        inner: target.vlan_inner,
+    };
+    let steer = alias_of(source, vlan, Verdict::To)?;
+    if steer.target() != key {
+        return None;
+    }
+    count_sent(ctx, source.class, steer.slot());
+    if target.flags & Target::REWRITE != 0 {
+        impersonate(ctx, packet, link, parent_mac()?)?;
+    }
+    Some(vlan)
+}
+
+/// Puts the parent's MAC where the frame says the device's own: in the Ethernet
+/// header, in ARP and in ND. What a neighbour learns is then what the NIC takes.
+#[inline(always)]
+fn impersonate(ctx: &TcContext, packet: Packet<'_>, link: Link<'_>, mac: [u8; 6]) -> Option<()> {
+    let mut option = None;
+    if link.ethertype == EtherType::IPV6 {
+        let at = link.network + IPV6_LEN;
+        let is_icmpv6 = packet.window::<IPV6_LEN>(link.network).ok()?[6] == ICMPV6;
+        if is_icmpv6 && send::carries_mac(packet, at) {
+            let there = packet.window::<8>(at + ND_LEN).ok()?;
+            option = Some((at, *part::<2, 6, 8>(there)));
+        }
+    }
+    let is_arp = link.ethertype == EtherType::ARP;
+    // From here on the packet changes: nothing above is looked at again.
+    store(ctx, 6, &mac)?;
+    if is_arp {
+        store(ctx, HEADER_LEN + ARP_SENDER_MAC, &mac)?;
+    }
+    if let Some((at, was)) = option {
+        for word in 0..3 {
+            let old = u16::from_ne_bytes([was[word * 2], was[word * 2 + 1]]);
+            let new = u16::from_ne_bytes([mac[word * 2], mac[word * 2 + 1]]);
+            // SAFETY: the program's own context; the checksum is at byte 2.
+            let failed = unsafe {
+                bpf_l4_csum_replace(
+                    ctx.skb.skb,
+                    (at + 2) as u32,
+                    u64::from(old),
+                    u64::from(new),
+                    2,
+                )
+            };
+            if failed != 0 {
+                return None;
+            }
+        }
+        store(ctx, at + ND_LEN + 2, &mac)?;
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn store(ctx: &TcContext, at: usize, mac: &[u8; 6]) -> Option<()> {
+    // SAFETY: six readable bytes; the kernel checks the offset.
+    let failed = unsafe { bpf_skb_store_bytes(ctx.skb.skb, at as u32, mac.as_ptr().cast(), 6, 0) };
+    (failed == 0).then_some(())
+}

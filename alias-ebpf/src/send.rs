@@ -1,0 +1,227 @@
+//! Whom a sent frame claims to be from, and whether it may.
+//!
+//! [`source`] only reads; it serves devices that are not ours. [`claim`] is for
+//! alias devices and refuses what a neighbour could be misled by: a foreign
+//! MAC in the Ethernet header, in ARP or in ND, a router's messages, tags.
+
+use crate::link::{EtherType, Link};
+use crate::network::{
+    self, Address, Class, ICMPV6, IPV6_LEN, ND_LEN, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION,
+    REDIRECT, ROUTER_SOLICITATION,
+};
+use crate::packet::{Packet, Truncated, part};
+
+/// A frame's source.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Source<'a> {
+    /// Whose the frame says it is.
+    pub address: Address<'a>,
+    /// What it counts as.
+    pub class: Class,
+}
+
+/// Why an alias device's frame is dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Refusal {
+    /// Shorter than its headers say.
+    Truncated = 1,
+    /// A source MAC that is not the parent's.
+    Mac = 2,
+    /// An address or message the alias may not speak for.
+    Address = 3,
+    /// A VLAN tag: an alias is on the VLAN it was given.
+    Tag = 4,
+    /// Neither IPv4, IPv6 nor ARP.
+    Protocol = 5,
+}
+
+impl From<Truncated> for Refusal {
+    #[inline(always)]
+    fn from(_: Truncated) -> Refusal {
+        Refusal::Truncated
+    }
+}
+
+/// What an alias device may send, if the address is its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Claim<'a> {
+    /// In the name of this source.
+    As(Source<'a>),
+    /// Multicast listener reports from the unspecified address, which a stack
+    /// without a link-local address sends (RFC 3590); snooping switches need them.
+    Listener,
+}
+
+/// All-MLDv2-routers, ff02::16 (RFC 3810, 5.2.14).
+const MLDV2_ROUTERS: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16];
+const UNSPECIFIED: [u8; 16] = [0; 16];
+
+/// Options of ND messages (RFC 4861, 4.6.1; RFC 3971, 5.3.2).
+const SOURCE_LINK_LAYER: u8 = 1;
+const TARGET_LINK_LAYER: u8 = 2;
+const NONCE: u8 = 14;
+const OPTION_LEN: usize = 8;
+
+/// Reads the source of a frame; `None` for a frame of no family that is built
+/// in. An ARP probe and a DAD solicitation speak for their target.
+///
+/// # Errors
+///
+/// [`Truncated`] when the frame is shorter than its headers say.
+#[inline(always)]
+pub fn source<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Option<Source<'a>>, Truncated> {
+    let at = link.network;
+    match link.ethertype {
+        EtherType::IPV4 => {
+            let ip = network::ipv4(packet, at)?;
+            Ok(Some(Source {
+                address: Address::V4(ip.source),
+                class: Class::Data,
+            }))
+        }
+        EtherType::IPV6 => {
+            let ip = network::ipv6(packet, at)?;
+            let mut found = Source {
+                address: Address::V6(ip.source),
+                class: Class::Data,
+            };
+            if ip.next_header == ICMPV6 {
+                let kind = network::icmpv6_type(packet, at + IPV6_LEN)?;
+                if (ROUTER_SOLICITATION..=REDIRECT).contains(&kind) {
+                    found.class = Class::Neighbor;
+                }
+                let speaks_for_target = kind == NEIGHBOR_ADVERTISEMENT
+                    || (kind == NEIGHBOR_SOLICITATION && *ip.source == UNSPECIFIED);
+                if speaks_for_target {
+                    found.address = Address::V6(network::nd_target(packet, at + IPV6_LEN)?);
+                }
+            }
+            Ok(Some(found))
+        }
+        EtherType::ARP => Ok(network::arp(packet, at)?.map(|arp| Source {
+            address: Address::V4(if *arp.sender == [0; 4] {
+                arp.target
+            } else {
+                arp.sender
+            }),
+            class: Class::Neighbor,
+        })),
+        _ => Ok(None),
+    }
+}
+
+/// Checks a frame from an alias device whose parent has `mac`.
+///
+/// # Errors
+///
+/// The [`Refusal`] to count.
+#[inline(always)]
+pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: &[u8; 6]) -> Result<Claim<'a>, Refusal> {
+    if link.tags != 0 || link.vlan != alias_common::key::Vlan::NONE {
+        return Err(Refusal::Tag);
+    }
+    if link.source != mac {
+        return Err(Refusal::Mac);
+    }
+    match link.ethertype {
+        EtherType::ARP => {
+            let arp = network::arp(packet, link.network)?.ok_or(Refusal::Protocol)?;
+            if arp.sender_mac != mac {
+                return Err(Refusal::Mac);
+            }
+        }
+        EtherType::IPV6 => {
+            if let Some(claim) = claim_ipv6(packet, link.network, mac)? {
+                return Ok(claim);
+            }
+        }
+        _ => {}
+    }
+    match source(packet, link)? {
+        Some(source) => Ok(Claim::As(source)),
+        None => Err(Refusal::Protocol),
+    }
+}
+
+/// What IPv6 needs beyond its source: `Some` when that settles the claim.
+#[inline(always)]
+fn claim_ipv6<'a>(
+    packet: Packet<'a>,
+    at: usize,
+    mac: &[u8; 6],
+) -> Result<Option<Claim<'a>>, Refusal> {
+    let ip = network::ipv6(packet, at)?;
+    if *ip.source == UNSPECIFIED && *ip.destination == MLDV2_ROUTERS {
+        return Ok(Some(Claim::Listener));
+    }
+    if ip.next_header != ICMPV6 {
+        return Ok(None);
+    }
+    let message = at + IPV6_LEN;
+    match network::icmpv6_type(packet, message)? {
+        kind @ (NEIGHBOR_SOLICITATION | NEIGHBOR_ADVERTISEMENT) => {
+            let target = network::nd_target(packet, message)?;
+            // An advertisement is counted under its target, so its source must
+            // not be a third party's: the target itself, or link-local.
+            let link_local = ip.source[0] == 0xfe && ip.source[1] & 0xc0 == 0x80;
+            if kind == NEIGHBOR_ADVERTISEMENT && ip.source != target && !link_local {
+                return Err(Refusal::Address);
+            }
+            check_options(packet, message + ND_LEN, ip.payload_len, mac)?;
+            Ok(None)
+        }
+        // A router solicitation may carry a link-layer address too, after 8 bytes.
+        ROUTER_SOLICITATION => {
+            check_options(packet, message + 8, ip.payload_len + ND_LEN - 8, mac)?;
+            Ok(None)
+        }
+        // Router advertisements and redirects are a router's.
+        kind if (ROUTER_SOLICITATION..=REDIRECT).contains(&kind) => Err(Refusal::Address),
+        _ => Ok(None),
+    }
+}
+
+/// Whether the ICMPv6 message at `at` is a neighbour solicitation or
+/// advertisement whose first option is a link-layer address.
+#[inline(always)]
+#[must_use]
+pub fn carries_mac(packet: Packet<'_>, at: usize) -> bool {
+    let Ok(message) = packet.window::<{ ND_LEN + OPTION_LEN }>(at) else {
+        return false;
+    };
+    (message[0] == NEIGHBOR_SOLICITATION || message[0] == NEIGHBOR_ADVERTISEMENT)
+        && (message[ND_LEN] == SOURCE_LINK_LAYER || message[ND_LEN] == TARGET_LINK_LAYER)
+        && message[ND_LEN + 1] == 1
+}
+
+/// Checks the options behind an ND message: at most two, of 8 bytes each, and
+/// every link-layer address in them the parent's. Stacks send one (RFC 4861,
+/// 4.3 and 4.4), or a nonce in DAD (RFC 7527).
+#[inline(always)]
+fn check_options(
+    packet: Packet<'_>,
+    at: usize,
+    payload_len: usize,
+    mac: &[u8; 6],
+) -> Result<(), Refusal> {
+    let mut options = match payload_len {
+        ND_LEN => 0,
+        32 => 1,
+        40 => 2,
+        _ => return Err(Refusal::Address),
+    };
+    let mut offset = at;
+    while options > 0 {
+        let option = packet.window::<OPTION_LEN>(offset)?;
+        match (option[0], option[1]) {
+            (SOURCE_LINK_LAYER | TARGET_LINK_LAYER, 1) if part::<2, 6, _>(option) == mac => {}
+            (SOURCE_LINK_LAYER | TARGET_LINK_LAYER, 1) => return Err(Refusal::Mac),
+            (NONCE, 1) => {}
+            _ => return Err(Refusal::Address),
+        }
+        offset += OPTION_LEN;
+        options -= 1;
+    }
+    Ok(())
+}

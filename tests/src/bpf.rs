@@ -1,0 +1,350 @@
+//! bpf(2) without a library: run a pinned program on one packet and see what
+//! it made of it; load and attach the trivial programs that tests need.
+
+use std::{
+    io, mem,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+    path::Path,
+};
+
+use crate::{bpffs::c_path, namespace::Namespace};
+
+// enum bpf_cmd, bpf_prog_type and bpf_attach_type of linux/bpf.h.
+const BPF_PROG_LOAD: libc::c_long = 5;
+const BPF_OBJ_PIN: libc::c_long = 6;
+const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_PROG_TEST_RUN: libc::c_long = 10;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const BPF_LINK_CREATE: libc::c_long = 28;
+const BPF_ATTACH_TYPE_XDP: u32 = 37;
+
+/// XDP verdicts (enum xdp_action).
+pub mod xdp {
+    /// Drop.
+    pub const DROP: u32 = 1;
+    /// To the stack.
+    pub const PASS: u32 = 2;
+    /// To another device.
+    pub const REDIRECT: u32 = 4;
+}
+
+/// tc verdicts (linux/pkt_cls.h, and linux/bpf.h for tcx).
+pub mod tc {
+    /// On, unchanged.
+    pub const OK: u32 = 0;
+    /// Drop.
+    pub const SHOT: u32 = 2;
+    /// To another device.
+    pub const REDIRECT: u32 = 7;
+}
+
+/// What kind of program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// BPF_PROG_TYPE_SCHED_CLS.
+    Tc = 3,
+    /// BPF_PROG_TYPE_XDP.
+    Xdp = 6,
+}
+
+/// struct xdp_md. In a test run the first three are offsets into the buffer,
+/// which begins with the metadata.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct XdpMd {
+    /// Where the frame begins: the length of the metadata.
+    pub data: u32,
+    /// Where it ends.
+    pub data_end: u32,
+    /// Where the metadata begins: always 0.
+    pub data_meta: u32,
+    /// The device it came in by. 0 in a request: the namespace's `lo`.
+    pub ingress_ifindex: u32,
+    /// Its queue.
+    pub rx_queue_index: u32,
+    /// Not used by receive programs.
+    pub egress_ifindex: u32,
+}
+
+const _: () = assert!(mem::size_of::<XdpMd>() == 24);
+
+/// struct __sk_buff. A request may set mark, priority, both device indices,
+/// cb, tstamp, wire_len and the gso fields; the kernel refuses others.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "linux/bpf.h documents the fields")]
+pub struct SkBuff {
+    pub len: u32,
+    pub pkt_type: u32,
+    pub mark: u32,
+    pub queue_mapping: u32,
+    pub protocol: u32,
+    pub vlan_present: u32,
+    pub vlan_tci: u32,
+    pub vlan_proto: u32,
+    pub priority: u32,
+    pub ingress_ifindex: u32,
+    pub ifindex: u32,
+    pub tc_index: u32,
+    pub cb: [u32; 5],
+    pub hash: u32,
+    pub tc_classid: u32,
+    pub data: u32,
+    pub data_end: u32,
+    pub napi_id: u32,
+    pub family: u32,
+    pub remote_ip4: u32,
+    pub local_ip4: u32,
+    pub remote_ip6: [u32; 4],
+    pub local_ip6: [u32; 4],
+    pub remote_port: u32,
+    pub local_port: u32,
+    pub data_meta: u32,
+    pub flow_keys: u64,
+    pub tstamp: u64,
+    pub wire_len: u32,
+    pub gso_segs: u32,
+    pub sk: u64,
+    pub gso_size: u32,
+    pub tstamp_type: u32,
+    pub hwtstamp: u64,
+}
+
+const _: () = assert!(mem::size_of::<SkBuff>() == 192);
+const _: () = assert!(mem::offset_of!(SkBuff, flow_keys) == 144);
+
+/// The context a test run starts from.
+#[derive(Clone, Copy, Debug)]
+pub enum Context {
+    /// For an XDP program. `data` and `data_end` are filled in.
+    Xdp(XdpMd),
+    /// For a tc program.
+    Tc(SkBuff),
+}
+
+impl Context {
+    /// XDP, as if the frame had come in by `lo`.
+    pub fn xdp() -> Self {
+        Self::Xdp(XdpMd::default())
+    }
+
+    /// tc, as if the frame were at this device (0: `lo`).
+    pub fn tc(ifindex: u32) -> Self {
+        Self::Tc(SkBuff {
+            ifindex,
+            ..SkBuff::default()
+        })
+    }
+}
+
+/// What a program made of a frame.
+#[derive(Clone, Debug)]
+pub struct TestRun {
+    /// What it returned.
+    pub retval: u32,
+    /// The frame after it.
+    pub data_out: Vec<u8>,
+    /// The metadata that it put before the frame (XDP).
+    pub data_meta: Vec<u8>,
+    /// The context after it.
+    pub context: Context,
+}
+
+/// Runs the program pinned at `path` once on `frame`. Device indices mean
+/// those of the calling thread's namespace: see [`Namespace::enter`].
+pub fn prog_test_run(path: &Path, frame: &[u8], context: Context) -> io::Result<TestRun> {
+    test_run(&open_pinned(path)?, frame, context)
+}
+
+/// As [`prog_test_run`], for a program at hand.
+pub fn test_run(program: &OwnedFd, frame: &[u8], context: Context) -> io::Result<TestRun> {
+    // Room for what programs may push in front: tags, metadata.
+    let mut out = vec![0; frame.len() + 512];
+    let mut run = TestRunAttr {
+        prog_fd: program.as_raw_fd() as u32,
+        data_size_in: frame.len() as u32,
+        data_size_out: out.len() as u32,
+        data_in: frame.as_ptr() as u64,
+        data_out: out.as_mut_ptr() as u64,
+        repeat: 1,
+        ..TestRunAttr::default()
+    };
+    let (context, metadata) = match context {
+        Context::Xdp(mut md) => {
+            md.data_end = frame.len() as u32;
+            let after = run.execute(md)?;
+            (Context::Xdp(after), after.data as usize)
+        }
+        Context::Tc(skb) => (Context::Tc(run.execute(skb)?), 0),
+    };
+    out.truncate(run.data_size_out as usize);
+    let data_out = out.split_off(metadata.min(out.len()));
+    Ok(TestRun {
+        retval: run.retval,
+        data_out,
+        data_meta: out,
+        context,
+    })
+}
+
+/// The part of union bpf_attr for BPF_PROG_TEST_RUN.
+#[repr(C)]
+#[derive(Default)]
+struct TestRunAttr {
+    prog_fd: u32,
+    retval: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    ctx_size_in: u32,
+    ctx_size_out: u32,
+    ctx_in: u64,
+    ctx_out: u64,
+    flags: u32,
+    cpu: u32,
+    batch_size: u32,
+    padding: u32,
+}
+
+impl TestRunAttr {
+    fn execute<C: Default>(&mut self, before: C) -> io::Result<C> {
+        let mut after = C::default();
+        (self.ctx_size_in, self.ctx_size_out) =
+            (mem::size_of::<C>() as u32, mem::size_of::<C>() as u32);
+        (self.ctx_in, self.ctx_out) = ((&raw const before) as u64, (&raw mut after) as u64);
+        // SAFETY: every pointer in the request has its length beside it and
+        // points to memory that outlives the call; C is a plain C structure,
+        // for which any bytes are a value.
+        unsafe { bpf(BPF_PROG_TEST_RUN, self) }?;
+        Ok(after)
+    }
+}
+
+/// One instruction: opcode, registers, offset, immediate.
+#[derive(Clone, Copy, Debug)]
+pub struct Instruction(pub u8, pub u8, pub i16, pub i32);
+
+/// A program that only returns `verdict`.
+pub fn only_return(verdict: i32) -> [Instruction; 2] {
+    // BPF_ALU64 | BPF_MOV | BPF_K to r0; BPF_JMP | BPF_EXIT.
+    [Instruction(0xb7, 0, 0, verdict), Instruction(0x95, 0, 0, 0)]
+}
+
+/// Loads a program; it lives as long as the descriptor, its links and pins.
+pub fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    #[derive(Default)]
+    struct LoadAttr {
+        prog_type: u32,
+        insn_cnt: u32,
+        insns: u64,
+        license: u64,
+        log_level: u32,
+        log_size: u32,
+        log_buf: u64,
+        kern_version: u32,
+        prog_flags: u32,
+    }
+    let encode = |Instruction(code, registers, offset, immediate): &Instruction| {
+        let ([o0, o1], [i0, i1, i2, i3]) = (offset.to_ne_bytes(), immediate.to_ne_bytes());
+        [*code, *registers, o0, o1, i0, i1, i2, i3]
+    };
+    let instructions: Vec<[u8; 8]> = program.iter().map(encode).collect();
+    let mut attr = LoadAttr {
+        prog_type: kind as u32,
+        insn_cnt: instructions.len() as u32,
+        insns: instructions.as_ptr() as u64,
+        license: c"GPL".as_ptr() as u64,
+        ..LoadAttr::default()
+    };
+    // SAFETY: the instructions and the license outlive the call.
+    own(unsafe { bpf(BPF_PROG_LOAD, &mut attr) }?)
+}
+
+/// Pins an object in a bpffs.
+pub fn pin(object: &OwnedFd, path: &Path) -> io::Result<()> {
+    object_at(BPF_OBJ_PIN, path, object.as_raw_fd() as u32).map(drop)
+}
+
+/// Opens a pinned object.
+pub fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
+    own(object_at(BPF_OBJ_GET, path, 0)?)
+}
+
+/// The id by which `bpftool` and error messages know a program.
+pub fn program_id(program: &OwnedFd) -> io::Result<u32> {
+    #[repr(C)]
+    struct InfoAttr {
+        fd: u32,
+        length: u32,
+        info: u64,
+    }
+    // struct bpf_prog_info begins with the type and the id.
+    let mut info = [0u32; 2];
+    let mut attr = InfoAttr {
+        fd: program.as_raw_fd() as u32,
+        length: mem::size_of_val(&info) as u32,
+        info: info.as_mut_ptr() as u64,
+    };
+    // SAFETY: `info` has the stated length and outlives the call.
+    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
+    Ok(info[1])
+}
+
+/// Attaches an XDP program to a device, as somebody else's tool would; it is
+/// detached when the returned link is dropped.
+pub fn attach_xdp(program: &OwnedFd, namespace: &Namespace, device: &str) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct LinkAttr {
+        prog_fd: u32,
+        target_ifindex: u32,
+        attach_type: u32,
+        flags: u32,
+    }
+    let mut attr = LinkAttr {
+        prog_fd: program.as_raw_fd() as u32,
+        target_ifindex: namespace.ifindex(device),
+        attach_type: BPF_ATTACH_TYPE_XDP,
+        flags: 0,
+    };
+    // SAFETY: the request holds no pointers.
+    own(namespace.enter(|| unsafe { bpf(BPF_LINK_CREATE, &mut attr) })?)
+}
+
+fn object_at(command: libc::c_long, path: &Path, fd: u32) -> io::Result<RawFd> {
+    #[repr(C)]
+    struct ObjectAttr {
+        pathname: u64,
+        fd: u32,
+        file_flags: u32,
+    }
+    let path = c_path(path);
+    let mut attr = ObjectAttr {
+        pathname: path.as_ptr() as u64,
+        fd,
+        file_flags: 0,
+    };
+    // SAFETY: the path is NUL-terminated and outlives the call.
+    unsafe { bpf(command, &mut attr) }
+}
+
+/// # Safety
+/// Every address in `attr` must be valid for what the command does with it.
+unsafe fn bpf<A>(command: libc::c_long, attr: &mut A) -> io::Result<RawFd> {
+    // SAFETY: `attr` has the stated size; the caller vouches for what it
+    // points to. The kernel takes a shorter attr as filled up with zeros.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attr, mem::size_of::<A>()) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result as RawFd)
+}
+
+fn own(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: only called with a descriptor that bpf(2) has just returned.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,200 @@
+//! `build`: the eBPF object first, because alias-ctl embeds it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::compiler::{Core, TARGET};
+use crate::process;
+use crate::setup::{self, Toolchain};
+use crate::workspace::Workspace;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  cargo xtask build                  target/bpf/alias.bpf.o, then the host binary
+  bpftool btf dump file target/bpf/alias.bpf.o
+                                     the types in the object just built";
+
+/// The BPF instruction set. v3 is accepted by every kernel this project
+/// supports; v4 adds single-instruction atomic loads, sign extension and long
+/// jumps, which Linux accepts from 6.6 (and load-acquire from 6.15).
+const BPF_CPU: &str = "v3";
+
+/// Packet fields are rarely aligned. With this (LLVM 22 and later) reading
+/// one is a single load and not one per byte; the kernel allows it where the
+/// CPU does.
+const BPF_CPU_FEATURES: &str = "+allows-misaligned-mem-access";
+
+/// alias-ctl's program.
+const CTL: &str = "alias-ctl";
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Accepted because hands type it: alias-ctl is always built in release
+    #[arg(long)]
+    release: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, _options: &Options) -> Result<()> {
+    let toolchain = setup::toolchain(workspace)?;
+    let ctl = everything(workspace, &toolchain)?;
+    println!("{}", ctl.display());
+    Ok(())
+}
+
+/// The object, then alias-ctl with that object in it; its path is returned.
+pub(crate) fn everything(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    object(workspace, toolchain)?;
+    process::reported(
+        || controller(workspace),
+        |path| format!("build: {CTL}: {}", workspace.shown(path)),
+    )
+}
+
+/// Compiles the eBPF crate and leaves the object where alias-ctl looks for it.
+pub(crate) fn object(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    let object = workspace.bpf_object();
+    process::reported(
+        || {
+            let built = compile(workspace, toolchain)?;
+            publish(&built, &object)
+        },
+        |changed| {
+            format!(
+                "build: eBPF object: {}{}",
+                workspace.shown(&object),
+                if *changed { "" } else { " (unchanged)" }
+            )
+        },
+    )?;
+    Ok(())
+}
+
+fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    let target = workspace.bpf_build();
+    let mut cargo = toolchain.compiler.cargo(workspace)?;
+    cargo
+        .args(["build", "--package", "alias-ebpf"])
+        .args(["--bin", "alias", "--features", "bpf", "--profile", "bpf"])
+        .args(["--target", TARGET, "--target-dir"])
+        .arg(&target);
+    if toolchain.compiler.core == Core::FromSource {
+        cargo.args(["-Z", "build-std=core"]);
+    }
+    // aya-ebpf and -Z options are for nightly; the chosen compiler may be a
+    // stable one that only has to be told so.
+    cargo.env("RUSTC_BOOTSTRAP", "1");
+    // The encoded form, because a path may hold spaces.
+    let linker = toolchain.linker.to_str().with_context(|| {
+        format!(
+            "{}: not UTF-8: move the checkout",
+            toolchain.linker.display()
+        )
+    })?;
+    let flags = [
+        "-Cdebuginfo=2".to_owned(),
+        format!("-Clinker={linker}"),
+        "-Clink-arg=--btf".to_owned(),
+        format!("-Ctarget-cpu={BPF_CPU}"),
+        format!("-Clink-arg=--cpu-features={BPF_CPU_FEATURES}"),
+    ];
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    process::run(&mut cargo).context("alias-ebpf: the eBPF object was not built")?;
+    Ok(target.join(TARGET).join("bpf").join("alias"))
+}
+
+/// Puts the object in place, whole or not at all, and only when it differs: a
+/// newer time stamp alone would rebuild alias-ctl.
+fn publish(built: &Path, object: &Path) -> Result<bool> {
+    let bytes = fs::read(built).with_context(|| {
+        format!(
+            "{}: cannot be read after building it: is another cargo cleaning target?",
+            built.display()
+        )
+    })?;
+    if fs::read(object).is_ok_and(|present| present == bytes) {
+        return Ok(false);
+    }
+    let Some(directory) = object.parent() else {
+        bail!(
+            "{}: has no directory: unset ALIAS_EBPF_OBJECT",
+            object.display()
+        );
+    };
+    let draft = object.with_extension(format!("{}.new", std::process::id()));
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(&draft, &bytes))
+        .and_then(|()| fs::rename(&draft, object))
+        .inspect_err(|_| {
+            // What is left of the draft; the error below is the one that matters.
+            let _ = fs::remove_file(&draft);
+        })
+        .with_context(|| {
+            format!(
+                "{}: cannot be written: check the directory's rights and space",
+                object.display()
+            )
+        })?;
+    Ok(true)
+}
+
+fn controller(workspace: &Workspace) -> Result<PathBuf> {
+    let target = workspace.host_target();
+    process::run(
+        process::host_cargo(workspace)
+            .args(["build", "--release", "--package", CTL, "--target-dir"])
+            .arg(&target)
+            .env("ALIAS_EBPF_OBJECT", workspace.bpf_object()),
+    )
+    .with_context(|| format!("{CTL}: was not built"))?;
+    let path = target.join("release").join(CTL);
+    if !path.exists() {
+        bail!(
+            "{}: not there after a successful build: unset build.target in cargo's configuration",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory that is gone when the test is.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let directory =
+                std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+            fs::create_dir_all(&directory).unwrap();
+            Self(directory)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn an_object_is_published_only_when_it_differs() {
+        let scratch = Scratch::new("publish");
+        let built = scratch.0.join("alias");
+        let object = scratch.0.join("deep/alias.bpf.o");
+        let check = |content: &str, expected: bool| {
+            fs::write(&built, content).unwrap();
+            assert_eq!(publish(&built, &object).unwrap(), expected, "{content}");
+            assert_eq!(fs::read_to_string(&object).unwrap(), content);
+        };
+        check("one", true);
+        check("one", false);
+        check("two", true);
+        let files = fs::read_dir(scratch.0.join("deep")).unwrap().count();
+        assert_eq!(files, 1, "no draft is left");
+    }
+}

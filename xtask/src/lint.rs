@@ -1,0 +1,61 @@
+//! `lint`: formatting and clippy. A component that is not there is skipped,
+//! loudly: Debian's cargo-web has neither.
+
+use anyhow::Result;
+
+use crate::build;
+use crate::process;
+use crate::setup;
+use crate::workspace::Workspace;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  cargo xtask lint    what a change must pass before it is proposed";
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut skipped = Vec::new();
+    if has(workspace, "fmt") {
+        process::reported(
+            || process::run(process::host_cargo(workspace).args(["fmt", "--all", "--check"])),
+            |()| "lint: formatting: ok".to_owned(),
+        )?;
+    } else {
+        skipped.push("fmt (rustup component add rustfmt)");
+    }
+    if has(workspace, "clippy") {
+        // alias-ctl's build script wants the object it embeds.
+        if !workspace.bpf_object().exists() {
+            let toolchain = setup::toolchain(workspace)?;
+            build::object(workspace, &toolchain)?;
+        }
+        process::reported(
+            || {
+                process::run(
+                    process::host_cargo(workspace)
+                        .args(["clippy", "--workspace", "--all-targets"])
+                        .args(["--", "-D", "warnings"])
+                        .env("ALIAS_EBPF_OBJECT", workspace.bpf_object()),
+                )
+            },
+            |()| "lint: clippy: ok".to_owned(),
+        )?;
+    } else {
+        skipped.push("clippy (rustup component add clippy)");
+    }
+    for component in &skipped {
+        eprintln!("lint: SKIPPED, not installed: {component}");
+    }
+    println!(
+        "xtask lint: {}",
+        if skipped.is_empty() {
+            "PASSED"
+        } else {
+            "PASSED what could run; see SKIPPED above"
+        }
+    );
+    Ok(())
+}
+
+fn has(workspace: &Workspace, component: &str) -> bool {
+    process::answer(process::host_cargo(workspace).args([component, "--version"])).is_some()
+}

@@ -1,0 +1,92 @@
+//! `cargo xtask VERB`: everything this repository needs that cargo alone does
+//! not do. This file only reads the command line and dispatches; each verb has
+//! a file of its own, and so has each noun they share (compiler, linker,
+//! packages).
+
+mod build;
+mod compiler;
+mod demo;
+mod kernel;
+mod linker;
+mod lint;
+mod packages;
+mod process;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Set up, build, demonstrate and test this workspace
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "\
+Examples:
+  cargo xtask demo                      from a fresh clone to a running demonstration
+  cargo xtask setup                     install what is missing, and nothing else
+  cargo xtask build                     the eBPF object and the host binary
+  sudo cargo xtask test --filter vlan   only the tests whose name contains \"vlan\""
+)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Find out what is missing, say how it will be installed, then install it
+    #[command(after_help = setup::EXAMPLES)]
+    Setup(setup::Options),
+    /// Compile the eBPF object, then alias-ctl, which embeds it
+    #[command(after_help = build::EXAMPLES)]
+    Build(build::Options),
+    /// Run every test: on the host, then with real packets in namespaces (needs root)
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::Options),
+    /// Build everything and show it at work in namespaces (needs root)
+    #[command(after_help = demo::EXAMPLES)]
+    Demo,
+    /// Check formatting and run clippy with warnings as errors
+    #[command(after_help = lint::EXAMPLES)]
+    Lint,
+}
+
+impl Verb {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Setup(_) => "setup",
+            Self::Build(_) => "build",
+            Self::Test(_) => "test",
+            Self::Demo => "demo",
+            Self::Lint => "lint",
+        }
+    }
+
+    fn run(&self, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Setup(options) => setup::run(workspace, options),
+            Self::Build(options) => build::run(workspace, options),
+            Self::Test(options) => test::run(workspace, options),
+            Self::Demo => demo::run(workspace),
+            Self::Lint => lint::run(workspace),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let verb = Arguments::parse().verb;
+    match Workspace::locate().and_then(|workspace| verb.run(&workspace)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {}: {error:#}", verb.name());
+            ExitCode::FAILURE
+        }
+    }
+}

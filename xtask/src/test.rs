@@ -1,0 +1,228 @@
+//! `test`: the host's unit tests, then real packets in namespaces through the
+//! release binary. Both always run, and the last line is the verdict.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::build;
+use crate::kernel;
+use crate::process;
+use crate::setup;
+use crate::workspace::Workspace;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  sudo cargo xtask test                    everything; the last line is the verdict
+  sudo cargo xtask test --filter vlan      only the tests whose name contains \"vlan\"
+  sudo cargo xtask test --release          compile the tests themselves in release too
+
+sudo drops rustup's PATH and HOME; keep them with:
+  sudo env PATH=\"$PATH\" HOME=\"$HOME\" cargo xtask test";
+
+/// Crates whose tests need no kernel.
+const UNIT: &[&str] = &["alias-common", "alias-ebpf", "alias-ctl", "xtask"];
+
+/// Crates whose tests send packets through namespaces.
+const NAMESPACE: &[&str] = &["alias-tests"];
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run only the tests whose name contains this
+    #[arg(long, value_name = "STR")]
+    filter: Option<String>,
+    /// Compile the tests in release (alias-ctl always is)
+    #[arg(long)]
+    release: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    // Asked first: building for a minute only to refuse would be rude.
+    kernel::require_root()?;
+    let toolchain = setup::everything(workspace)?;
+    let ctl = build::everything(workspace, &toolchain)?;
+    kernel::mount_bpffs(workspace)?;
+
+    let suites = [
+        Suite::run("unit", UNIT, &ctl, workspace, options)?,
+        Suite::run("namespace", NAMESPACE, &ctl, workspace, options)?,
+    ];
+    let untested = options
+        .filter
+        .as_deref()
+        .filter(|_| suites.iter().all(|suite| suite.counts.ran() == 0));
+    let passed = suites.iter().all(|suite| suite.success);
+    println!(
+        "xtask test: {} - {}",
+        if passed && untested.is_none() {
+            "PASSED"
+        } else {
+            "FAILED"
+        },
+        suites.each_ref().map(Suite::shown).join(" - ")
+    );
+    if !passed {
+        bail!("some tests failed: see \"failures:\" above");
+    }
+    if let Some(filter) = untested {
+        bail!("no test's name contains \"{filter}\": nothing was tested");
+    }
+    Ok(())
+}
+
+/// One `cargo test` and what came of it.
+struct Suite {
+    name: &'static str,
+    success: bool,
+    counts: Counts,
+    elapsed: Duration,
+}
+
+/// Sums of libtest's `test result:` lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Suite {
+    fn run(
+        name: &'static str,
+        crates: &[&str],
+        ctl: &Path,
+        workspace: &Workspace,
+        options: &Options,
+    ) -> Result<Self> {
+        println!("xtask test: {name} tests of {}", crates.join(", "));
+        let mut cargo = process::host_cargo(workspace);
+        cargo.args(["test", "--no-fail-fast"]);
+        for name in crates {
+            cargo.args(["--package", name]);
+        }
+        if options.release {
+            cargo.arg("--release");
+        }
+        cargo
+            .env("ALIAS_CTL", ctl)
+            .env("ALIAS_EBPF_OBJECT", workspace.bpf_object());
+        if let Some(filter) = &options.filter {
+            cargo.arg("--").arg(filter);
+        }
+        let start = Instant::now();
+        let (success, counts) = count(&mut cargo)?;
+        Ok(Self {
+            name,
+            success,
+            counts,
+            elapsed: start.elapsed(),
+        })
+    }
+
+    fn shown(&self) -> String {
+        let Counts {
+            passed,
+            failed,
+            ignored,
+        } = self.counts;
+        // A suite can fail with no failed test: when it does not compile.
+        let verdict = if self.success { "ok" } else { "FAILED" };
+        format!(
+            "{}: {verdict}, {passed} passed, {failed} failed, {ignored} ignored ({})",
+            self.name,
+            process::seconds(self.elapsed)
+        )
+    }
+}
+
+impl Counts {
+    fn ran(self) -> u64 {
+        self.passed + self.failed
+    }
+
+    /// Adds `test result: ok. 3 passed; 0 failed; 1 ignored; ...`; any other
+    /// line changes nothing.
+    fn add(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let Some((_, counts)) = result.split_once(". ") else {
+            return;
+        };
+        for count in counts.split(';') {
+            let mut words = count.split_whitespace();
+            let (Some(number), Some(kind)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
+            match kind {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Runs a command, showing its output as it comes and counting results.
+fn count(command: &mut Command) -> Result<(bool, Counts)> {
+    let line = process::shown(command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("`{line}`: could not be started"))?;
+    let mut counts = Counts::default();
+    if let Some(output) = child.stdout.take() {
+        // By bytes: a test may print what is no text.
+        for bytes in BufReader::new(output).split(b'\n') {
+            let bytes = bytes.with_context(|| format!("`{line}`: its output cannot be read"))?;
+            let text = String::from_utf8_lossy(&bytes);
+            counts.add(&text);
+            println!("{text}");
+        }
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("`{line}`: cannot be waited for"))?;
+    Ok((status.success(), counts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_summed() {
+        let check = |lines: &[&str], passed: u64, failed: u64, ignored: u64| {
+            let mut counts = Counts::default();
+            for line in lines {
+                counts.add(line);
+            }
+            let expected = Counts {
+                passed,
+                failed,
+                ignored,
+            };
+            assert_eq!(counts, expected, "{lines:?}");
+        };
+        check(&[], 0, 0, 0);
+        check(
+            &[
+                "running 3 tests",
+                "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+                "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out; finished in 0.00s",
+            ],
+            5,
+            1,
+            1,
+        );
+        check(&["test result: nonsense", "test a::b ... ok"], 0, 0, 0);
+    }
+}
