@@ -1,8 +1,10 @@
 //! Names of programs and maps, spelled once. A map is pinned under its own
 //! name; so is a program, and its link under the program's name with `_link`.
 
-/// XDP of the parent.
+/// XDP of the parent, in native mode.
 pub const ALIAS_RX: &str = "alias_rx";
+/// The same for generic mode; pinned as [`ALIAS_RX`] too.
+pub const ALIAS_RX_GENERIC: &str = "alias_rx_generic";
 /// tc ingress of the parent.
 pub const ALIAS_DELIVER: &str = "alias_deliver";
 /// tc ingress of each port.

@@ -98,7 +98,6 @@ pub fn sweep_dead_namespaces(directory: &Directory) -> Result<()> {
                 _ => {}
             }
         }
-        sibling.prune(&lock);
     }
     Ok(())
 }

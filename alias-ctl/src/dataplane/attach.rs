@@ -61,14 +61,19 @@ pub fn attach(
     lock: &WriteLock,
 ) -> Result<Parent> {
     refuse_foreign_program(link)?;
-    let draft = directory.begin(link.ifindex, lock)?;
-    let result = populate(&draft, link, spec)
-        .and_then(|()| directory.commit(link.ifindex, lock))
-        .and_then(|()| Parent::open(directory, link.ifindex))
-        .and_then(|parent| parent.ok_or_else(|| gone(link)));
+    let attach = |generic| {
+        let draft = directory.begin(link.ifindex, lock)?;
+        populate(&draft, link, spec, generic)?;
+        directory.commit(link.ifindex, lock)?;
+        Parent::open(directory, link.ifindex)?.ok_or_else(|| gone(link))
+    };
+    let result = match spec.mode {
+        Mode::Native => attach(false),
+        Mode::Generic => attach(true),
+        Mode::BestEffort => attach(false).or_else(|_| attach(true)),
+    };
     if result.is_err() {
         directory.clear_drafts(lock)?;
-        directory.prune(lock);
     }
     result
 }
@@ -96,7 +101,7 @@ fn refuse_foreign_program(link: &Link) -> Result<()> {
     )))
 }
 
-fn populate(draft: &Path, link: &Link, spec: &AttachSpec) -> Result<()> {
+fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Result<()> {
     let refused = |what: &str, error: &io::Error| Refusal::io(&link.name, what.to_owned(), error);
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| refused("count CPUs", &error))?;
     let mut header = Header {
@@ -110,12 +115,13 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec) -> Result<()> {
         mac: link.mac,
         ..Header::default()
     };
-    object::load(draft, &link.name, &header, spec.log_level)?;
+    object::load(draft, &link.name, &header, generic, spec.log_level)?;
     hang(draft, link, names::ALIAS_DELIVER, AttachType::TcxIngress, 0)
         .map_err(|error| no_tcx(link, &error))?;
     hang(draft, link, names::ALIAS_EGRESS, AttachType::TcxEgress, 0)
         .map_err(|error| no_tcx(link, &error))?;
-    header.flags |= attach_xdp(draft, link, spec.mode)?;
+    attach_xdp(draft, link, generic)?;
+    header.flags |= if generic { Header::GENERIC } else { 0 };
     header.flags |= keep_tags_in_frames(link);
     parent::initialise(draft, &header)?;
     restrict(draft)
@@ -135,22 +141,12 @@ fn hang(
     sys::obj_pin(hung.as_fd(), &draft.join(link_name(program)))
 }
 
-/// Attaches XDP and returns the header's flags for the mode it runs in.
-fn attach_xdp(draft: &Path, link: &Link, mode: Mode) -> Result<u32> {
+fn attach_xdp(draft: &Path, link: &Link, generic: bool) -> Result<()> {
     let xdp = |flags| hang(draft, link, names::ALIAS_RX, AttachType::Xdp, flags);
-    match mode {
-        Mode::Generic => {
-            xdp(XDP_FLAGS_SKB_MODE).map_err(|error| Refusal::io(&link.name, "attach", &error))?;
-            Ok(Header::GENERIC)
-        }
-        Mode::Native => {
-            xdp(XDP_FLAGS_DRV_MODE).map_err(|error| no_native(link, &error))?;
-            Ok(0)
-        }
-        Mode::BestEffort => match xdp(XDP_FLAGS_DRV_MODE) {
-            Ok(()) => Ok(0),
-            Err(_) => attach_xdp(draft, link, Mode::Generic),
-        },
+    if generic {
+        xdp(XDP_FLAGS_SKB_MODE).map_err(|error| Refusal::io(&link.name, "attach", &error))
+    } else {
+        xdp(XDP_FLAGS_DRV_MODE).map_err(|error| no_native(link, &error))
     }
 }
 
@@ -238,7 +234,5 @@ pub fn detach(
     }
     let ifindex = parent.ifindex();
     drop(parent);
-    directory.discard(ifindex, lock)?;
-    directory.prune(lock);
-    Ok(())
+    directory.discard(ifindex, lock)
 }

@@ -36,6 +36,7 @@ pub struct Directory {
 /// The right to change a namespace's state. Whatever changes it asks for this.
 pub struct WriteLock {
     file: File,
+    directory: Directory,
 }
 
 impl Directory {
@@ -160,7 +161,10 @@ impl Directory {
         // away: it is only good if it is still the one at this path.
         let held = file.metadata().map_err(refused)?;
         let there = fs::symlink_metadata(&path).is_ok_and(|now| now.ino() == held.ino());
-        Ok(there.then_some(WriteLock { file }))
+        Ok(there.then(|| WriteLock {
+            file,
+            directory: self.clone(),
+        }))
     }
 
     /// Removes what a killed writer left half made or half removed.
@@ -212,17 +216,16 @@ impl Directory {
             .map_err(|error| Refusal::io(path.display().to_string(), "retire", &error))?;
         remove(&going)
     }
-
-    /// Removes the namespace's directories if no parent is left in them.
-    pub fn prune(&self, _lock: &WriteLock) {
-        // Not empty is the usual case, and no error.
-        let _ = fs::remove_dir(self.version());
-        let _ = fs::remove_dir(self.namespace());
-    }
 }
 
 impl Drop for WriteLock {
     fn drop(&mut self) {
+        // Not empty is the usual case, and no error: what is empty goes, so that
+        // a refused command and the last detach leave nothing behind.
+        let Directory { base, .. } = &self.directory;
+        for path in [&self.directory.version(), &self.directory.namespace(), base] {
+            let _ = fs::remove_dir(path);
+        }
         // SAFETY: a live descriptor and an integer. Closing would do it too,
         // but for a child that inherited it.
         unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) };

@@ -9,22 +9,13 @@ use alias_common::key::{HashKey, WideKey};
 use alias_common::names::{self, constants};
 use alias_common::record::{MAX_TARGETS, Record, Target};
 use alias_common::table::Geometry;
+use aya::EbpfLoader;
 use aya::programs::Program;
-use aya::{Ebpf, EbpfLoader};
 
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
-
-/// Every program of a parent.
-pub const PROGRAMS: [&str; 5] = [
-    names::ALIAS_RX,
-    names::ALIAS_DELIVER,
-    names::ALIAS_TX,
-    names::ALIAS_RETURN,
-    names::ALIAS_EGRESS,
-];
 
 /// `enum bpf_map_type` of `linux/bpf.h`.
 const HASH: u32 = 1;
@@ -93,7 +84,13 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
 ///
 /// ENOSYS when this binary was built without a datapath; else what the kernel
 /// said, with the verifier's last words.
-pub fn load(directory: &Path, parent: &str, header: &Header, log_level: u8) -> Result<()> {
+pub fn load(
+    directory: &Path,
+    parent: &str,
+    header: &Header,
+    generic: bool,
+    log_level: u8,
+) -> Result<()> {
     if OBJECT.is_empty() {
         return Err(Refusal::new(
             "alias-ctl",
@@ -121,7 +118,6 @@ pub fn load(directory: &Path, parent: &str, header: &Header, log_level: u8) -> R
         loader.map_max_entries(shape.name, shape.max_entries);
     }
     let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
-    load_programs(&mut ebpf).map_err(|error| refused(&error))?;
     for (name, map) in ebpf.maps() {
         // Constants stay alive with the programs that were verified with them.
         if !name.starts_with('.') {
@@ -129,23 +125,40 @@ pub fn load(directory: &Path, parent: &str, header: &Header, log_level: u8) -> R
                 .map_err(|error| refused(&error))?;
         }
     }
-    for (name, program) in ebpf.programs_mut() {
+    let rx = match generic {
+        true => names::ALIAS_RX_GENERIC,
+        false => names::ALIAS_RX,
+    };
+    let pins = [
+        (rx, names::ALIAS_RX),
+        (names::ALIAS_DELIVER, names::ALIAS_DELIVER),
+        (names::ALIAS_TX, names::ALIAS_TX),
+        (names::ALIAS_RETURN, names::ALIAS_RETURN),
+        (names::ALIAS_EGRESS, names::ALIAS_EGRESS),
+    ];
+    for (name, pin) in pins {
+        let program = ebpf.program_mut(name).ok_or_else(|| {
+            Refusal::new(
+                parent,
+                "load the datapath",
+                format!("no program {name}"),
+                libc::ENOENT,
+            )
+        })?;
+        load_program(program).map_err(|error| refused(&error))?;
         program
-            .pin(directory.join(name))
+            .pin(directory.join(pin))
             .map_err(|error| refused(&error))?;
     }
     Ok(())
 }
 
-fn load_programs(ebpf: &mut Ebpf) -> std::result::Result<(), aya::programs::ProgramError> {
-    for (_, program) in ebpf.programs_mut() {
-        match program {
-            Program::Xdp(program) => program.load()?,
-            Program::SchedClassifier(program) => program.load()?,
-            _ => {}
-        }
+fn load_program(program: &mut Program) -> std::result::Result<(), aya::programs::ProgramError> {
+    match program {
+        Program::Xdp(program) => program.load(),
+        Program::SchedClassifier(program) => program.load(),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The hash key as aya wants a constant.

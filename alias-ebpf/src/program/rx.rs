@@ -22,8 +22,19 @@ use aya_log_ebpf::warn;
 use super::maps::{DEVMAP, HEADER, TARGET};
 use super::{count, journal, lookup};
 
+/// For native mode: takes frames of several fragments, so that the MTU may be
+/// as large as the driver likes.
 #[xdp(frags)]
 pub fn alias_rx(ctx: XdpContext) -> u32 {
+    receive(&ctx)
+}
+
+/// For generic mode, where every frame is made linear for a program that does
+/// not take fragments. One that does is given a copy, and on that way Linux 6.18
+/// loses the metadata. Only one of the two is ever loaded: they could not share
+/// the devmap.
+#[xdp]
+pub fn alias_rx_generic(ctx: XdpContext) -> u32 {
     receive(&ctx)
 }
 
