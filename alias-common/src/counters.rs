@@ -49,7 +49,7 @@ unsafe impl Plain for AliasCell {}
 const _: () = assert!(size_of::<AliasCell>() == 64);
 
 /// What the programs of one parent did, one cell per CPU (map `parent`). Every
-/// packet that enters `alias_rx` is in exactly one of the first seven.
+/// packet that enters `alias_rx` is in exactly one of the first seven, or in `lost`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct ParentCell {
@@ -71,8 +71,14 @@ pub struct ParentCell {
     pub spoof: u64,
     /// Frames from alias devices that were sent.
     pub tx: u64,
+    /// Redirected, and then refused by the kernel: the `--to` device is down, or
+    /// its MTU too small. Not in `to`.
+    pub lost: u64,
+    /// Slot of the packet that was redirected last, for whoever hears that the
+    /// kernel refused it.
+    pub last_to: u64,
     /// Zero; the cell is two cache lines, so that CPUs do not share one.
-    pub reserved: [u64; 7],
+    pub reserved: [u64; 5],
 }
 
 // SAFETY: sixteen u64.

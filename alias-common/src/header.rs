@@ -31,6 +31,10 @@ pub struct Header {
     pub mac: [u8; 6],
     /// Zero.
     pub reserved: [u8; 2],
+    /// Kernel's id of the devmap: whose refused redirect a tracepoint tells of.
+    pub devmap_id: u32,
+    /// Zero.
+    pub reserved2: u32,
     /// Non-zero once the driver refused XDP metadata: `alias_deliver` then looks
     /// up by itself. Written by the datapath.
     pub metadata_refused: u32,
@@ -50,4 +54,4 @@ impl Header {
 
 // SAFETY: fields are ordered without padding (size asserted below).
 unsafe impl Plain for Header {}
-const _: () = assert!(size_of::<Header>() == 80);
+const _: () = assert!(size_of::<Header>() == 88);

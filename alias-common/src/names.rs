@@ -14,6 +14,9 @@ pub const ALIAS_RETURN: &str = "alias_return";
 /// tc egress of the parent.
 pub const ALIAS_EGRESS: &str = "alias_egress";
 
+/// Raw tracepoint `xdp_redirect_err`: hears of redirects that came to nothing.
+pub const ALIAS_LOST: &str = "alias_lost";
+
 /// [`crate::header::Header`], one.
 pub const HEADER: &str = "header";
 /// [`crate::word::Word`] by position.

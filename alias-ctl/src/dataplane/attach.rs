@@ -120,6 +120,7 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
         .map_err(|error| no_tcx(link, &error))?;
     hang(draft, link, names::ALIAS_EGRESS, AttachType::TcxEgress, 0)
         .map_err(|error| no_tcx(link, &error))?;
+    header.devmap_id = hear_losses(draft).map_err(|error| refused("attach alias_lost", &error))?;
     attach_xdp(draft, link, generic)?;
     header.flags |= if generic { Header::GENERIC } else { 0 };
     header.flags |= keep_tags_in_frames(link);
@@ -139,6 +140,16 @@ fn hang(
     let fd = sys::obj_get(&draft.join(program))?;
     let hung = sys::link_create(fd.as_fd(), link.ifindex, attach_type, flags)?;
     sys::obj_pin(hung.as_fd(), &draft.join(link_name(program)))
+}
+
+/// Listens for redirects that the kernel refuses after the program returned.
+/// Returns the id by which it tells whose they were.
+fn hear_losses(draft: &Path) -> io::Result<u32> {
+    let program = sys::obj_get(&draft.join(names::ALIAS_LOST))?;
+    let hung = sys::raw_tracepoint_open(program.as_fd(), c"xdp_redirect_err")?;
+    sys::obj_pin(hung.as_fd(), &draft.join(link_name(names::ALIAS_LOST)))?;
+    let devmap = sys::obj_get(&draft.join(names::DEVMAP))?;
+    Ok(sys::map_info(devmap.as_fd())?.id)
 }
 
 fn attach_xdp(draft: &Path, link: &Link, generic: bool) -> Result<()> {

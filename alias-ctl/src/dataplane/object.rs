@@ -135,6 +135,7 @@ pub fn load(
         (names::ALIAS_TX, names::ALIAS_TX),
         (names::ALIAS_RETURN, names::ALIAS_RETURN),
         (names::ALIAS_EGRESS, names::ALIAS_EGRESS),
+        (names::ALIAS_LOST, names::ALIAS_LOST),
     ];
     for (name, pin) in pins {
         let program = ebpf.program_mut(name).ok_or_else(|| {
@@ -157,6 +158,7 @@ fn load_program(program: &mut Program) -> std::result::Result<(), aya::programs:
     match program {
         Program::Xdp(program) => program.load(),
         Program::SchedClassifier(program) => program.load(),
+        Program::RawTracePoint(program) => program.load(),
         _ => Ok(()),
     }
 }

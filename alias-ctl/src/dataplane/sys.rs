@@ -5,7 +5,7 @@
 //! falls back to a netlink attachment that cannot be pinned, and has no tc
 //! attachment without a link. Structures: `union bpf_attr` of `linux/bpf.h`.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +18,7 @@ const BPF_OBJ_GET: u32 = 7;
 const BPF_PROG_ATTACH: u32 = 8;
 const BPF_PROG_DETACH: u32 = 9;
 const BPF_OBJ_GET_INFO_BY_FD: u32 = 15;
+const BPF_RAW_TRACEPOINT_OPEN: u32 = 17;
 const BPF_LINK_CREATE: u32 = 28;
 
 /// Where a program hangs: `enum bpf_attach_type`.
@@ -186,6 +187,28 @@ pub fn link_create(
         expected_revision: 0,
     };
     bpf(BPF_LINK_CREATE, &mut attribute).map(owned)
+}
+
+#[repr(C)]
+struct RawTracepointAttribute {
+    name: u64,
+    prog_fd: u32,
+    padding: u32,
+}
+
+/// Attaches a program to a raw tracepoint. The link can be pinned; dropping it
+/// before detaches the program.
+///
+/// # Errors
+///
+/// That of `BPF_RAW_TRACEPOINT_OPEN`: ENOENT when the kernel has no such one.
+pub fn raw_tracepoint_open(program: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    let mut attribute = RawTracepointAttribute {
+        name: name.as_ptr() as u64,
+        prog_fd: program.as_raw_fd() as u32,
+        padding: 0,
+    };
+    bpf(BPF_RAW_TRACEPOINT_OPEN, &mut attribute).map(owned)
 }
 
 #[repr(C)]

@@ -162,7 +162,10 @@ fn redirect(ctx: &XdpContext, hit: Hit, tags: u8) -> u32 {
     if action == XDP_DROP {
         return no_target(ctx, steer.slot());
     }
-    count::parent(|cell| cell.to += 1);
+    count::parent(|cell| {
+        cell.to += 1;
+        cell.last_to = u64::from(steer.slot());
+    });
     action
 }
 
