@@ -29,8 +29,11 @@ pub struct Header {
     pub next_created: u64,
     /// The parent's MAC: what an alias device may send from.
     pub mac: [u8; 6],
+    /// Highest level that the programs write to the journal, as aya-log counts:
+    /// 0 nothing, 1 errors, 2 warnings, up to 5.
+    pub log_level: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
     /// Kernel's id of the devmap: whose refused redirect a tracepoint tells of.
     pub devmap_id: u32,
     /// Zero.

@@ -6,17 +6,23 @@ use alias_ctl::cli::{self, Invocation};
 use alias_ctl::command;
 
 fn main() -> ExitCode {
-    let result = cli::read(std::env::args_os()).and_then(|invocation| match invocation {
-        Invocation::Run(request) => command::run(request).map(|()| ExitCode::SUCCESS),
+    run().unwrap_or_else(|error| {
+        eprintln!("alias-ctl: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    match cli::read(std::env::args_os())? {
+        Invocation::Run(request) => {
+            command::run(request)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Invocation::Print(text) => {
             // Help goes to standard output, a usage error to standard error; a
             // reader that is gone needs neither.
             let _ = text.print();
             Ok(ExitCode::from(text.exit_code() as u8))
         }
-    });
-    result.unwrap_or_else(|refusal| {
-        eprintln!("alias-ctl: {refusal}");
-        ExitCode::FAILURE
-    })
+    }
 }

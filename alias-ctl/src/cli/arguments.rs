@@ -51,6 +51,8 @@ pub(super) enum Verb {
     Enable(Name),
     /// Leave an alias's packets to the device, as if it were not
     Disable(Name),
+    /// Print rare events (spoofed frames, a target that is gone) as they happen
+    Journal(Journal),
     /// List aliases
     Show(Show),
     /// List what was counted for each alias
@@ -74,9 +76,18 @@ pub(super) struct Attach {
     /// Refuse slots from this number on (NET_ALIAS had 256); 0 refuses all
     #[arg(long)]
     pub(super) max_aliases: Option<u32>,
-    /// Let the programs write rare events to the journal
+    /// Let the programs write rare events, for alias-ctl journal
     #[arg(long, value_enum, default_value_t)]
     pub(super) log: Log,
+    /// Where tc programs hang; tcx where the kernel has it (Linux 6.6)
+    #[arg(long, value_enum)]
+    pub(super) tc: Option<Tc>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Tc {
+    Tcx,
+    Clsact,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -196,6 +207,12 @@ pub(super) struct Set {
 pub(super) struct Name {
     /// DEVICE:SLOT
     pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Journal {
+    /// A device that was attached with --log
+    pub(super) device: String,
 }
 
 #[derive(Debug, Args)]

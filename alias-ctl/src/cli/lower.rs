@@ -7,11 +7,12 @@ use alias_common::key::Vlan;
 use crate::command::del::Victims;
 use crate::command::{Change, Request};
 use crate::dataplane::attach::{self, AttachSpec};
+use crate::dataplane::hook::Hook;
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Range, bits};
 use crate::model::wish::{Addresses, Target, Wish};
 
-use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, Set, TargetArguments, Verb};
+use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, Set, TargetArguments, Tc, Verb};
 
 pub(super) fn lower(arguments: Arguments) -> Result<Request> {
     Ok(match arguments.verb {
@@ -30,6 +31,9 @@ pub(super) fn lower(arguments: Arguments) -> Result<Request> {
         Verb::Disable(words) => Request::Enable {
             name: words.name,
             enabled: false,
+        },
+        Verb::Journal(words) => Request::Journal {
+            device: words.device,
         },
         Verb::Show(words) => Request::Show {
             filter: words.name,
@@ -73,6 +77,10 @@ fn attach(words: Attach) -> Request {
             Log::Info => 3,
             Log::Debug => 4,
         },
+        hook: words.tc.map(|tc| match tc {
+            Tc::Tcx => Hook::Tcx,
+            Tc::Clsact => Hook::Clsact,
+        }),
     };
     Request::Attach {
         device: words.device,

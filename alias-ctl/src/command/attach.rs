@@ -42,6 +42,7 @@ pub fn open_or_attach(host: &mut Host, link: &Link, lock: &WriteLock) -> Result<
                 capacity: DEFAULT_CAPACITY,
                 max_aliases: None,
                 log_level: 0,
+                hook: None,
             };
             attach_link(host, link, &spec, lock)
         }

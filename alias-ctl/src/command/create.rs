@@ -12,7 +12,8 @@ use alias_common::names;
 use alias_common::record::{Record, Steer, Target, TargetKind};
 use alias_common::word::Verdict;
 
-use crate::dataplane::sys::{self, AttachType};
+use crate::dataplane::hook::Device;
+use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::{bits, network};
@@ -261,7 +262,7 @@ fn make_devices(
     for item in &batch.items {
         silence_ipv6(&port_name(link.ifindex, item.slot))?;
     }
-    hang_programs(parent, batch, &ends)?;
+    hang_programs(link, parent, batch, &ends)?;
     let ups: Vec<Request> = ends
         .iter()
         .zip(&batch.items)
@@ -377,13 +378,18 @@ fn accept_by_parents_route(device: &str) -> Result<()> {
     }
 }
 
-fn hang_programs(parent: &Parent, batch: &Batch, ends: &[(u32, u32)]) -> Result<()> {
-    let program = parent.object(names::ALIAS_TX)?;
+fn hang_programs(link: &Link, parent: &Parent, batch: &Batch, ends: &[(u32, u32)]) -> Result<()> {
+    let program = parent.path().join(names::ALIAS_TX);
     let ports = parent.object(names::PORT)?;
     for (item, (port, _)) in batch.items.iter().zip(ends) {
+        let name = port_name(link.ifindex, item.slot);
+        let device = Device {
+            ifindex: *port,
+            name: &name,
+        };
         sys::map_update(ports.as_fd(), *port, &item.slot.to_ne_bytes())
-            .and_then(|()| sys::prog_attach(program.as_fd(), *port, AttachType::TcxIngress))
-            .map_err(|error| Refusal::io(format!("port {port}"), "attach alias_tx", &error))?;
+            .and_then(|()| parent.hook().hang(&program, names::ALIAS_TX, device))
+            .map_err(|error| Refusal::io(&name, "attach alias_tx", &error))?;
     }
     Ok(())
 }
@@ -473,11 +479,16 @@ fn register_target(
     let ports = parent.object(names::PORT)?;
     sys::map_update(ports.as_fd(), device.ifindex, &key.to_ne_bytes())
         .map_err(|error| refused(&error))?;
-    let program = parent.object(names::ALIAS_RETURN)?;
-    match sys::prog_attach(program.as_fd(), device.ifindex, AttachType::TcxIngress) {
-        Err(error) if error.raw_os_error() != Some(libc::EEXIST) => Err(refused(&error)),
-        _ => Ok(key),
-    }
+    let program = parent.path().join(names::ALIAS_RETURN);
+    let on = Device {
+        ifindex: device.ifindex,
+        name: &device.name,
+    };
+    parent
+        .hook()
+        .hang(&program, names::ALIAS_RETURN, on)
+        .map_err(|error| refused(&error))?;
+    Ok(key)
 }
 
 /// Makes the NIC take the solicited-node multicast of IPv6 aliases that its own

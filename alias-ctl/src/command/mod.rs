@@ -9,6 +9,7 @@ pub mod create;
 pub mod del;
 pub mod enable;
 pub mod host;
+pub mod journal;
 pub mod peer;
 pub mod recover;
 pub mod retire;
@@ -35,6 +36,8 @@ pub enum Request {
     Set { name: String, change: Change },
     /// Match an alias's packets, or leave them to the parent.
     Enable { name: String, enabled: bool },
+    /// Print what the programs write of rare events.
+    Journal { device: String },
     /// List aliases.
     Show { filter: Option<String>, json: bool },
     /// List what was counted.
@@ -71,6 +74,7 @@ pub fn run(request: Request) -> Result<()> {
         Request::Del { what } => del::del(&what),
         Request::Set { name, change } => set::set(&name, &change),
         Request::Enable { name, enabled } => enable::enable(&name, enabled),
+        Request::Journal { device } => journal::journal(&device),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),
         Request::Stats {
             filter,

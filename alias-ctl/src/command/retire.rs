@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use alias_common::names;
 use alias_common::record::{Record, State, Target, TargetKind};
 
+use crate::dataplane::hook::Device;
 use crate::dataplane::parent::address_of;
 use crate::dataplane::sys::{self, AttachType};
 use crate::dataplane::table::grace_period;
@@ -74,7 +75,7 @@ pub fn unwire(
     }
     unassign_joined(host, &going)?;
     remove_devices(host, parent, &going)?;
-    release_targets(parent, &going, lock)?;
+    release_targets(host, parent, &going, lock)?;
     grace_period()
 }
 
@@ -304,7 +305,12 @@ fn indexes_of(host: &mut Host, names: &[String]) -> Result<Vec<u32>> {
 }
 
 /// Frees the devmap keys that no alias leads to any more.
-fn release_targets(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -> Result<()> {
+fn release_targets(
+    host: &mut Host,
+    parent: &Parent,
+    going: &[(u32, Record)],
+    lock: &WriteLock,
+) -> Result<()> {
     let keys: HashSet<u32> = of_kind(going, TargetKind::To)
         .map(|(_, record)| record.link)
         .collect();
@@ -313,10 +319,23 @@ fn release_targets(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -
         if target.ifindex == 0 || super::batch::in_use(parent, key) {
             continue;
         }
-        let program = parent.object(names::ALIAS_RETURN)?;
+        let program = parent.path().join(names::ALIAS_RETURN);
+        let link = host.netlink.link_by_index(target.ifindex)?;
+        let name = link.map(|link| link.name).unwrap_or_default();
+        let device = Device {
+            ifindex: target.ifindex,
+            name: &name,
+        };
         let devmap = parent.object(names::DEVMAP)?;
         let ports = parent.object(names::PORT)?;
-        sys::prog_detach(program.as_fd(), target.ifindex, AttachType::TcxIngress)
+        parent
+            .hook()
+            .take_off(
+                &program,
+                names::ALIAS_RETURN,
+                device,
+                AttachType::TcxIngress,
+            )
             .and_then(|()| sys::map_delete(devmap.as_fd(), key))
             .and_then(|()| sys::map_delete(ports.as_fd(), target.ifindex))
             .map_err(|error| {

@@ -13,6 +13,7 @@ use alias_common::names;
 use alias_common::table::Geometry;
 
 use super::directory::{Directory, WriteLock};
+use super::hook::{Device, Hook};
 use super::object;
 use super::parent::{self, Parent, link_name};
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
@@ -43,6 +44,8 @@ pub struct AttachSpec {
     /// Highest level the datapath writes to the journal: 0 nothing, 1 errors,
     /// 2 warnings, up to 5.
     pub log_level: u8,
+    /// Where tc programs hang; `None`: tcx where there is tcx.
+    pub hook: Option<Hook>,
 }
 
 /// Slots of a parent when nobody asks for more.
@@ -113,13 +116,11 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
         max_aliases: spec.max_aliases.unwrap_or(spec.capacity),
         hash_key: HashKey::from_random(random()?),
         mac: link.mac,
+        log_level: spec.log_level,
         ..Header::default()
     };
-    object::load(draft, &link.name, &header, generic, spec.log_level)?;
-    hang(draft, link, names::ALIAS_DELIVER, AttachType::TcxIngress, 0)
-        .map_err(|error| no_tcx(link, &error))?;
-    hang(draft, link, names::ALIAS_EGRESS, AttachType::TcxEgress, 0)
-        .map_err(|error| no_tcx(link, &error))?;
+    object::load(draft, &link.name, &header, generic)?;
+    header.flags |= hang_on_tc(draft, link, spec.hook)?;
     header.devmap_id = hear_losses(draft).map_err(|error| refused("attach alias_lost", &error))?;
     attach_xdp(draft, link, generic)?;
     header.flags |= if generic { Header::GENERIC } else { 0 };
@@ -128,18 +129,28 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
     restrict(draft)
 }
 
-/// Attaches and pins one program; dropping the link before it is pinned would
-/// detach it again.
-fn hang(
-    draft: &Path,
-    link: &Link,
-    program: &str,
-    attach_type: AttachType,
-    flags: u32,
-) -> io::Result<()> {
-    let fd = sys::obj_get(&draft.join(program))?;
-    let hung = sys::link_create(fd.as_fd(), link.ifindex, attach_type, flags)?;
-    sys::obj_pin(hung.as_fd(), &draft.join(link_name(program)))
+/// Hangs the parent's tc programs on tcx, or on clsact where there is no tcx or
+/// the user wants it so. Returns the header's flag.
+fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
+    let device = Device {
+        ifindex: link.ifindex,
+        name: &link.name,
+    };
+    let both = |hook: Hook| {
+        hook.hang_on_parent(draft, names::ALIAS_DELIVER, device, AttachType::TcxIngress)?;
+        hook.hang_on_parent(draft, names::ALIAS_EGRESS, device, AttachType::TcxEgress)
+    };
+    let refused = |error: &io::Error| Refusal::io(&link.name, "attach to tc", error);
+    match both(wanted.unwrap_or(Hook::Tcx)) {
+        Ok(()) if wanted == Some(Hook::Clsact) => Ok(Header::CLSACT),
+        Ok(()) => Ok(0),
+        // tcx came with Linux 6.6.
+        Err(error) if wanted.is_none() && error.raw_os_error() == Some(libc::EINVAL) => {
+            both(Hook::Clsact).map_err(|error| refused(&error))?;
+            Ok(Header::CLSACT)
+        }
+        Err(error) => Err(refused(&error)),
+    }
 }
 
 /// Listens for redirects that the kernel refuses after the program returned.
@@ -152,8 +163,14 @@ fn hear_losses(draft: &Path) -> io::Result<u32> {
     Ok(sys::map_info(devmap.as_fd())?.id)
 }
 
+/// Attaches and pins `alias_rx`; dropping the link before it is pinned would
+/// detach it again.
 fn attach_xdp(draft: &Path, link: &Link, generic: bool) -> Result<()> {
-    let xdp = |flags| hang(draft, link, names::ALIAS_RX, AttachType::Xdp, flags);
+    let xdp = |flags| {
+        let program = sys::obj_get(&draft.join(names::ALIAS_RX))?;
+        let hung = sys::link_create(program.as_fd(), link.ifindex, AttachType::Xdp, flags)?;
+        sys::obj_pin(hung.as_fd(), &draft.join(link_name(names::ALIAS_RX)))
+    };
     if generic {
         xdp(XDP_FLAGS_SKB_MODE).map_err(|error| Refusal::io(&link.name, "attach", &error))
     } else {
@@ -178,14 +195,6 @@ fn no_native(link: &Link, error: &io::Error) -> Refusal {
         Some(libc::EBUSY) => refusal
             .way_out("another XDP program came first, or the device is part of a bond or bridge"),
         _ => refusal.way_out("see the kernel's log"),
-    }
-}
-
-fn no_tcx(link: &Link, error: &io::Error) -> Refusal {
-    let refusal = Refusal::io(&link.name, "attach to tcx", error);
-    match error.raw_os_error() {
-        Some(libc::EINVAL) => refusal.way_out("tcx needs Linux 6.6"),
-        _ => refusal,
     }
 }
 
@@ -244,6 +253,20 @@ pub fn detach(
         let _ = hardware::set_rx_vlan_offload(&link.name, true);
     }
     let ifindex = parent.ifindex();
+    if let (Some(link), Hook::Clsact) = (link, parent.hook()) {
+        let device = Device {
+            ifindex,
+            name: &link.name,
+        };
+        for (program, side) in [
+            (names::ALIAS_DELIVER, AttachType::TcxIngress),
+            (names::ALIAS_EGRESS, AttachType::TcxEgress),
+        ] {
+            Hook::Clsact
+                .take_off(&parent.path().join(program), program, device, side)
+                .map_err(|error| Refusal::io(&link.name, "detach", &error))?;
+        }
+    }
     drop(parent);
     directory.discard(ifindex, lock)
 }

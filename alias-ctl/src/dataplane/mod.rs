@@ -3,6 +3,7 @@
 
 pub mod attach;
 pub mod directory;
+pub mod hook;
 pub mod object;
 pub mod parent;
 mod shared;

@@ -84,13 +84,7 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
 ///
 /// ENOSYS when this binary was built without a datapath; else what the kernel
 /// said, with the verifier's last words.
-pub fn load(
-    directory: &Path,
-    parent: &str,
-    header: &Header,
-    generic: bool,
-    log_level: u8,
-) -> Result<()> {
+pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> Result<()> {
     if OBJECT.is_empty() {
         return Err(Refusal::new(
             "alias-ctl",
@@ -113,7 +107,7 @@ pub fn load(
         .override_global(constants::POSITIONS, &positions, true)
         .override_global(constants::CAPACITY, &header.capacity, true)
         .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true)
-        .override_global("AYA_LOG_LEVEL", &log_level, false);
+        .override_global("AYA_LOG_LEVEL", &header.log_level, false);
     for shape in shapes(header.capacity, header.cpus) {
         loader.map_max_entries(shape.name, shape.max_entries);
     }

@@ -14,6 +14,7 @@ use alias_common::record::{Record, State, Target};
 use alias_common::{ABI_VERSION, Plain};
 
 use super::directory::{Directory, WriteLock};
+use super::hook::Hook;
 use super::object::{Shape, shapes};
 use super::shared::Shared;
 use super::sys;
@@ -89,6 +90,16 @@ impl Parent {
     #[must_use]
     pub const fn ifindex(&self) -> u32 {
         self.fixed.parent_ifindex
+    }
+
+    /// Where its tc programs hang.
+    #[must_use]
+    pub fn hook(&self) -> Hook {
+        if self.header().flags & Header::CLSACT != 0 {
+            Hook::Clsact
+        } else {
+            Hook::Tcx
+        }
     }
 
     /// Where its pins are.

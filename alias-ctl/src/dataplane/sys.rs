@@ -391,6 +391,15 @@ pub fn program_name(id: u32) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&info.name[..end]).into_owned())
 }
 
+/// Kernel's id of a program.
+///
+/// # Errors
+///
+/// EINVAL when the descriptor is no program's.
+pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
+    info::<ProgInfo>(program).map(|info| info.id)
+}
+
 /// Waits until every program run that began before has ended. After it, nobody
 /// uses what was unpublished before it.
 ///

@@ -1,0 +1,10 @@
+//! The pure stages on frames written by hand: what they read, what they refuse,
+//! and that a frame which ends early never names an address it does not hold.
+
+mod link;
+mod metadata;
+mod mutations;
+mod receive;
+mod rewrite;
+mod send;
+mod wire;

@@ -1,0 +1,58 @@
+//! The order in front of a frame.
+
+use alias_common::record::Steer;
+use alias_ebpf::metadata::Metadata;
+use alias_ebpf::network::Class;
+
+const PORTS: [u32; 6] = [0, 1, 7, 0x8000_0000, 0xa11a_5000, u32::MAX];
+const CLASSES: [Class; 3] = [Class::Data, Class::Neighbor, Class::Answer];
+
+#[test]
+fn every_order_is_read_back() {
+    for port in PORTS {
+        for tags in 0..16 {
+            for flags in 0..16 {
+                let order = Metadata { port, tags, flags };
+                assert_eq!(Metadata::from_words(order.to_words()), Some(order));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_order_says_what_the_steer_word_and_the_frame_say() {
+    for port in PORTS {
+        for slot in [0, 1, 0xff_ffff] {
+            for (class, answer) in CLASSES.into_iter().zip([0, 0, Metadata::ANSWER]) {
+                for peer in [0, Steer::PEER] {
+                    for tags in 0..=2 {
+                        let order = Metadata::new(Steer::new(port, slot, peer), class, tags);
+                        let expected = Metadata {
+                            port,
+                            tags,
+                            flags: peer | answer,
+                        };
+                        assert_eq!(order, expected);
+                        assert_eq!(Metadata::from_words(order.to_words()), Some(expected));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_others_wrote_is_no_order() {
+    let ours = Metadata {
+        port: 7,
+        tags: 1,
+        flags: 1,
+    };
+    let [magic, port] = ours.to_words();
+    for bit in 8..32 {
+        assert_eq!(Metadata::from_words([magic ^ (1 << bit), port]), None);
+    }
+    for words in [[0, 0], [u32::MAX, u32::MAX], [port, magic]] {
+        assert_eq!(Metadata::from_words(words), None, "{words:x?}");
+    }
+}
