@@ -50,7 +50,8 @@ pub fn journal(device: &str) -> Result<()> {
 
 async fn follow(logger: EbpfLogger<Printer>) -> io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let mut ring = AsyncFd::register(logger)?;
+    // SAFETY: the logger keeps one descriptor, its ring's, as long as it lives.
+    let mut ring = unsafe { AsyncFd::register(logger) }?;
     loop {
         tokio::select! {
             ready = ring.readable_mut() => {
