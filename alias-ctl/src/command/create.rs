@@ -30,6 +30,9 @@ use super::retire;
 /// Metric of the route to an alias's network by its device in the parent's own
 /// namespace: the parent's route to the same network must stay the better one.
 const DEVICE_METRIC: u32 = 1000;
+/// Filter blocks of our ports, by the parent's ifindex. Blocks are numbered per
+/// namespace by whoever uses them; small numbers are people's.
+const PORT_BLOCKS: u32 = 0xa100_0000;
 /// RTPROT_STATIC of `linux/rtnetlink.h`.
 const RTPROT_STATIC: u8 = 4;
 /// RT_TABLE_MAIN.
@@ -262,7 +265,7 @@ fn make_devices(
     for item in &batch.items {
         silence_ipv6(&port_name(link.ifindex, item.slot))?;
     }
-    hang_programs(link, parent, batch, &ends)?;
+    hang_programs(host, link, parent, batch, &ends)?;
     let ups: Vec<Request> = ends
         .iter()
         .zip(&batch.items)
@@ -378,20 +381,30 @@ fn accept_by_parents_route(device: &str) -> Result<()> {
     }
 }
 
-fn hang_programs(link: &Link, parent: &Parent, batch: &Batch, ends: &[(u32, u32)]) -> Result<()> {
-    let program = parent.path().join(names::ALIAS_TX);
+/// Hangs `alias_tx` on the ports: one filter for all ports of the parent.
+fn hang_programs(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    batch: &Batch,
+    ends: &[(u32, u32)],
+) -> Result<()> {
     let ports = parent.object(names::PORT)?;
+    let block = PORT_BLOCKS | link.ifindex;
+    let mut requests = Vec::with_capacity(ends.len());
     for (item, (port, _)) in batch.items.iter().zip(ends) {
         let name = port_name(link.ifindex, item.slot);
-        let device = Device {
-            ifindex: *port,
-            name: &name,
-        };
         sys::map_update(ports.as_fd(), *port, &item.slot.to_ne_bytes())
-            .and_then(|()| parent.hook().hang(&program, names::ALIAS_TX, device))
-            .map_err(|error| Refusal::io(&name, "attach alias_tx", &error))?;
+            .map_err(|error| Refusal::io(&name, "register port", &error))?;
+        requests.push(Request::join_block(*port, block).about(name));
     }
-    Ok(())
+    all(host.netlink.batch(&requests)?)?;
+    let program = parent.object(names::ALIAS_TX)?;
+    let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
+    match host.netlink.run(filter) {
+        Err(error) if error.errno() != libc::EEXIST => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Puts more addresses on the device of another alias.

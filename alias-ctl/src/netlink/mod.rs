@@ -23,6 +23,7 @@ pub mod namespace;
 pub mod request;
 pub mod route;
 pub mod sysctl;
+pub mod traffic_control;
 
 pub use address::{Address, AddressSpec};
 pub use announce::{Announcement, announce};
