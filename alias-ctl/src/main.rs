@@ -6,6 +6,10 @@ use alias_ctl::cli::{self, Invocation};
 use alias_ctl::command;
 
 fn main() -> ExitCode {
+    // A reader that closes the pipe ends a listing, as with any other tool. What
+    // changes the state prints nothing before it is done.
+    // SAFETY: no other thread runs yet, and no handler is replaced.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     run().unwrap_or_else(|error| {
         eprintln!("alias-ctl: {error:#}");
         ExitCode::FAILURE

@@ -231,6 +231,9 @@ pub(super) struct Stats {
     /// As JSON
     #[arg(short = 'j', long)]
     pub(super) json: bool,
+    /// What the programs of each device did with all packets, by verdict
+    #[arg(long)]
+    pub(super) parent: bool,
     /// Again and again, every so many seconds
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
     pub(super) watch: Option<f64>,

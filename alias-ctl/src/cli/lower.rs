@@ -42,6 +42,7 @@ pub(super) fn lower(arguments: Arguments) -> Result<Request> {
         Verb::Stats(words) => Request::Stats {
             filter: words.name,
             json: words.json,
+            parents: words.parent,
             watch: words.watch.map(interval).transpose()?,
         },
     })

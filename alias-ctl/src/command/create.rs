@@ -106,8 +106,7 @@ fn take_back(
     match batch.items[..] {
         [only] if only.past.created != 0 => {
             retire::unwire(host, Some(link), parent, &slots, lock)?;
-            parent.vacate(only.slot, lock);
-            Ok(())
+            parent.vacate(only.slot, lock)
         }
         _ => retire::retire(host, Some(link), parent, &slots, lock),
     }

@@ -44,6 +44,7 @@ pub enum Request {
     Stats {
         filter: Option<String>,
         json: bool,
+        parents: bool,
         watch: Option<std::time::Duration>,
     },
 }
@@ -79,7 +80,8 @@ pub fn run(request: Request) -> Result<()> {
         Request::Stats {
             filter,
             json,
+            parents,
             watch,
-        } => show::stats(filter.as_deref(), json, watch),
+        } => show::stats(filter.as_deref(), json, parents, watch),
     }
 }

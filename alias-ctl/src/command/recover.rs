@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use alias_common::record::State;
 
+use crate::dataplane::parent::holds_on;
 use crate::dataplane::{Directory, Parent, WriteLock, attach};
 use crate::error::Result;
-use crate::netlink::Netns;
+use crate::netlink::{Link, Netns};
 
 use super::host::Host;
 use super::{retire, set};
@@ -20,39 +21,43 @@ use super::{retire, set};
 pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
     host.directory.clear_drafts(lock)?;
     for ifindex in host.directory.parents()? {
-        let Some(parent) = Parent::open(&host.directory, ifindex)? else {
+        let Some(header) = Parent::peek(&host.directory, ifindex)? else {
             continue;
         };
         let link = host.netlink.link_by_index(ifindex)?;
-        if !parent.is_alive() {
-            // The device went, and its programs with it. Nothing can reach its
-            // aliases; their devices must not stay behind.
-            let slots: Vec<u32> = [State::Live, State::Pending, State::Retiring]
-                .into_iter()
-                .flat_map(|state| {
-                    parent
-                        .in_state(state)
-                        .map(|(slot, _)| slot)
-                        .collect::<Vec<_>>()
-                })
-                .collect();
-            retire::retire(host, None, &parent, &slots, lock)?;
-            attach::detach(&host.directory, parent, None, lock)?;
+        let alive = holds_on(&host.directory.parent(ifindex), ifindex);
+        let same_mac = link.as_ref().is_none_or(|link| link.mac == header.mac);
+        if alive && same_mac && header.unfinished == 0 {
             continue;
         }
-        if let Some(link) = &link
-            && link.mac != parent.header().mac
-        {
-            parent.set_mac(link.mac, lock);
-        }
-        if parent.header().unfinished != 0 {
-            if let (Some(link), Some(change)) = (&link, parent.journal()) {
-                set::finish(host, link, &parent, &change, lock)?;
-            }
-            retire::retire(host, link.as_ref(), &parent, &unfinished(&parent), lock)?;
-            parent.set_unfinished(false, lock);
+        let Some(parent) = Parent::open(&host.directory, ifindex)? else {
+            continue;
+        };
+        match link {
+            Some(link) if alive => complete(host, &link, &parent, lock)?,
+            _ => bury(host, parent, lock)?,
         }
     }
+    Ok(())
+}
+
+/// The device went, and its programs with it. Nothing can reach its aliases;
+/// their devices must not stay behind.
+fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
+    let mut slots = unfinished(&parent);
+    slots.extend(parent.live().map(|(slot, _)| slot));
+    retire::retire(host, None, &parent, &slots, lock)?;
+    attach::detach(&host.directory, parent, None, lock)
+}
+
+/// Finishes what was begun, and follows the parent's MAC.
+fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
+    parent.set_mac(link.mac, lock);
+    if let Some(change) = parent.journal() {
+        set::finish(host, link, parent, &change, lock)?;
+    }
+    retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
+    parent.set_unfinished(false, lock);
     Ok(())
 }
 

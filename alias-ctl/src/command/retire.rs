@@ -44,8 +44,7 @@ pub fn retire(
         return Ok(());
     }
     unwire(host, link, parent, slots, lock)?;
-    parent.release(slots, lock);
-    Ok(())
+    parent.release(slots, lock)
 }
 
 /// Takes aliases out of use, but keeps their records and what was counted.

@@ -113,7 +113,7 @@ fn take_down(
         Past::of(&journal)
     } else {
         let old = parent.record(slot);
-        let figures = parent.figures(slot, &old);
+        let figures = parent.figures(slot, &old)?;
         let past = Past {
             created: old.created,
             rx: figures.rx,
@@ -127,7 +127,7 @@ fn take_down(
         past
     };
     if parent.state(slot) != State::Free {
-        parent.vacate(slot, lock);
+        parent.vacate(slot, lock)?;
     }
     Ok(past)
 }

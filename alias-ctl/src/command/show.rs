@@ -13,7 +13,9 @@ use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
 use crate::model::name::{alias_name, device_name};
 use crate::netlink::{Link, namespace};
-use crate::render::alias::{self as render, AliasView, Dropped, ParentView, StatsView};
+use crate::render::alias::{
+    self as render, AliasView, Dropped, ParentStatsView, ParentView, StatsView,
+};
 
 use super::del::no_such_alias;
 use super::host::Host;
@@ -34,20 +36,21 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
     let mut host = Host::open()?;
     let sections = sections(&mut host, filter, "show")?;
     let names = Names::look_up(&mut host, &sections)?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
     if json {
-        let views: Vec<AliasView> = sections
-            .iter()
-            .flat_map(|section| names.views(section))
-            .collect();
-        return finish(write_json(&mut out, &views));
+        return write_json(
+            sections
+                .iter()
+                .flat_map(|section| names.views(section))
+                .map(Ok),
+        );
     }
+    let mut text = String::new();
     for section in &sections {
         let views: Vec<AliasView> = names.views(section).collect();
-        let heading = render::heading(&parent_view(section));
-        finish(write!(out, "{heading}{}", render::show(&views)))?;
+        text += &render::heading(&parent_view(section));
+        text += &render::show(&views);
     }
-    finish(out.flush())
+    write(&text)
 }
 
 /// `alias-ctl stats`.
@@ -55,45 +58,74 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
 /// # Errors
 ///
 /// ENODEV for a device or an alias that is not there.
-pub fn stats(filter: Option<&str>, json: bool, watch: Option<Duration>) -> Result<()> {
+pub fn stats(
+    filter: Option<&str>,
+    json: bool,
+    parents: bool,
+    watch: Option<Duration>,
+) -> Result<()> {
     let mut host = Host::open()?;
     loop {
         let sections = sections(&mut host, filter, "stats")?;
-        let names = Names::look_up(&mut host, &sections)?;
-        let views: Vec<StatsView> = sections
-            .iter()
-            .flat_map(|section| {
-                names
-                    .views(section)
-                    .zip(&section.aliases)
-                    .map(|(view, (slot, record))| stats_view(view, &section.parent, *slot, record))
-            })
-            .collect();
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        if json {
-            finish(write_json(&mut out, &views))?;
-        } else {
-            finish(out.write_all(render::stats(&views).as_bytes()))?;
+        match (parents, json) {
+            (true, true) => write_json(sections.iter().map(parent_stats))?,
+            (true, false) => {
+                let views: Result<Vec<ParentStatsView>> =
+                    sections.iter().map(parent_stats).collect();
+                write(&render::parent_stats(&views?))?;
+            }
+            (false, _) => {
+                let names = Names::look_up(&mut host, &sections)?;
+                let views = sections.iter().flat_map(|section| {
+                    names
+                        .views(section)
+                        .zip(&section.aliases)
+                        .map(|(view, (slot, record))| {
+                            stats_view(view, &section.parent, *slot, record)
+                        })
+                });
+                if json {
+                    write_json(views)?;
+                } else {
+                    write(&render::stats(&views.collect::<Result<Vec<StatsView>>>()?))?;
+                }
+            }
         }
-        finish(out.flush())?;
         let Some(interval) = watch else { return Ok(()) };
         std::thread::sleep(interval);
     }
 }
 
-fn write_json<T: serde::Serialize>(out: &mut impl Write, views: &[T]) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, views).map_err(io::Error::from)?;
-    writeln!(out)?;
-    out.flush()
+fn write(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| unwritten(&error))
 }
 
-/// A reader that closed the pipe has seen enough.
-fn finish(result: io::Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Refusal::io("standard output", "write", &error)),
-        Ok(()) => Ok(()),
+/// An array with one object a line: a million of them are not kept in memory.
+fn write_json<T: serde::Serialize>(views: impl Iterator<Item = Result<T>>) -> Result<()> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut separator = "[\n";
+    for view in views {
+        let view = view?;
+        out.write_all(separator.as_bytes())
+            .and_then(|()| serde_json::to_writer(&mut out, &view).map_err(io::Error::from))
+            .map_err(|error| unwritten(&error))?;
+        separator = ",\n";
     }
+    let end: &[u8] = if separator == "[\n" {
+        b"[]\n"
+    } else {
+        b"\n]\n"
+    };
+    out.write_all(end)
+        .and_then(|()| out.flush())
+        .map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &io::Error) -> Refusal {
+    Refusal::io("standard output", "write", error)
 }
 
 fn sections(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Vec<Section>> {
@@ -249,9 +281,27 @@ fn target(record: &Record) -> &'static str {
     }
 }
 
-fn stats_view(alias: AliasView, parent: &Parent, slot: u32, record: &Record) -> StatsView {
-    let figures = parent.figures(slot, record);
-    StatsView {
+fn parent_stats(section: &Section) -> Result<ParentStatsView> {
+    let totals = section.parent.totals()?;
+    Ok(ParentStatsView {
+        parent: parent_view(section),
+        miss: totals.miss,
+        malformed: totals.malformed,
+        local: totals.local,
+        device: totals.device,
+        to: totals.to,
+        tx: totals.tx,
+        dropped: Dropped {
+            policy: totals.dropped,
+            spoof: totals.spoof,
+            no_target: totals.no_target + totals.lost,
+        },
+    })
+}
+
+fn stats_view(alias: AliasView, parent: &Parent, slot: u32, record: &Record) -> Result<StatsView> {
+    let figures = parent.figures(slot, record)?;
+    Ok(StatsView {
         alias,
         rx_packets: figures.rx.packets,
         rx_bytes: figures.rx.bytes,
@@ -264,5 +314,5 @@ fn stats_view(alias: AliasView, parent: &Parent, slot: u32, record: &Record) -> 
             spoof: figures.rest.spoof,
             no_target: figures.rest.no_target + figures.rest.lost,
         },
-    }
+    })
 }

@@ -1,5 +1,6 @@
 //! An attached parent: its pinned maps, opened and checked, and its records.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -28,11 +29,17 @@ pub struct Parent {
     pub(super) index: Shared<u64>,
     pub(super) wide: Shared<WideKey>,
     pub(super) steer: Shared<u64>,
-    pub(super) rx: Shared<RxCell>,
-    pub(super) alias: Shared<AliasCell>,
-    pub(super) cells: Shared<ParentCell>,
     record: Shared<Record>,
     target: Shared<Target>,
+    counters: OnceCell<Counters>,
+}
+
+/// The counter arrays. Mapping them sets up a page table entry for each of their
+/// pages, which a command that counts nothing need not pay for.
+pub(super) struct Counters {
+    pub(super) rx: Shared<RxCell>,
+    pub(super) alias: Shared<AliasCell>,
+    pub(super) parent: Shared<ParentCell>,
 }
 
 impl Parent {
@@ -47,30 +54,45 @@ impl Parent {
 
     /// The same by path, which serves a draft too.
     pub(super) fn open_at(path: PathBuf) -> Result<Option<Parent>> {
-        let Some(header) = open_pin(&path, names::HEADER)? else {
+        let Some(header) = header_at(&path)? else {
             return Ok(None);
         };
-        check(&path, &header, shapes(1, 1)[0])?;
-        let header: Shared<Header> = Shared::map(header.as_fd(), 1)
-            .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
         let fixed = header.read(0);
-        if fixed.abi_version != ABI_VERSION {
-            return Err(foreign(&path, names::HEADER, "another ABI version"));
-        }
         let expected = shapes(fixed.capacity, fixed.cpus);
         Ok(Some(Parent {
             header,
             index: map(&path, &expected, names::INDEX)?,
             wide: map(&path, &expected, names::WIDE)?,
             steer: map(&path, &expected, names::STEER)?,
-            rx: map(&path, &expected, names::RX)?,
-            alias: map(&path, &expected, names::ALIAS)?,
-            cells: map(&path, &expected, names::PARENT)?,
             record: map(&path, &expected, names::RECORD)?,
             target: map(&path, &expected, names::TARGET)?,
+            counters: OnceCell::new(),
             fixed,
             path,
         }))
+    }
+
+    /// The header of an attached parent, without the rest of its state.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Parent::open`].
+    pub fn peek(directory: &Directory, ifindex: u32) -> Result<Option<Header>> {
+        Ok(header_at(&directory.parent(ifindex))?.map(|header| header.read(0)))
+    }
+
+    /// The counter arrays.
+    pub(super) fn counters(&self) -> Result<&Counters> {
+        if let Some(counters) = self.counters.get() {
+            return Ok(counters);
+        }
+        let (path, expected) = (&self.path, shapes(self.fixed.capacity, self.fixed.cpus));
+        let counters = Counters {
+            rx: map(path, &expected, names::RX)?,
+            alias: map(path, &expected, names::ALIAS)?,
+            parent: map(path, &expected, names::PARENT)?,
+        };
+        Ok(self.counters.get_or_init(|| counters))
     }
 
     /// What does not change while the parent is attached. For the rest, see
@@ -118,13 +140,10 @@ impl Parent {
         sys::obj_get(&path).map_err(|error| Refusal::io(path.display().to_string(), "open", &error))
     }
 
-    /// Whether the XDP link still holds on to its device: it lets go when the
-    /// device is deleted.
+    /// Whether the programs still hold on to their device.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        sys::obj_get(&self.path.join(link_name(names::ALIAS_RX)))
-            .and_then(|link| sys::link_info(link.as_fd()))
-            .is_ok_and(|info| info.ifindex == self.fixed.parent_ifindex)
+        holds_on(&self.path, self.fixed.parent_ifindex)
     }
 
     /// The record of a slot, whatever its state.
@@ -266,6 +285,19 @@ impl Parent {
 
 const _: () = assert!(std::mem::offset_of!(Record, state) == 0);
 
+fn header_at(path: &Path) -> Result<Option<Shared<Header>>> {
+    let Some(map) = open_pin(path, names::HEADER)? else {
+        return Ok(None);
+    };
+    check(path, &map, shapes(1, 1)[0])?;
+    let header: Shared<Header> = Shared::map(map.as_fd(), 1)
+        .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
+    if header.read(0).abi_version != ABI_VERSION {
+        return Err(foreign(path, names::HEADER, "another ABI version"));
+    }
+    Ok(Some(header))
+}
+
 /// Writes the header of maps that were just made.
 pub(super) fn initialise(path: &Path, header: &Header) -> Result<()> {
     let map = sys::obj_get(&path.join(names::HEADER))
@@ -274,6 +306,15 @@ pub(super) fn initialise(path: &Path, header: &Header) -> Result<()> {
         .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
     shared.write(0, *header);
     Ok(())
+}
+
+/// Whether the XDP link in a parent's directory still holds on to its device: it
+/// lets go when the device is deleted.
+#[must_use]
+pub fn holds_on(path: &Path, ifindex: u32) -> bool {
+    sys::obj_get(&path.join(link_name(names::ALIAS_RX)))
+        .and_then(|link| sys::link_info(link.as_fd()))
+        .is_ok_and(|info| info.ifindex == ifindex)
 }
 
 /// Name under which a program's link is pinned.

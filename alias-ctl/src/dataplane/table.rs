@@ -150,27 +150,41 @@ impl Parent {
     }
 
     /// Frees slots that were unpublished before the last grace period.
-    pub fn release(&self, slots: &[u32], lock: &WriteLock) {
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn release(&self, slots: &[u32], lock: &WriteLock) -> Result<()> {
+        let counters = self.counters()?;
         for &slot in slots {
             for cpu in 0..self.fixed().cpus {
-                self.alias
-                    .write(cpu * self.fixed().capacity + slot, AliasCell::default());
+                let cell = cpu * self.fixed().capacity + slot;
+                counters.alias.write(cell, AliasCell::default());
             }
-            self.vacate(slot, lock);
+            self.vacate(slot, lock)?;
         }
+        Ok(())
     }
 
     /// Frees a slot but leaves what is counted by slot to who takes it next.
-    pub fn vacate(&self, slot: u32, lock: &WriteLock) {
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn vacate(&self, slot: u32, lock: &WriteLock) -> Result<()> {
         let position = self.record(slot).position;
         let positions = self.index.len();
         if position < positions {
+            let counters = self.counters()?;
             for cpu in 0..self.fixed().cpus {
-                self.rx.write(cpu * positions + position, RxCell::default());
+                counters
+                    .rx
+                    .write(cpu * positions + position, RxCell::default());
             }
             self.sweep(position);
         }
         self.set_state(slot, State::Free, lock);
+        Ok(())
     }
 
     /// Turns the tombstone at a position, and those before it, into empty slots
@@ -193,8 +207,12 @@ impl Parent {
     }
 
     /// What was counted for an alias.
-    #[must_use]
-    pub fn figures(&self, slot: u32, record: &Record) -> Figures {
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn figures(&self, slot: u32, record: &Record) -> Result<Figures> {
+        let counters = self.counters()?;
         let mut figures = Figures {
             rx: RxCell {
                 packets: record.base_rx_packets,
@@ -207,12 +225,12 @@ impl Parent {
         let drops = record.target == alias_common::record::TargetKind::Drop as u8;
         for cpu in 0..self.fixed().cpus {
             if record.position < positions {
-                let cell = self.rx.read(cpu * positions + record.position);
+                let cell = counters.rx.read(cpu * positions + record.position);
                 figures.rx.packets += cell.packets;
                 figures.rx.bytes += cell.bytes;
                 figures.policy += if drops { cell.packets } else { 0 };
             }
-            let cell = self.alias.read(cpu * self.fixed().capacity + slot);
+            let cell = counters.alias.read(cpu * self.fixed().capacity + slot);
             let rest = &mut figures.rest;
             rest.tx_packets += cell.tx_packets;
             rest.tx_bytes += cell.tx_bytes;
@@ -222,15 +240,19 @@ impl Parent {
             rest.no_target += cell.no_target;
             rest.lost += cell.lost;
         }
-        figures
+        Ok(figures)
     }
 
     /// What the parent's programs did, over all CPUs.
-    #[must_use]
-    pub fn totals(&self) -> ParentCell {
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn totals(&self) -> Result<ParentCell> {
+        let counters = self.counters()?;
         let mut totals = ParentCell::default();
         for cpu in 0..self.fixed().cpus {
-            let cell = self.cells.read(cpu);
+            let cell = counters.parent.read(cpu);
             totals.miss += cell.miss;
             totals.malformed += cell.malformed;
             totals.local += cell.local;
@@ -242,7 +264,7 @@ impl Parent {
             totals.tx += cell.tx;
             totals.lost += cell.lost;
         }
-        totals
+        Ok(totals)
     }
 }
 

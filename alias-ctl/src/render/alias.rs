@@ -170,3 +170,63 @@ pub fn heading(view: &ParentView) -> String {
     } = view;
     format!("{parent}: XDP {mode}, {aliases} of {capacity} slots in use\n")
 }
+
+/// A parent and what its programs did with the packets they saw.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParentStatsView {
+    /// The parent.
+    #[serde(flatten)]
+    pub parent: ParentView,
+    /// Packets that are no alias's: passed untouched.
+    pub miss: u64,
+    /// Packets too short for their headers: passed untouched.
+    pub malformed: u64,
+    /// Packets passed to the parent's stack for `local` aliases.
+    pub local: u64,
+    /// Packets sent towards alias devices.
+    pub device: u64,
+    /// Packets redirected out of `--to` devices.
+    pub to: u64,
+    /// Packets sent by alias devices and `--to` devices.
+    pub tx: u64,
+    /// Packets dropped, by reason.
+    pub dropped: Dropped,
+}
+
+/// The table of `stats --parent`.
+#[must_use]
+pub fn parent_stats(views: &[ParentStatsView]) -> String {
+    const COLUMNS: [(&str, Align); 11] = [
+        ("PARENT", Align::Left),
+        ("MODE", Align::Left),
+        ("MISS", Align::Right),
+        ("MALFORMED", Align::Right),
+        ("LOCAL", Align::Right),
+        ("DEVICE", Align::Right),
+        ("TO", Align::Right),
+        ("TX", Align::Right),
+        ("POLICY", Align::Right),
+        ("SPOOF", Align::Right),
+        ("NO-TARGET", Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = views
+        .iter()
+        .map(|view| {
+            let numbers = [
+                view.miss,
+                view.malformed,
+                view.local,
+                view.device,
+                view.to,
+                view.tx,
+                view.dropped.policy,
+                view.dropped.spoof,
+                view.dropped.no_target,
+            ];
+            let mut row = vec![view.parent.parent.clone(), view.parent.mode.into()];
+            row.extend(numbers.map(|number| number.to_string()));
+            row
+        })
+        .collect();
+    layout(&COLUMNS, &rows)
+}

@@ -26,7 +26,11 @@ fn check(what: &str, bytes: &[u8], stripped: Vlan, expected: Found) {
         } else {
             Ok(expected)
         };
-        assert_eq!(parse(&bytes[..len], stripped), wanted, "{what}: {len} bytes");
+        assert_eq!(
+            parse(&bytes[..len], stripped),
+            wanted,
+            "{what}: {len} bytes"
+        );
     }
 }
 
@@ -44,12 +48,7 @@ fn tags() {
         ("untagged ARP", &[], ARP, (vlan(0, 0), 0, ARP, 14)),
         ("a length, not a type", &[], 46, (vlan(0, 0), 0, 46, 14)),
         ("LLDP", &[], LLDP, (vlan(0, 0), 0, LLDP, 14)),
-        (
-            "a tag",
-            &[(TAG, 10)],
-            IPV4,
-            (vlan(10, 0), 1, IPV4, 18),
-        ),
+        ("a tag", &[(TAG, 10)], IPV4, (vlan(10, 0), 1, IPV4, 18)),
         (
             "a tag with priority",
             &[(TAG, PRIORITY | 10)],

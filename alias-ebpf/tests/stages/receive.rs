@@ -80,24 +80,84 @@ fn ipv4_frames() {
     let options = |len| ipv4(OTHER_V4, ALIAS_V4, &vec![1; len], b"datagram");
     check_tagged(&[
         ("a datagram", IPV4, plain(), v4_data(20)),
-        ("without payload", IPV4, ipv4(OTHER_V4, ALIAS_V4, &[], b""), v4_data(20)),
+        (
+            "without payload",
+            IPV4,
+            ipv4(OTHER_V4, ALIAS_V4, &[], b""),
+            v4_data(20),
+        ),
         ("4 bytes of options", IPV4, options(4), v4_data(24)),
         ("40 bytes of options", IPV4, options(40), v4_data(60)),
-        ("options cut off", IPV4, options(40)[..59].to_vec(), Malformed),
+        (
+            "options cut off",
+            IPV4,
+            options(40)[..59].to_vec(),
+            Malformed,
+        ),
         ("version 0", IPV4, with(plain(), &[(0, 0x05)]), Malformed),
         ("version 6", IPV4, with(plain(), &[(0, 0x65)]), Malformed),
         ("version 15", IPV4, with(plain(), &[(0, 0xf5)]), Malformed),
-        ("header length 0", IPV4, with(plain(), &[(0, 0x40)]), Malformed),
-        ("header length 16", IPV4, with(plain(), &[(0, 0x44)]), Malformed),
-        ("header length 60 in 28 bytes", IPV4, with(plain(), &[(0, 0x4f)]), Malformed),
-        ("the first fragment", IPV4, with(plain(), &[(6, 0x20)]), v4_data(20)),
-        ("a later fragment", IPV4, with(plain(), &[(6, 0x20), (7, 185)]), v4_data(20)),
-        ("the last fragment", IPV4, with(plain(), &[(7, 185)]), v4_data(20)),
-        ("a total length of 0 (a super-frame)", IPV4, with(plain(), &[(2, 0), (3, 0)]), v4_data(20)),
-        ("a total length past the end", IPV4, with(plain(), &[(2, 0xff)]), v4_data(20)),
+        (
+            "header length 0",
+            IPV4,
+            with(plain(), &[(0, 0x40)]),
+            Malformed,
+        ),
+        (
+            "header length 16",
+            IPV4,
+            with(plain(), &[(0, 0x44)]),
+            Malformed,
+        ),
+        (
+            "header length 60 in 28 bytes",
+            IPV4,
+            with(plain(), &[(0, 0x4f)]),
+            Malformed,
+        ),
+        (
+            "the first fragment",
+            IPV4,
+            with(plain(), &[(6, 0x20)]),
+            v4_data(20),
+        ),
+        (
+            "a later fragment",
+            IPV4,
+            with(plain(), &[(6, 0x20), (7, 185)]),
+            v4_data(20),
+        ),
+        (
+            "the last fragment",
+            IPV4,
+            with(plain(), &[(7, 185)]),
+            v4_data(20),
+        ),
+        (
+            "a total length of 0 (a super-frame)",
+            IPV4,
+            with(plain(), &[(2, 0), (3, 0)]),
+            v4_data(20),
+        ),
+        (
+            "a total length past the end",
+            IPV4,
+            with(plain(), &[(2, 0xff)]),
+            v4_data(20),
+        ),
         ("ICMP", IPV4, with(plain(), &[(9, 1)]), v4_data(20)),
-        ("an unknown protocol", IPV4, with(plain(), &[(9, 255)]), v4_data(20)),
-        ("a wrong checksum", IPV4, with(plain(), &[(10, 0xff)]), v4_data(20)),
+        (
+            "an unknown protocol",
+            IPV4,
+            with(plain(), &[(9, 255)]),
+            v4_data(20),
+        ),
+        (
+            "a wrong checksum",
+            IPV4,
+            with(plain(), &[(10, 0xff)]),
+            v4_data(20),
+        ),
         (
             "to all stations",
             IPV4,
@@ -114,10 +174,30 @@ fn ipv6_frames() {
     check_tagged(&[
         ("a datagram", IPV6, plain(UDP, b"datagram"), v6_data(40)),
         ("without payload", IPV6, plain(59, b""), v6_data(40)),
-        ("version 4", IPV6, with(plain(UDP, b""), &[(0, 0x40)]), Malformed),
-        ("version 0", IPV6, with(plain(UDP, b""), &[(0, 0)]), Malformed),
-        ("hop-by-hop options", IPV6, plain(HOP_BY_HOP, &extension(UDP, b"data")), v6_data(40)),
-        ("routing header", IPV6, plain(43, &extension(UDP, b"data")), v6_data(40)),
+        (
+            "version 4",
+            IPV6,
+            with(plain(UDP, b""), &[(0, 0x40)]),
+            Malformed,
+        ),
+        (
+            "version 0",
+            IPV6,
+            with(plain(UDP, b""), &[(0, 0)]),
+            Malformed,
+        ),
+        (
+            "hop-by-hop options",
+            IPV6,
+            plain(HOP_BY_HOP, &extension(UDP, b"data")),
+            v6_data(40),
+        ),
+        (
+            "routing header",
+            IPV6,
+            plain(43, &extension(UDP, b"data")),
+            v6_data(40),
+        ),
         // RFC 6980: neighbour discovery is neither fragmented nor looked for here.
         (
             "a solicitation behind an extension header",
@@ -125,15 +205,55 @@ fn ipv6_frames() {
             plain(HOP_BY_HOP, &extension(ICMPV6, &ns)),
             v6_data(40),
         ),
-        ("a first fragment", IPV6, plain(FRAGMENT, &fragment(UDP, 0, true, b"datagram")), v6_data(40)),
-        ("a later fragment", IPV6, plain(FRAGMENT, &fragment(ICMPV6, 8, false, &ns)), v6_data(40)),
-        ("an echo request", IPV6, plain(ICMPV6, &icmpv6(128, b"\0\x01\0\x02")), v6_data(44)),
-        ("an echo reply", IPV6, plain(ICMPV6, &icmpv6(129, b"\0\x01\0\x02")), v6_data(44)),
-        ("packet too big", IPV6, plain(ICMPV6, &icmpv6(2, &[0; 48])), v6_data(44)),
-        ("ICMPv6 of 3 bytes", IPV6, plain(ICMPV6, &[128, 0, 0]), Malformed),
+        (
+            "a first fragment",
+            IPV6,
+            plain(FRAGMENT, &fragment(UDP, 0, true, b"datagram")),
+            v6_data(40),
+        ),
+        (
+            "a later fragment",
+            IPV6,
+            plain(FRAGMENT, &fragment(ICMPV6, 8, false, &ns)),
+            v6_data(40),
+        ),
+        (
+            "an echo request",
+            IPV6,
+            plain(ICMPV6, &icmpv6(128, b"\0\x01\0\x02")),
+            v6_data(44),
+        ),
+        (
+            "an echo reply",
+            IPV6,
+            plain(ICMPV6, &icmpv6(129, b"\0\x01\0\x02")),
+            v6_data(44),
+        ),
+        (
+            "packet too big",
+            IPV6,
+            plain(ICMPV6, &icmpv6(2, &[0; 48])),
+            v6_data(44),
+        ),
+        (
+            "ICMPv6 of 3 bytes",
+            IPV6,
+            plain(ICMPV6, &[128, 0, 0]),
+            Malformed,
+        ),
         ("ICMPv6 of no bytes", IPV6, plain(ICMPV6, &[]), Malformed),
-        ("a payload length of 0", IPV6, with(plain(UDP, b"data"), &[(4, 0), (5, 0)]), v6_data(40)),
-        ("a payload length past the end", IPV6, with(plain(UDP, b"data"), &[(4, 0xff)]), v6_data(40)),
+        (
+            "a payload length of 0",
+            IPV6,
+            with(plain(UDP, b"data"), &[(4, 0), (5, 0)]),
+            v6_data(40),
+        ),
+        (
+            "a payload length past the end",
+            IPV6,
+            with(plain(UDP, b"data"), &[(4, 0xff)]),
+            v6_data(40),
+        ),
         (
             "to a group",
             IPV6,
@@ -152,9 +272,24 @@ fn neighbour_discovery() {
     let answer = found(Class::Answer, Address::V6(&ALIAS_V6), 44);
     let source_mac = option(1, OTHER);
     check_tagged(&[
-        ("a solicitation", IPV6, to_group(&neighbour(135, ALIAS_V6, &source_mac)), asked),
-        ("without option", IPV6, to_group(&neighbour(135, ALIAS_V6, &[])), asked),
-        ("to the alias itself", IPV6, to_alias(&neighbour(135, ALIAS_V6, &source_mac)), asked),
+        (
+            "a solicitation",
+            IPV6,
+            to_group(&neighbour(135, ALIAS_V6, &source_mac)),
+            asked,
+        ),
+        (
+            "without option",
+            IPV6,
+            to_group(&neighbour(135, ALIAS_V6, &[])),
+            asked,
+        ),
+        (
+            "to the alias itself",
+            IPV6,
+            to_alias(&neighbour(135, ALIAS_V6, &source_mac)),
+            asked,
+        ),
         (
             "DAD of another with the same address",
             IPV6,
@@ -173,18 +308,43 @@ fn neighbour_discovery() {
             to_group(&neighbour(135, ALIAS_V6, &[])[..23]),
             Malformed,
         ),
-        ("an advertisement", IPV6, to_alias(&neighbour(136, OTHER_V6, &option(2, OTHER))), answer),
+        (
+            "an advertisement",
+            IPV6,
+            to_alias(&neighbour(136, OTHER_V6, &option(2, OTHER))),
+            answer,
+        ),
         (
             "an unsolicited advertisement",
             IPV6,
             ipv6(OTHER_V6, ALL_NODES, ICMPV6, &neighbour(136, ALIAS_V6, &[])),
             found(Class::Answer, Address::V6(&ALL_NODES), 44),
         ),
-        ("a router solicitation", IPV6, to_alias(&icmpv6(133, &[0; 4])), router),
-        ("a router advertisement", IPV6, to_alias(&icmpv6(134, &[0; 12])), router),
+        (
+            "a router solicitation",
+            IPV6,
+            to_alias(&icmpv6(133, &[0; 4])),
+            router,
+        ),
+        (
+            "a router advertisement",
+            IPV6,
+            to_alias(&icmpv6(134, &[0; 12])),
+            router,
+        ),
         ("a redirect", IPV6, to_alias(&icmpv6(137, &[0; 36])), router),
-        ("the type before them (MLD done)", IPV6, to_alias(&icmpv6(132, &[0; 20])), v6_data(44)),
-        ("the type after them", IPV6, to_alias(&icmpv6(138, &[0; 4])), v6_data(44)),
+        (
+            "the type before them (MLD done)",
+            IPV6,
+            to_alias(&icmpv6(132, &[0; 20])),
+            v6_data(44),
+        ),
+        (
+            "the type after them",
+            IPV6,
+            to_alias(&icmpv6(138, &[0; 4])),
+            v6_data(44),
+        ),
     ]);
 }
 
@@ -197,11 +357,31 @@ fn arp_messages() {
     let foreign = Nobody { needs: 28 };
     check_tagged(&[
         ("a request", ARP, request(), asked),
-        ("a padded request", ARP, [request(), vec![0; 18]].concat(), asked),
+        (
+            "a padded request",
+            ARP,
+            [request(), vec![0; 18]].concat(),
+            asked,
+        ),
         ("a reply", ARP, arp(2, asker, (OWN, ALIAS_V4)), answer),
-        ("a probe (RFC 5227)", ARP, arp(1, (OTHER, [0; 4]), unknown), asked),
-        ("a gratuitous request", ARP, arp(1, (OTHER, ALIAS_V4), unknown), asked),
-        ("a gratuitous reply", ARP, arp(2, (OTHER, ALIAS_V4), (OTHER, ALIAS_V4)), answer),
+        (
+            "a probe (RFC 5227)",
+            ARP,
+            arp(1, (OTHER, [0; 4]), unknown),
+            asked,
+        ),
+        (
+            "a gratuitous request",
+            ARP,
+            arp(1, (OTHER, ALIAS_V4), unknown),
+            asked,
+        ),
+        (
+            "a gratuitous reply",
+            ARP,
+            arp(2, (OTHER, ALIAS_V4), (OTHER, ALIAS_V4)),
+            answer,
+        ),
         ("operation 3", ARP, arp(3, asker, unknown), asked),
         ("operation 0x0102", ARP, arp(0x0102, asker, unknown), asked),
         (
@@ -210,11 +390,36 @@ fn arp_messages() {
             arp(1, (OTHER, ALIAS_V4), (NO_MAC, OTHER_V4)),
             found(Class::Neighbor, Address::V4(&OTHER_V4), 28),
         ),
-        ("hardware type 6 (IEEE 802)", ARP, with(request(), &[(1, 6)]), foreign),
-        ("hardware type 0x0101", ARP, with(request(), &[(0, 1)]), foreign),
-        ("about IPv6", ARP, with(request(), &[(2, 0x86), (3, 0xdd)]), foreign),
-        ("hardware addresses of 8 bytes", ARP, with(request(), &[(4, 8)]), foreign),
-        ("protocol addresses of 16 bytes", ARP, with(request(), &[(5, 16)]), foreign),
+        (
+            "hardware type 6 (IEEE 802)",
+            ARP,
+            with(request(), &[(1, 6)]),
+            foreign,
+        ),
+        (
+            "hardware type 0x0101",
+            ARP,
+            with(request(), &[(0, 1)]),
+            foreign,
+        ),
+        (
+            "about IPv6",
+            ARP,
+            with(request(), &[(2, 0x86), (3, 0xdd)]),
+            foreign,
+        ),
+        (
+            "hardware addresses of 8 bytes",
+            ARP,
+            with(request(), &[(4, 8)]),
+            foreign,
+        ),
+        (
+            "protocol addresses of 16 bytes",
+            ARP,
+            with(request(), &[(5, 16)]),
+            foreign,
+        ),
         ("cut off", ARP, request()[..27].to_vec(), Malformed),
     ]);
 }
@@ -226,8 +431,18 @@ fn other_ethertypes() {
         ("LLDP", LLDP, vec![0; 46], nobody),
         ("nothing behind it", LLDP, vec![], nobody),
         ("a length: 802.3", 46, vec![0; 46], nobody),
-        ("PPPoE around IPv4", 0x8864, ipv4(OTHER_V4, ALIAS_V4, &[], b""), nobody),
-        ("MPLS around IPv4", 0x8847, ipv4(OTHER_V4, ALIAS_V4, &[], b""), nobody),
+        (
+            "PPPoE around IPv4",
+            0x8864,
+            ipv4(OTHER_V4, ALIAS_V4, &[], b""),
+            nobody,
+        ),
+        (
+            "MPLS around IPv4",
+            0x8847,
+            ipv4(OTHER_V4, ALIAS_V4, &[], b""),
+            nobody,
+        ),
     ]);
     let third = [(SERVICE_TAG, 30), (TAG, 20), (TAG, 10)];
     let bytes = frame(OTHER, &third, IPV4, &ipv4(OTHER_V4, ALIAS_V4, &[], b""));
@@ -246,12 +461,32 @@ fn the_end_that_the_headers_announce() {
     for (what, bytes, end) in [
         ("IPv4", received(IPV4, &v4()), 14 + 28),
         ("IPv4, padded", padded(received(IPV4, &v4())), 14 + 28),
-        ("IPv4, longer than it is", received(IPV4, &with(v4(), &[(2, 0xff), (3, 0xff)])), 14 + 65535),
-        ("IPv4, tagged", frame(OTHER, &[(TAG, 10)], IPV4, &v4()), 18 + 28),
+        (
+            "IPv4, longer than it is",
+            received(IPV4, &with(v4(), &[(2, 0xff), (3, 0xff)])),
+            14 + 65535,
+        ),
+        (
+            "IPv4, tagged",
+            frame(OTHER, &[(TAG, 10)], IPV4, &v4()),
+            18 + 28,
+        ),
         ("IPv6", received(IPV6, &v6()), 14 + 48),
-        ("IPv6, longest", received(IPV6, &with(v6(), &[(4, 0xff), (5, 0xff)])), 54 + 65535),
-        ("IPv6, jumbogram", received(IPV6, &with(v6(), &[(4, 0), (5, 0)])), usize::MAX),
-        ("IPv6, two tags", frame(OTHER, &[(SERVICE_TAG, 20), (TAG, 10)], IPV6, &v6()), 22 + 48),
+        (
+            "IPv6, longest",
+            received(IPV6, &with(v6(), &[(4, 0xff), (5, 0xff)])),
+            54 + 65535,
+        ),
+        (
+            "IPv6, jumbogram",
+            received(IPV6, &with(v6(), &[(4, 0), (5, 0)])),
+            usize::MAX,
+        ),
+        (
+            "IPv6, two tags",
+            frame(OTHER, &[(SERVICE_TAG, 20), (TAG, 10)], IPV6, &v6()),
+            22 + 48,
+        ),
     ] {
         let found = destination(&bytes).expect("a whole frame");
         assert_eq!(found.expect("a family of ours").end, end, "{what}");

@@ -48,7 +48,6 @@ pub(crate) const HOP_BY_HOP: u8 = 0;
 pub(crate) const UDP: u8 = 17;
 pub(crate) const FRAGMENT: u8 = 44;
 pub(crate) const ICMPV6: u8 = 58;
-pub(crate) const DESTINATION_OPTIONS: u8 = 60;
 
 /// An address of four groups: the first three, and the last.
 pub(crate) const fn v6(first: u16, second: u16, third: u16, last: u16) -> [u8; 16] {

@@ -1,0 +1,611 @@
+//! Whom a sent frame claims to be from, and what is refused. Whether an address
+//! is the alias's own is the index's matter, not that of these stages.
+
+use alias_common::key::Vlan;
+use alias_ebpf::link;
+use alias_ebpf::network::{Address, Class};
+use alias_ebpf::packet::{Packet, Truncated};
+use alias_ebpf::send::{self, Claim, Refusal, Source};
+
+use crate::wire::*;
+
+type Sources = Result<Option<Source<'static>>, Truncated>;
+type Claims = Result<Claim<'static>, Refusal>;
+
+fn claim<'a>(bytes: &'a [u8], stripped: Vlan) -> Result<Claim<'a>, Refusal> {
+    let packet = Packet::of(bytes);
+    send::claim(packet, link::parse(packet, stripped)?, &OWN)
+}
+
+/// The claim of a frame, and of the frame cut off at every length: a truncation
+/// is refused, or claims the same.
+#[track_caller]
+fn check(what: &str, bytes: &[u8], expected: Claims) {
+    assert_eq!(claim(bytes, Vlan::NONE), expected, "{what}");
+    for len in 0..bytes.len() {
+        let got = claim(&bytes[..len], Vlan::NONE);
+        let fine = got == Err(Refusal::Truncated) || got == expected;
+        assert!(fine, "{what}: {len} of {} bytes: {got:?}", bytes.len());
+    }
+}
+
+/// The same for [`send::source`], which refuses nothing.
+#[track_caller]
+fn check_source(what: &str, bytes: &[u8], expected: Sources) {
+    let source = |bytes| send::source(Packet::of(bytes), parse(bytes)?);
+    assert_eq!(source(bytes), expected, "{what}");
+    for len in 0..bytes.len() {
+        let got = source(&bytes[..len]);
+        let fine = got == Err(Truncated) || got == expected;
+        assert!(fine, "{what}: {len} of {} bytes: {got:?}", bytes.len());
+    }
+}
+
+const fn v4(address: &'static [u8; 4], class: Class) -> Source<'static> {
+    Source {
+        address: Address::V4(address),
+        class,
+    }
+}
+
+const fn v6(address: &'static [u8; 16], class: Class) -> Source<'static> {
+    Source {
+        address: Address::V6(address),
+        class,
+    }
+}
+
+const DATA_V4: Source<'static> = v4(&ALIAS_V4, Class::Data);
+const NEIGHBOR_V4: Source<'static> = v4(&ALIAS_V4, Class::Neighbor);
+const DATA_V6: Source<'static> = v6(&ALIAS_V6, Class::Data);
+const NEIGHBOR_V6: Source<'static> = v6(&ALIAS_V6, Class::Neighbor);
+
+/// An IPv6 packet of the alias.
+fn from_alias(next_header: u8, payload: &[u8]) -> Vec<u8> {
+    sent(IPV6, &ipv6(ALIAS_V6, OTHER_V6, next_header, payload))
+}
+
+#[test]
+fn the_source_of_a_frame() {
+    let arp_of = |sender, target| arp(1, (OTHER, sender), (NO_MAC, target));
+    let nd = |source, kind, target| {
+        let message = neighbour(kind, target, &[]);
+        received(IPV6, &ipv6(source, ALL_NODES, ICMPV6, &message))
+    };
+    let router = |kind| {
+        received(
+            IPV6,
+            &ipv6(ALIAS_V6, ALL_NODES, ICMPV6, &icmpv6(kind, &[0; 36])),
+        )
+    };
+    let packet = || ipv4(ALIAS_V4, OTHER_V4, &[], b"datagram");
+    let any = v6(&UNSPECIFIED, Class::Data);
+    for (what, bytes, expected) in [
+        ("IPv4", received(IPV4, &packet()), Ok(Some(DATA_V4))),
+        (
+            "IPv4 with options",
+            received(IPV4, &ipv4(ALIAS_V4, OTHER_V4, &[1; 8], b"")),
+            Ok(Some(DATA_V4)),
+        ),
+        (
+            "a fragment",
+            received(IPV4, &with(packet(), &[(7, 185)])),
+            Ok(Some(DATA_V4)),
+        ),
+        (
+            "IPv4 of version 6",
+            received(IPV4, &with(packet(), &[(0, 0x65)])),
+            Err(Truncated),
+        ),
+        (
+            "IPv6",
+            received(IPV6, &ipv6(ALIAS_V6, OTHER_V6, UDP, b"")),
+            Ok(Some(DATA_V6)),
+        ),
+        (
+            "IPv6 of version 4",
+            received(
+                IPV6,
+                &with(ipv6(ALIAS_V6, OTHER_V6, UDP, b""), &[(0, 0x45)]),
+            ),
+            Err(Truncated),
+        ),
+        (
+            "echo",
+            received(
+                IPV6,
+                &ipv6(ALIAS_V6, OTHER_V6, ICMPV6, &icmpv6(128, &[0; 4])),
+            ),
+            Ok(Some(DATA_V6)),
+        ),
+        (
+            "MLD from ::",
+            received(
+                IPV6,
+                &ipv6(
+                    UNSPECIFIED,
+                    MLDV2_ROUTERS,
+                    HOP_BY_HOP,
+                    &extension(ICMPV6, &icmpv6(143, &[0; 4])),
+                ),
+            ),
+            Ok(Some(any)),
+        ),
+        (
+            "a solicitation",
+            nd(ALIAS_V6, 135, OTHER_V6),
+            Ok(Some(NEIGHBOR_V6)),
+        ),
+        ("DAD", nd(UNSPECIFIED, 135, ALIAS_V6), Ok(Some(NEIGHBOR_V6))),
+        (
+            "an advertisement",
+            nd(OTHER_V6, 136, ALIAS_V6),
+            Ok(Some(NEIGHBOR_V6)),
+        ),
+        ("a router solicitation", router(133), Ok(Some(NEIGHBOR_V6))),
+        ("a router advertisement", router(134), Ok(Some(NEIGHBOR_V6))),
+        ("a redirect", router(137), Ok(Some(NEIGHBOR_V6))),
+        (
+            "ARP",
+            received(ARP, &arp_of(ALIAS_V4, OTHER_V4)),
+            Ok(Some(NEIGHBOR_V4)),
+        ),
+        (
+            "an ARP probe",
+            received(ARP, &arp_of([0; 4], ALIAS_V4)),
+            Ok(Some(NEIGHBOR_V4)),
+        ),
+        (
+            "ARP about another hardware",
+            received(ARP, &with(arp_of(ALIAS_V4, OTHER_V4), &[(1, 6)])),
+            Ok(None),
+        ),
+        ("LLDP", received(LLDP, &[0; 46]), Ok(None)),
+    ] {
+        check_source(what, &bytes, expected);
+    }
+}
+
+#[test]
+fn the_station_and_the_tags() {
+    let packet = ipv4(ALIAS_V4, OTHER_V4, &[], b"datagram");
+    let tagged = |tags: &[(u16, u16)]| frame(OWN, tags, IPV4, &packet);
+    let group: Mac = [0x03, 0, 0, 0, 0, 0x09];
+    for (what, bytes, expected) in [
+        ("the parent's", sent(IPV4, &packet), Ok(Claim::As(DATA_V4))),
+        (
+            "another's",
+            frame(OTHER, &[], IPV4, &packet),
+            Err(Refusal::Mac),
+        ),
+        (
+            "nobody's",
+            frame(NO_MAC, &[], IPV4, &packet),
+            Err(Refusal::Mac),
+        ),
+        (
+            "everybody's",
+            frame([0xff; 6], &[], IPV4, &packet),
+            Err(Refusal::Mac),
+        ),
+        (
+            "the parent's as a group",
+            frame(group, &[], IPV4, &packet),
+            Err(Refusal::Mac),
+        ),
+        ("a tag", tagged(&[(TAG, 10)]), Err(Refusal::Tag)),
+        (
+            "a service tag",
+            tagged(&[(SERVICE_TAG, 10)]),
+            Err(Refusal::Tag),
+        ),
+        ("a priority tag", tagged(&[(TAG, 0)]), Err(Refusal::Tag)),
+        (
+            "two tags",
+            tagged(&[(SERVICE_TAG, 20), (TAG, 10)]),
+            Err(Refusal::Tag),
+        ),
+        ("LLDP", sent(LLDP, &[0; 46]), Err(Refusal::Protocol)),
+        ("802.3", sent(46, &[0; 46]), Err(Refusal::Protocol)),
+        ("EAPOL", sent(0x888e, &[0; 46]), Err(Refusal::Protocol)),
+        (
+            "IPv4 of version 6",
+            sent(IPV4, &with(packet.clone(), &[(0, 0x65)])),
+            Err(Refusal::Truncated),
+        ),
+    ] {
+        check(what, &bytes, expected);
+    }
+    let stripped = Vlan {
+        outer: 10,
+        inner: 0,
+    };
+    assert_eq!(claim(&sent(IPV4, &packet), stripped), Err(Refusal::Tag));
+}
+
+#[test]
+fn arp_claims() {
+    let ask = |mac, sender| arp(1, (mac, sender), (NO_MAC, OTHER_V4));
+    let own = || ask(OWN, ALIAS_V4);
+    let good = Ok(Claim::As(NEIGHBOR_V4));
+    for (what, message, expected) in [
+        ("a request", own(), good),
+        ("padded", [own(), vec![0; 18]].concat(), good),
+        ("a reply", arp(2, (OWN, ALIAS_V4), (OTHER, OTHER_V4)), good),
+        ("a probe", arp(1, (OWN, [0; 4]), (NO_MAC, ALIAS_V4)), good),
+        (
+            "an announcement",
+            arp(1, (OWN, ALIAS_V4), (NO_MAC, ALIAS_V4)),
+            good,
+        ),
+        (
+            "a foreign address",
+            ask(OWN, OTHER_V4),
+            Ok(Claim::As(v4(&OTHER_V4, Class::Neighbor))),
+        ),
+        ("a foreign MAC", ask(OTHER, ALIAS_V4), Err(Refusal::Mac)),
+        (
+            "a reply with a foreign MAC",
+            arp(2, (OTHER, ALIAS_V4), (OTHER, OTHER_V4)),
+            Err(Refusal::Mac),
+        ),
+        (
+            "a probe with a foreign MAC",
+            arp(1, (OTHER, [0; 4]), (NO_MAC, ALIAS_V4)),
+            Err(Refusal::Mac),
+        ),
+        ("no MAC", ask(NO_MAC, ALIAS_V4), Err(Refusal::Mac)),
+        (
+            "IEEE 802 hardware",
+            with(own(), &[(1, 6)]),
+            Err(Refusal::Protocol),
+        ),
+        (
+            "about IPv6",
+            with(own(), &[(2, 0x86), (3, 0xdd)]),
+            Err(Refusal::Protocol),
+        ),
+        (
+            "other lengths",
+            with(own(), &[(4, 8), (5, 16)]),
+            Err(Refusal::Protocol),
+        ),
+        ("cut off", own()[..27].to_vec(), Err(Refusal::Truncated)),
+    ] {
+        check(what, &sent(ARP, &message), expected);
+    }
+}
+
+#[test]
+fn ipv6_claims() {
+    let report = extension(ICMPV6, &icmpv6(143, &[0; 4]));
+    let echo = || icmpv6(128, b"\0\x01\0\x02");
+    let mld = |source, to| sent(IPV6, &ipv6(source, to, HOP_BY_HOP, &report));
+    let unspecified = Ok(Claim::As(v6(&UNSPECIFIED, Class::Data)));
+    for (what, bytes, expected) in [
+        (
+            "a datagram",
+            from_alias(UDP, b"datagram"),
+            Ok(Claim::As(DATA_V6)),
+        ),
+        (
+            "an echo",
+            from_alias(ICMPV6, &echo()),
+            Ok(Claim::As(DATA_V6)),
+        ),
+        (
+            "behind a header",
+            from_alias(HOP_BY_HOP, &extension(ICMPV6, &echo())),
+            Ok(Claim::As(DATA_V6)),
+        ),
+        (
+            "a fragment",
+            from_alias(FRAGMENT, &fragment(UDP, 8, true, b"datagram")),
+            Ok(Claim::As(DATA_V6)),
+        ),
+        (
+            "a short ICMPv6",
+            from_alias(ICMPV6, &echo()[..3]),
+            Err(Refusal::Truncated),
+        ),
+        (
+            "version 4",
+            with(from_alias(UDP, b""), &[(14, 0x45)]),
+            Err(Refusal::Truncated),
+        ),
+        (
+            "MLDv2 from ::",
+            mld(UNSPECIFIED, MLDV2_ROUTERS),
+            Ok(Claim::Listener),
+        ),
+        (
+            "MLDv2 from the alias",
+            mld(ALIAS_V6, MLDV2_ROUTERS),
+            Ok(Claim::As(DATA_V6)),
+        ),
+        (
+            "MLDv2 from a link-local address",
+            mld(LINK_LOCAL, MLDV2_ROUTERS),
+            Ok(Claim::As(v6(&LINK_LOCAL, Class::Data))),
+        ),
+        (
+            "from :: to others",
+            mld(UNSPECIFIED, ALL_NODES),
+            unspecified,
+        ),
+    ] {
+        check(what, &bytes, expected);
+    }
+}
+
+#[test]
+fn solicitations() {
+    let mine = || option(1, OWN);
+    let ask = |options: &[u8]| from_alias(ICMPV6, &neighbour(135, OTHER_V6, options));
+    let nonce = [14, 1, 1, 2, 3, 4, 5, 6];
+    let good = Ok(Claim::As(NEIGHBOR_V6));
+    let dad = |options: &[u8]| {
+        let message = neighbour(135, ALIAS_V6, options);
+        sent(IPV6, &ipv6(UNSPECIFIED, GROUP, ICMPV6, &message))
+    };
+    // The payload length stands in bytes 4 and 5 of the IPv6 header.
+    let announcing = |len, bytes| with(bytes, &[(19, len)]);
+    for (what, bytes, expected) in [
+        ("without option", ask(&[]), good),
+        ("with the own MAC", ask(&mine()), good),
+        (
+            "with the own MAC as the target's",
+            ask(&option(2, OWN)),
+            good,
+        ),
+        ("with a nonce", ask(&nonce), good),
+        (
+            "with MAC and nonce",
+            ask(&[&mine()[..], &nonce].concat()),
+            good,
+        ),
+        (
+            "with nonce and MAC",
+            ask(&[&nonce, &mine()[..]].concat()),
+            good,
+        ),
+        (
+            "with the own MAC twice",
+            ask(&[mine(), mine()].concat()),
+            good,
+        ),
+        (
+            "with a foreign MAC",
+            ask(&option(1, OTHER)),
+            Err(Refusal::Mac),
+        ),
+        (
+            "with a foreign MAC as the target's",
+            ask(&option(2, OTHER)),
+            Err(Refusal::Mac),
+        ),
+        (
+            "with a foreign MAC second",
+            ask(&[mine(), option(1, OTHER)].concat()),
+            Err(Refusal::Mac),
+        ),
+        (
+            "with a foreign MAC first",
+            ask(&[option(2, OTHER), mine()].concat()),
+            Err(Refusal::Mac),
+        ),
+        (
+            "with a foreign MAC behind a nonce",
+            ask(&[&nonce, &option(1, OTHER)[..]].concat()),
+            Err(Refusal::Mac),
+        ),
+        (
+            "with three options",
+            ask(&[mine(), mine(), mine()].concat()),
+            Err(Refusal::Address),
+        ),
+        (
+            "with an option of length 0",
+            ask(&with(mine(), &[(1, 0)])),
+            Err(Refusal::Address),
+        ),
+        (
+            "with an option of length 2",
+            ask(&[with(mine(), &[(1, 2)]), vec![0; 8]].concat()),
+            Err(Refusal::Address),
+        ),
+        (
+            "with a nonce of length 2",
+            ask(&[&[14, 2], &[0; 14][..]].concat()),
+            Err(Refusal::Address),
+        ),
+        (
+            "with an unknown option",
+            ask(&[5, 1, 0, 0, 0, 0, 5, 220]),
+            Err(Refusal::Address),
+        ),
+        (
+            "with half an option",
+            ask(&mine()[..4]),
+            Err(Refusal::Address),
+        ),
+        (
+            "announcing no option but carrying one",
+            announcing(24, ask(&option(1, OTHER))),
+            good,
+        ),
+        (
+            "announcing an option that is not there",
+            announcing(32, ask(&[])),
+            Err(Refusal::Truncated),
+        ),
+        (
+            "announcing less than a message",
+            announcing(20, ask(&[])),
+            Err(Refusal::Address),
+        ),
+        (
+            "a jumbogram",
+            announcing(0, ask(&[])),
+            Err(Refusal::Address),
+        ),
+        (
+            "cut off",
+            from_alias(ICMPV6, &neighbour(135, OTHER_V6, &[])[..23]),
+            Err(Refusal::Truncated),
+        ),
+        ("DAD", dad(&[]), good),
+        ("DAD with a nonce (RFC 7527)", dad(&nonce), good),
+        (
+            "DAD with a foreign MAC",
+            dad(&option(1, OTHER)),
+            Err(Refusal::Mac),
+        ),
+    ] {
+        check(what, &bytes, expected);
+    }
+}
+
+#[test]
+fn advertisements_and_routers() {
+    let mine = || option(2, OWN);
+    let from = |source, to, options: &[u8]| {
+        let message = neighbour(136, ALIAS_V6, options);
+        sent(IPV6, &ipv6(source, to, ICMPV6, &message))
+    };
+    let good = Ok(Claim::As(NEIGHBOR_V6));
+    let router = |kind, rest: &[u8]| from_alias(ICMPV6, &icmpv6(kind, rest));
+    let soliciting = |options: &[u8]| router(133, &[&[0; 4], options].concat());
+    for (what, bytes, expected) in [
+        ("solicited", from(ALIAS_V6, OTHER_V6, &mine()), good),
+        ("unsolicited", from(ALIAS_V6, ALL_NODES, &mine()), good),
+        ("without option", from(ALIAS_V6, OTHER_V6, &[]), good),
+        (
+            "from a link-local address",
+            from(LINK_LOCAL, OTHER_V6, &mine()),
+            good,
+        ),
+        (
+            "from febf::, link-local too",
+            from(crate::wire::v6(0xfebf, 0, 0, 1), OTHER_V6, &mine()),
+            good,
+        ),
+        (
+            "from fec0::, which is not",
+            from(crate::wire::v6(0xfec0, 0, 0, 1), OTHER_V6, &mine()),
+            Err(Refusal::Address),
+        ),
+        (
+            "from a third party",
+            from(OTHER_V6, ALL_NODES, &mine()),
+            Err(Refusal::Address),
+        ),
+        (
+            "from ::",
+            from(UNSPECIFIED, ALL_NODES, &mine()),
+            Err(Refusal::Address),
+        ),
+        (
+            "with a foreign MAC",
+            from(ALIAS_V6, OTHER_V6, &option(2, OTHER)),
+            Err(Refusal::Mac),
+        ),
+        (
+            "with a foreign MAC second",
+            from(ALIAS_V6, OTHER_V6, &[mine(), option(2, OTHER)].concat()),
+            Err(Refusal::Mac),
+        ),
+        (
+            "with three options",
+            from(ALIAS_V6, OTHER_V6, &[mine(), mine(), mine()].concat()),
+            Err(Refusal::Address),
+        ),
+        (
+            "cut off",
+            from_alias(ICMPV6, &neighbour(136, ALIAS_V6, &[])[..23]),
+            Err(Refusal::Truncated),
+        ),
+        ("a router solicitation", soliciting(&[]), good),
+        (
+            "a router solicitation with the own MAC",
+            soliciting(&option(1, OWN)),
+            good,
+        ),
+        (
+            "a router solicitation with a foreign MAC",
+            soliciting(&option(1, OTHER)),
+            Err(Refusal::Mac),
+        ),
+        (
+            "a router solicitation with another option",
+            soliciting(&[5, 1, 0, 0, 0, 0, 5, 220]),
+            Err(Refusal::Address),
+        ),
+        (
+            "a router advertisement",
+            router(134, &[0; 12]),
+            Err(Refusal::Address),
+        ),
+        (
+            "a router advertisement of 4 bytes",
+            router(134, &[]),
+            Err(Refusal::Address),
+        ),
+        ("a redirect", router(137, &[0; 36]), Err(Refusal::Address)),
+        (
+            "the type before them",
+            router(132, &[0; 20]),
+            Ok(Claim::As(DATA_V6)),
+        ),
+        (
+            "the type after them",
+            router(138, &[0; 4]),
+            Ok(Claim::As(DATA_V6)),
+        ),
+    ] {
+        check(what, &bytes, expected);
+    }
+}
+
+#[test]
+fn a_message_that_carries_a_mac() {
+    for (what, message, expected) in [
+        (
+            "a solicitation",
+            neighbour(135, OTHER_V6, &option(1, OTHER)),
+            true,
+        ),
+        (
+            "an advertisement",
+            neighbour(136, OTHER_V6, &option(2, OTHER)),
+            true,
+        ),
+        ("no option", neighbour(135, OTHER_V6, &[]), false),
+        (
+            "half an option",
+            neighbour(135, OTHER_V6, &option(1, OTHER)[..7]),
+            false,
+        ),
+        (
+            "a nonce",
+            neighbour(135, OTHER_V6, &[14, 1, 0, 0, 0, 0, 0, 0]),
+            false,
+        ),
+        (
+            "an option of length 2",
+            neighbour(135, OTHER_V6, &with(option(1, OTHER), &[(1, 2)])),
+            false,
+        ),
+        (
+            "an echo that looks like one",
+            neighbour(128, OTHER_V6, &option(1, OTHER)),
+            false,
+        ),
+    ] {
+        assert_eq!(
+            send::carries_mac(Packet::of(&message), 0),
+            expected,
+            "{what}"
+        );
+    }
+}
