@@ -38,7 +38,8 @@ pub struct AliasCell {
     pub spoof: u64,
     /// Packets whose `--to` device is gone: dropped.
     pub no_target: u64,
-    /// Packets the kernel dropped after a redirect: device down, frame too long.
+    /// Packets the kernel dropped after a program had sent them on: device down or
+    /// gone, frame too long. For a shared device, its owner's.
     pub lost: u64,
     /// Zero.
     pub reserved: u64,
@@ -48,8 +49,13 @@ pub struct AliasCell {
 unsafe impl Plain for AliasCell {}
 const _: () = assert!(size_of::<AliasCell>() == 64);
 
+/// Set in [`ParentCell::last_port`] when the device is beside its parent, where
+/// a transmission leads to it.
+pub const DELIVERED_BESIDE: u64 = 1 << 32;
+
 /// What the programs of one parent did, one cell per CPU (map `parent`). Every
-/// packet that enters `alias_rx` is in exactly one of the first seven, or in `lost`.
+/// packet that enters `alias_rx` is in exactly one of the first seven, or in `lost` or
+/// `undelivered`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct ParentCell {
@@ -77,8 +83,16 @@ pub struct ParentCell {
     /// Slot of the packet that was redirected last, for whoever hears that the
     /// kernel refused it.
     pub last_to: u64,
+    /// Handed to an alias device that was down or gone, and dropped by the kernel.
+    /// Not in `device`.
+    pub undelivered: u64,
+    /// The skb that `alias_deliver` handed on last, and its [`DELIVERED_BESIDE`]
+    /// or nothing and its port, for whoever hears that it was dropped.
+    pub last_skb: u64,
+    /// See `last_skb`.
+    pub last_port: u64,
     /// Zero; the cell is two cache lines, so that CPUs do not share one.
-    pub reserved: [u64; 5],
+    pub reserved: [u64; 2],
 }
 
 // SAFETY: sixteen u64.

@@ -17,6 +17,9 @@ pub const ALIAS_EGRESS: &str = "alias_egress";
 /// Raw tracepoint `xdp_redirect_err`: hears of redirects that came to nothing.
 pub const ALIAS_LOST: &str = "alias_lost";
 
+/// Raw tracepoint `kfree_skb`: hears of deliveries that came to nothing.
+pub const ALIAS_UNDELIVERED: &str = "alias_undelivered";
+
 /// [`crate::header::Header`], one.
 pub const HEADER: &str = "header";
 /// [`crate::word::Word`] by position.
@@ -55,6 +58,9 @@ pub mod constants {
     pub const POSITIONS: &str = "POSITIONS";
     /// Number of slots.
     pub const CAPACITY: &str = "CAPACITY";
+    /// Where in the kernel a delivery is dropped: two ranges of addresses, the
+    /// first of `skb_do_redirect`, the second of `__dev_queue_xmit`, as four `u64`.
+    pub const DROP_SITES: &str = "DROP_SITES";
     /// The parent's ifindex.
     pub const PARENT_IFINDEX: &str = "PARENT_IFINDEX";
 }

@@ -121,7 +121,8 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
     };
     object::load(draft, &link.name, &header, generic)?;
     header.flags |= hang_on_tc(draft, link, spec.hook)?;
-    header.devmap_id = hear_losses(draft).map_err(|error| refused("attach alias_lost", &error))?;
+    header.devmap_id =
+        hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;
     attach_xdp(draft, link, generic)?;
     header.flags |= if generic { Header::GENERIC } else { 0 };
     header.flags |= keep_tags_in_frames(link);
@@ -153,12 +154,17 @@ fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
     }
 }
 
-/// Listens for redirects that the kernel refuses after the program returned.
-/// Returns the id by which it tells whose they were.
+/// Listens for packets that the kernel drops after a program sent them on.
+/// Returns the id by which the kernel tells whose redirect it was.
 fn hear_losses(draft: &Path) -> io::Result<u32> {
-    let program = sys::obj_get(&draft.join(names::ALIAS_LOST))?;
-    let hung = sys::raw_tracepoint_open(program.as_fd(), c"xdp_redirect_err")?;
-    sys::obj_pin(hung.as_fd(), &draft.join(link_name(names::ALIAS_LOST)))?;
+    for (program, tracepoint) in [
+        (names::ALIAS_LOST, c"xdp_redirect_err"),
+        (names::ALIAS_UNDELIVERED, c"kfree_skb"),
+    ] {
+        let fd = sys::obj_get(&draft.join(program))?;
+        let hung = sys::raw_tracepoint_open(fd.as_fd(), tracepoint)?;
+        sys::obj_pin(hung.as_fd(), &draft.join(link_name(program)))?;
+    }
     let devmap = sys::obj_get(&draft.join(names::DEVMAP))?;
     Ok(sys::map_info(devmap.as_fd())?.id)
 }

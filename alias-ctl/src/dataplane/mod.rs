@@ -7,6 +7,7 @@ pub mod hook;
 pub mod object;
 pub mod parent;
 mod shared;
+mod symbols;
 pub mod sys;
 pub mod table;
 

@@ -12,6 +12,7 @@ use alias_common::table::Geometry;
 use aya::EbpfLoader;
 use aya::programs::Program;
 
+use super::symbols;
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
@@ -100,11 +101,13 @@ pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> R
     };
     let hash_key = HashKeyBytes(header.hash_key);
     let (home_shift, positions) = (geometry.home_shift(), geometry.positions());
+    let drop_sites = symbols::drop_sites();
     let mut loader = EbpfLoader::new();
     loader
         .override_global(constants::HASH_KEY, &hash_key, true)
         .override_global(constants::HOME_SHIFT, &home_shift, true)
         .override_global(constants::POSITIONS, &positions, true)
+        .override_global(constants::DROP_SITES, &drop_sites, true)
         .override_global(constants::CAPACITY, &header.capacity, true)
         .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true)
         .override_global("AYA_LOG_LEVEL", &header.log_level, false);
@@ -130,6 +133,7 @@ pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> R
         (names::ALIAS_RETURN, names::ALIAS_RETURN),
         (names::ALIAS_EGRESS, names::ALIAS_EGRESS),
         (names::ALIAS_LOST, names::ALIAS_LOST),
+        (names::ALIAS_UNDELIVERED, names::ALIAS_UNDELIVERED),
     ];
     for (name, pin) in pins {
         let program = ebpf.program_mut(name).ok_or_else(|| {

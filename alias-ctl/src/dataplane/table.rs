@@ -262,7 +262,7 @@ impl Parent {
             totals.no_target += cell.no_target;
             totals.spoof += cell.spoof;
             totals.tx += cell.tx;
-            totals.lost += cell.lost;
+            totals.lost += cell.lost + cell.undelivered;
         }
         Ok(totals)
     }

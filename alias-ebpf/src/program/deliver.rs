@@ -1,6 +1,7 @@
 //! `alias_deliver`: tc ingress of the parent, after GRO. Hands a frame that
 //! `alias_rx` has ordered to its alias device. It never counts: `alias_rx` did.
 
+use alias_common::counters::DELIVERED_BESIDE;
 use alias_common::record::Steer;
 use alias_common::word::Verdict;
 use alias_ebpf::metadata::{LEN, Metadata};
@@ -13,7 +14,7 @@ use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 
 use super::maps::HEADER;
-use super::{lookup, skb};
+use super::{count, lookup, skb};
 
 #[classifier]
 pub fn alias_deliver(ctx: TcContext) -> i32 {
@@ -81,6 +82,7 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
         unsafe { bpf_clone_redirect(ctx.skb.skb, order.port, 0) };
         return TC_ACT_UNSPEC;
     }
+    note_delivery(ctx, order);
     // Both lead to the alias device. Into another namespace the peer redirect
     // enters its ingress at once; in the same one the kernel refuses that, and
     // the port's own transmit does it, through the backlog.
@@ -90,4 +92,20 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
     } else {
         (unsafe { bpf_redirect(order.port, 0) }) as i32
     }
+}
+
+/// Remembers the skb for `alias_undelivered`: the kernel looks at the device only
+/// after this program has returned.
+#[inline(always)]
+fn note_delivery(ctx: &TcContext, order: Metadata) {
+    let beside = if order.flags & Steer::PEER != 0 {
+        0
+    } else {
+        DELIVERED_BESIDE
+    };
+    count::parent(|cell| {
+        // The context of a tc program is the skb itself.
+        cell.last_skb = ctx.skb.skb as u64;
+        cell.last_port = u64::from(order.port) | beside;
+    });
 }

@@ -49,3 +49,5 @@ pub static POSITIONS: Global<u32> = Global::new(0);
 pub static CAPACITY: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static PARENT_IFINDEX: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static DROP_SITES: Global<[u64; 4]> = Global::new([0; 4]);
