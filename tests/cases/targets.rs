@@ -1,7 +1,7 @@
 //! The other fates of an alias's packets: an existing device, another
 //! alias's device, the parent itself, nowhere.
 
-use alias_tests::{Lab, Mode, RawSocket, Tap};
+use alias_tests::{Lab, Mode, RawSocket, Tap, frame::Echo};
 
 use crate::scene::{FAMILIES, Family, LIMIT, MODES, Place, Scene, from_b_to_a};
 
@@ -149,6 +149,46 @@ fn a_container_behind_a_veth_answers() {
             lab.ctl_ok(&["add", "eth0:0", &address(family, 0), "--to", "v0"]);
             lab.b.ping_ok(family.alias(0), 5);
             lab.wait_for_counter("eth0:0", "rx_packets", 5);
+        }
+    }
+}
+
+/// A container whose end of the veth has a station of its own: frames are given
+/// that station on the way in and the parent's on the way out, in ARP and ND too.
+#[test]
+fn a_container_with_its_own_station_answers() {
+    for (mode, vlan) in [(Mode::Native, None), (Mode::Generic, None), (Mode::Native, Some("10"))] {
+        for family in FAMILIES {
+            let lab = Lab::builder().mode(mode).gro_at_b().build();
+            let home = container(&lab, family);
+            home.ip("link set v1 address 02:00:00:00:00:77");
+            let mut add = vec!["add", "eth0:0", "", "--to", "v0"];
+            let address = address(family, 0);
+            add[2] = &address;
+            add.extend(vlan.iter().flat_map(|id| ["--vlan", *id]));
+            lab.ctl_ok(&add);
+            let Some(vlan) = vlan else {
+                lab.b.ping_ok(family.alias(0), 3);
+                lab.wait_for_counter("eth0:0", "rx_packets", 3);
+                lab.wait_for_counter("eth0:0", "tx_packets", 3);
+                continue;
+            };
+            // Host B has no VLAN device here: it sends one tagged echo by hand.
+            let station = lab.a.mac("eth0");
+            let id = vlan.parse().expect("a VLAN id");
+            home.ip(&format!(
+                "neigh replace {} lladdr {} dev v1",
+                family.b(),
+                lab.b.mac("eth0").iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")
+            ));
+            let request = from_b_to_a(&lab).vlan(id).ip(family.b_ip(), family.alias_ip(0)).echo(Echo::Request, 7, 1, b"tagged");
+            let socket = RawSocket::open(&lab.b, "eth0");
+            socket.send(&request.build());
+            let answer = socket.expect("the tagged answer", LIMIT, |frame| {
+                frame.get(6..12) == Some(&station[..]) && frame.get(12..14) == Some(&[0x81, 0x00])
+            });
+            assert_eq!(answer[15], 10, "{family:?}: on its VLAN");
+            lab.wait_for_counter("eth0:0", "tx_packets", 1);
         }
     }
 }
