@@ -90,7 +90,13 @@ pub fn create(
     if parent.journal().is_none() {
         parent.set_unfinished(false, lock);
     }
-    tell_neighbours(link, batch)
+    if let Err(refusal) = tell_neighbours(link, batch) {
+        // The aliases are made. Without a carrier nobody can be told; whoever
+        // comes later asks.
+        let refusal = refusal.way_out("neighbours learn of it when they ask");
+        eprintln!("alias-ctl: warning: {refusal}");
+    }
+    Ok(())
 }
 
 /// Undoes a batch. An alias that had a past leaves what was counted by slot to

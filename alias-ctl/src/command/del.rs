@@ -40,29 +40,24 @@ pub enum Victims {
 /// when others have joined its device. Then none is deleted.
 pub fn del(victims: &Victims) -> Result<()> {
     let mut host = Host::open()?;
+    let lock = host.write()?;
+    let mut going: Vec<(Link, Parent, Vec<u32>)> = Vec::new();
     match victims {
         Victims::Named(names) => {
-            let mut by_parent: Vec<(Link, Vec<u32>)> = Vec::new();
             for name in names {
                 let (link, slot) = host.alias(name, "delete")?;
                 let slot = slot.ok_or_else(|| all_meant(&link))?;
-                match by_parent
+                let known = going
                     .iter_mut()
-                    .find(|(known, _)| known.ifindex == link.ifindex)
-                {
-                    Some((_, slots)) => slots.push(slot),
-                    None => by_parent.push((link, vec![slot])),
+                    .find(|(known, ..)| known.ifindex == link.ifindex);
+                if let Some((_, parent, slots)) = known {
+                    slots.push(present(&link, parent, slot)?);
+                } else {
+                    let parent = host.attached(&link, "delete")?;
+                    let slot = present(&link, &parent, slot)?;
+                    going.push((link, parent, vec![slot]));
                 }
             }
-            for (link, slots) in by_parent {
-                delete(&mut host, &link, |parent| {
-                    slots
-                        .iter()
-                        .map(|slot| present(&link, parent, *slot))
-                        .collect()
-                })?;
-            }
-            Ok(())
         }
         Victims::Address {
             device,
@@ -70,26 +65,40 @@ pub fn del(victims: &Victims) -> Result<()> {
             vlan,
         } => {
             let link = host.link(device, "delete")?;
-            delete(&mut host, &link, |parent| {
-                let slot = parent.slot_of(*address, *vlan).ok_or_else(|| {
-                    Refusal::new(
-                        address.to_string(),
-                        "delete",
-                        format!("no alias of {} has it", link.name),
-                        libc::EADDRNOTAVAIL,
-                    )
-                    .way_out(format!("list them: alias-ctl show {}", link.name))
-                })?;
-                Ok(vec![slot])
-            })
+            let parent = host.attached(&link, "delete")?;
+            let slot = parent
+                .slot_of(*address, *vlan)
+                .ok_or_else(|| absent(&link, *address))?;
+            going.push((link, parent, vec![slot]));
         }
         Victims::All(device) => {
             let link = host.link(device, "delete")?;
-            delete(&mut host, &link, |parent| {
-                Ok(parent.live().map(|(slot, _)| slot).collect())
-            })
+            let parent = host.attached(&link, "delete")?;
+            let slots = parent.live().map(|(slot, _)| slot).collect();
+            going.push((link, parent, slots));
         }
     }
+    for (link, parent, slots) in &mut going {
+        slots.sort_unstable();
+        slots.dedup();
+        refuse_shared_devices(link, parent, slots)?;
+    }
+    for (link, parent, slots) in &going {
+        parent.set_unfinished(true, &lock);
+        retire::retire(&mut host, Some(link), parent, slots, &lock)?;
+        parent.set_unfinished(false, &lock);
+    }
+    Ok(())
+}
+
+fn absent(link: &Link, address: IpAddr) -> Refusal {
+    Refusal::new(
+        address.to_string(),
+        "delete",
+        format!("no alias of {} has it", link.name),
+        libc::EADDRNOTAVAIL,
+    )
+    .way_out(format!("list them: alias-ctl show {}", link.name))
 }
 
 fn all_meant(link: &Link) -> Refusal {
@@ -122,23 +131,6 @@ pub fn no_such_alias(link: &Link, slot: u32, operation: &str) -> Refusal {
         libc::ENODEV,
     )
     .way_out(format!("list them: alias-ctl show {}", link.name))
-}
-
-fn delete(
-    host: &mut Host,
-    link: &Link,
-    choose: impl FnOnce(&Parent) -> Result<Vec<u32>>,
-) -> Result<()> {
-    let lock = host.write()?;
-    let parent = host.attached(link, "delete")?;
-    let mut slots = choose(&parent)?;
-    slots.sort_unstable();
-    slots.dedup();
-    refuse_shared_devices(link, &parent, &slots)?;
-    parent.set_unfinished(true, &lock);
-    retire::retire(host, Some(link), &parent, &slots, &lock)?;
-    parent.set_unfinished(false, &lock);
-    Ok(())
 }
 
 /// An alias whose device others have joined goes with them or not at all.
