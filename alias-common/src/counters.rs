@@ -49,10 +49,6 @@ pub struct AliasCell {
 unsafe impl Plain for AliasCell {}
 const _: () = assert!(size_of::<AliasCell>() == 64);
 
-/// Set in [`ParentCell::last_port`] when the device is beside its parent, where
-/// a transmission leads to it.
-pub const DELIVERED_BESIDE: u64 = 1 << 32;
-
 /// What the programs of one parent did, one cell per CPU (map `parent`). Every
 /// packet that enters `alias_rx` is in exactly one of the first seven, or in `lost` or
 /// `undelivered`.
@@ -86,10 +82,10 @@ pub struct ParentCell {
     /// Handed to an alias device that was down or gone, and dropped by the kernel.
     /// Not in `device`.
     pub undelivered: u64,
-    /// The skb that `alias_deliver` handed on last, and its [`DELIVERED_BESIDE`]
-    /// or nothing and its port, for whoever hears that it was dropped.
+    /// The skb that `alias_deliver` handed on last, for whoever hears that it was
+    /// dropped.
     pub last_skb: u64,
-    /// See `last_skb`.
+    /// The port it was handed to.
     pub last_port: u64,
     /// Zero; the cell is two cache lines, so that CPUs do not share one.
     pub reserved: [u64; 2],

@@ -38,6 +38,9 @@ pub struct Header {
     pub devmap_id: u32,
     /// Zero.
     pub reserved2: u32,
+    /// Kernel's address of the parent's device, once the datapath has delivered a
+    /// packet. Written by the datapath.
+    pub parent_device: u64,
     /// Non-zero once the driver refused XDP metadata: `alias_deliver` then looks
     /// up by itself. Written by the datapath.
     pub metadata_refused: u32,
@@ -57,4 +60,4 @@ impl Header {
 
 // SAFETY: fields are ordered without padding (size asserted below).
 unsafe impl Plain for Header {}
-const _: () = assert!(size_of::<Header>() == 88);
+const _: () = assert!(size_of::<Header>() == 96);

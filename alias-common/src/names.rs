@@ -58,9 +58,8 @@ pub mod constants {
     pub const POSITIONS: &str = "POSITIONS";
     /// Number of slots.
     pub const CAPACITY: &str = "CAPACITY";
-    /// Where in the kernel a delivery is dropped: two ranges of addresses, the
-    /// first of `skb_do_redirect`, the second of `__dev_queue_xmit`, as four `u64`.
-    pub const DROP_SITES: &str = "DROP_SITES";
+    /// Start and end of the kernel's `skb_do_redirect`, as two `u64`.
+    pub const REDIRECT_SITE: &str = "REDIRECT_SITE";
     /// The parent's ifindex.
     pub const PARENT_IFINDEX: &str = "PARENT_IFINDEX";
 }

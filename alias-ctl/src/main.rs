@@ -1,5 +1,6 @@
 //! `alias-ctl`: read the command line, do it, say how it ended.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alias_ctl::cli::{self, Invocation};
@@ -11,7 +12,8 @@ fn main() -> ExitCode {
     // SAFETY: no other thread runs yet, and no handler is replaced.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     run().unwrap_or_else(|error| {
-        eprintln!("alias-ctl: {error:#}");
+        // With standard error gone the exit code still tells.
+        let _ = writeln!(io::stderr(), "alias-ctl: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -41,31 +41,38 @@ pub struct Link<'a> {
     pub vlan: Vlan,
     /// Number of tags in the frame, priority tags included.
     pub tags: u8,
+    /// Whether a tag was taken out of the frame before.
+    pub stripped: bool,
     /// What follows the tags. A third tag is an EtherType like any other.
     pub ethertype: EtherType,
     /// Where the network header begins.
     pub network: usize,
 }
 
-/// Reads the link layer. `stripped` is the VLAN of tags that the driver or the
-/// kernel took out of the frame before; XDP passes [`Vlan::NONE`].
+/// Reads the link layer. `stripped` is the VLAN of a tag that the driver or the
+/// kernel took out of the frame before. A third tag, that one included, is an
+/// EtherType like any other.
 ///
 /// # Errors
 ///
 /// [`Truncated`] when the header or an announced tag is not all there.
 #[inline(always)]
-pub fn parse<'a>(packet: Packet<'a>, stripped: Vlan) -> Result<Link<'a>, Truncated> {
+pub fn parse<'a>(packet: Packet<'a>, stripped: Option<Vlan>) -> Result<Link<'a>, Truncated> {
     let header = packet.window::<HEADER_LEN>(0)?;
     let mut link = Link {
         source: part::<6, 6, _>(header),
-        vlan: stripped,
+        vlan: match stripped {
+            Some(vlan) => vlan,
+            None => Vlan::NONE,
+        },
         tags: 0,
+        stripped: stripped.is_some(),
         ethertype: EtherType(u16::from_be_bytes(*part::<12, 2, _>(header))),
         network: HEADER_LEN,
     };
     if link.ethertype.is_tag() {
         link = pass_tag(packet, link)?;
-        if link.ethertype.is_tag() {
+        if link.ethertype.is_tag() && !link.stripped {
             link = pass_tag(packet, link)?;
         }
     }
@@ -80,6 +87,7 @@ fn pass_tag<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Link<'a>, Truncate
         source: link.source,
         vlan: link.vlan.then(id),
         tags: link.tags + 1,
+        stripped: link.stripped,
         ethertype: EtherType(u16::from_be_bytes([tag[2], tag[3]])),
         network: link.network + TAG_LEN,
     })

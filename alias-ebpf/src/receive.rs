@@ -40,7 +40,12 @@ pub fn destination<'a>(
             Ok(Some(Destination {
                 address: Address::V4(ip.destination),
                 class: Class::Data,
-                end: at + ip.total_len,
+                // 0 in a packet larger than the field (BIG TCP).
+                end: if ip.total_len == 0 {
+                    usize::MAX
+                } else {
+                    at + ip.total_len
+                },
             }))
         }
         EtherType::IPV6 => {

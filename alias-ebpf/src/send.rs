@@ -56,6 +56,15 @@ pub enum Claim<'a> {
 /// All-MLDv2-routers, ff02::16 (RFC 3810, 5.2.14).
 const MLDV2_ROUTERS: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16];
 const UNSPECIFIED: [u8; 16] = [0; 16];
+/// Version 2 multicast listener report (RFC 3810, 5.2).
+const MLDV2_REPORT: u8 = 143;
+
+/// Extension headers (RFC 8200, 4.1), as `linux/in6.h` numbers them.
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const DESTINATION: u8 = 60;
+const MAX_EXTENSIONS: usize = 3;
 
 /// Options of ND messages (RFC 4861, 4.6.1; RFC 3971, 5.3.2).
 const SOURCE_LINK_LAYER: u8 = 1;
@@ -118,7 +127,7 @@ pub fn source<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Option<Source<'a
 /// The [`Refusal`] to count.
 #[inline(always)]
 pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: &[u8; 6]) -> Result<Claim<'a>, Refusal> {
-    if link.tags != 0 || link.vlan != alias_common::key::Vlan::NONE {
+    if link.tags != 0 || link.stripped {
         return Err(Refusal::Tag);
     }
     if link.source != mac {
@@ -152,11 +161,18 @@ fn claim_ipv6<'a>(
     mac: &[u8; 6],
 ) -> Result<Option<Claim<'a>>, Refusal> {
     let ip = network::ipv6(packet, at)?;
-    if *ip.source == UNSPECIFIED && *ip.destination == MLDV2_ROUTERS {
-        return Ok(Some(Claim::Listener));
-    }
     if ip.next_header != ICMPV6 {
-        return Ok(None);
+        let hidden = behind_extensions(packet, at + IPV6_LEN, ip.next_header)?;
+        let is_report = ip.next_header == HOP_BY_HOP && hidden == Some(MLDV2_REPORT);
+        if is_report && *ip.source == UNSPECIFIED && *ip.destination == MLDV2_ROUTERS {
+            return Ok(Some(Claim::Listener));
+        }
+        // ND goes without extension headers; behind one, receivers would still
+        // act on it (RFC 7113, 2.1).
+        return match hidden {
+            Some(ROUTER_SOLICITATION..=REDIRECT) => Err(Refusal::Address),
+            _ => Ok(None),
+        };
     }
     let message = at + IPV6_LEN;
     match network::icmpv6_type(packet, message)? {
@@ -193,6 +209,40 @@ pub fn carries_mac(packet: Packet<'_>, at: usize) -> bool {
     (message[0] == NEIGHBOR_SOLICITATION || message[0] == NEIGHBOR_ADVERTISEMENT)
         && (message[ND_LEN] == SOURCE_LINK_LAYER || message[ND_LEN] == TARGET_LINK_LAYER)
         && message[ND_LEN + 1] == 1
+}
+
+/// The ICMPv6 type behind extension headers; `None` when they lead to something
+/// else, or to a fragment that does not begin the message. More than three
+/// headers are nobody's honest packet.
+#[inline(always)]
+fn behind_extensions(packet: Packet<'_>, at: usize, first: u8) -> Result<Option<u8>, Refusal> {
+    let mut kind = first;
+    let mut offset = at;
+    for _ in 0..MAX_EXTENSIONS {
+        if kind == ICMPV6 {
+            return Ok(Some(network::icmpv6_type(packet, offset)?));
+        }
+        if !matches!(kind, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION) {
+            return Ok(None);
+        }
+        let header = packet.window::<8>(offset)?;
+        if kind == FRAGMENT {
+            if u16::from_be_bytes(*part::<2, 2, _>(header)) >> 3 != 0 {
+                return Ok(None);
+            }
+            offset += 8;
+        } else {
+            offset += (header[1] as usize + 1) * 8;
+        }
+        kind = header[0];
+    }
+    if kind == ICMPV6 {
+        return Ok(Some(network::icmpv6_type(packet, offset)?));
+    }
+    if matches!(kind, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION) {
+        return Err(Refusal::Address);
+    }
+    Ok(None)
 }
 
 /// Checks the options behind an ND message: at most two, of 8 bytes each, and

@@ -180,21 +180,70 @@ fn the_list_is_in_the_order_of_creation() {
 }
 
 #[test]
+fn a_deletion_that_is_refused_in_part_deletes_none() {
+    let scene = Scene::with_two(Mode::Native, Family::V4, Place::SameHost);
+    let lab = &scene.lab;
+    lab.a.ip("link add eth1 type veth peer name far1");
+    lab.a.ip("link set eth1 up");
+    lab.ctl_ok(&["add", "eth1:0", "198.18.0.1", "--drop"]);
+    let before = lab.snapshot();
+    for absent in ["eth0:7", "eth1:7"] {
+        lab.ctl_err(&["del", "eth0:0", "eth1:0", absent], "ENODEV");
+        lab.assert_unchanged(&before);
+    }
+}
+
+/// Somebody deleted the device behind our back: what then says that it has made
+/// the alias has made it.
+#[test]
+fn an_alias_that_lost_its_device_can_be_made_again() {
+    let lab = Lab::attached(Mode::Native);
+    let before = lab.snapshot();
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
+    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
+    lab.a.ip(&format!("link del {}", device.expect("a device")));
+    if lab.ctl(&["add", "eth0:0", "198.51.100.8/24"]).code() == 0 {
+        lab.b.ping_ok("198.51.100.8", 1);
+    }
+    lab.ctl_ok(&["del", "eth0:0"]);
+    lab.assert_unchanged(&before);
+}
+
+/// The route to a `local` alias's network may be somebody else's.
+#[test]
+fn a_route_that_was_there_before_stays() {
+    let lab = Lab::attached(Mode::Native);
+    lab.a
+        .ip("route add 198.51.100.0/24 dev eth0 proto static metric 1000");
+    let before = lab.snapshot();
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--local"]);
+    lab.ctl_ok(&["del", "eth0:0"]);
+    lab.assert_unchanged(&before);
+}
+
+/// Every command is a controller of its own: one that reads and one that
+/// writes what is written already are killed in the middle of their work.
+#[test]
 fn a_killed_controller_changes_nothing() {
     let scene = Scene::with_two(Mode::Native, Family::V4, Place::OwnNamespace);
     let lab = &scene.lab;
     lab.b.ping_ok("198.51.100.8", 3);
     lab.wait_for_counter("eth0:0", "tx_packets", 3);
-    let before = lab.snapshot();
+    let (before, pins) = (lab.snapshot(), lab.pins());
     for round in 1..=3 {
-        let mut daemon = lab.ctl_spawn(&["daemon"]);
+        let mut watching = lab.ctl_spawn(&["stats", "eth0:0", "--watch", "0.3"]);
+        let writing = lab.ctl_spawn(&["enable", "eth0:0"]);
         lab.b.ping_ok("198.51.100.8", 3);
-        assert!(daemon.is_alive(), "the daemon ended by itself");
-        daemon.kill();
+        assert!(watching.is_alive(), "it ended by itself");
+        watching.kill();
+        writing.kill();
         lab.assert_unchanged(&before);
+        assert_eq!(lab.pins(), pins);
         lab.b.ping_ok("198.51.100.8", 3);
         // Three pings before, six in each round: never fewer, never reset.
-        lab.wait_for_counter("eth0:0", "rx_packets", 3 + 6 * round);
+        for counter in ["rx_packets", "tx_packets"] {
+            lab.wait_for_counter("eth0:0", counter, 3 + 6 * round);
+        }
     }
 }
 

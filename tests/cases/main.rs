@@ -4,11 +4,26 @@
 //! `alias-ctl` built in release mode or named in `ALIAS_CTL`. Nothing is
 //! skipped silently.
 
+mod change;
+mod crash;
 mod errors;
+mod golden_bench;
+mod golden_deliver;
+mod golden_maps;
+mod golden_miss;
+mod golden_receive;
+mod golden_return;
+mod golden_send;
+mod golden_short;
+mod golden_spoof;
 mod harness;
 mod lifecycle;
+mod limits;
+mod losses;
 mod neighbours;
+mod range;
 mod scene;
+mod security;
 mod spoof;
 mod targets;
 mod traffic;

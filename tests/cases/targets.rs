@@ -157,7 +157,11 @@ fn a_container_behind_a_veth_answers() {
 /// that station on the way in and the parent's on the way out, in ARP and ND too.
 #[test]
 fn a_container_with_its_own_station_answers() {
-    for (mode, vlan) in [(Mode::Native, None), (Mode::Generic, None), (Mode::Native, Some("10"))] {
+    for (mode, vlan) in [
+        (Mode::Native, None),
+        (Mode::Generic, None),
+        (Mode::Native, Some("10")),
+    ] {
         for family in FAMILIES {
             let lab = Lab::builder().mode(mode).gro_at_b().build();
             let home = container(&lab, family);
@@ -179,9 +183,17 @@ fn a_container_with_its_own_station_answers() {
             home.ip(&format!(
                 "neigh replace {} lladdr {} dev v1",
                 family.b(),
-                lab.b.mac("eth0").iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")
+                lab.b
+                    .mac("eth0")
+                    .iter()
+                    .map(|b| format!("{b:02x}"))
+                    .collect::<Vec<_>>()
+                    .join(":")
             ));
-            let request = from_b_to_a(&lab).vlan(id).ip(family.b_ip(), family.alias_ip(0)).echo(Echo::Request, 7, 1, b"tagged");
+            let request = from_b_to_a(&lab)
+                .vlan(id)
+                .ip(family.b_ip(), family.alias_ip(0))
+                .echo(Echo::Request, 7, 1, b"tagged");
             let socket = RawSocket::open(&lab.b, "eth0");
             socket.send(&request.build());
             let answer = socket.expect("the tagged answer", LIMIT, |frame| {

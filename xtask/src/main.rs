@@ -3,6 +3,7 @@
 //! a file of its own, and so has each noun they share (compiler, linker,
 //! packages).
 
+mod bench;
 mod build;
 mod compiler;
 mod demo;
@@ -53,6 +54,9 @@ enum Verb {
     /// Build everything and show it at work in namespaces (needs root)
     #[command(after_help = demo::EXAMPLES)]
     Demo,
+    /// Measure controller and datapath in namespaces (needs root)
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(bench::Options),
     /// Check formatting and run clippy with warnings as errors
     #[command(after_help = lint::EXAMPLES)]
     Lint,
@@ -65,6 +69,7 @@ impl Verb {
             Self::Build(_) => "build",
             Self::Test(_) => "test",
             Self::Demo => "demo",
+            Self::Bench(_) => "bench",
             Self::Lint => "lint",
         }
     }
@@ -75,6 +80,7 @@ impl Verb {
             Self::Build(options) => build::run(workspace, options),
             Self::Test(options) => test::run(workspace, options),
             Self::Demo => demo::run(workspace),
+            Self::Bench(options) => bench::run(workspace, options),
             Self::Lint => lint::run(workspace),
         }
     }

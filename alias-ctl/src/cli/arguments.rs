@@ -70,7 +70,7 @@ pub(super) struct Attach {
     /// How XDP runs; native is refused where the driver has none
     #[arg(long, value_enum, default_value_t)]
     pub(super) mode: Mode,
-    /// Number of slots
+    /// Number of slots; fixed until the device is detached
     #[arg(long, default_value_t = crate::dataplane::attach::DEFAULT_CAPACITY)]
     pub(super) capacity: u32,
     /// Refuse slots from this number on (NET_ALIAS had 256); 0 refuses all
@@ -147,10 +147,10 @@ pub(super) struct Add {
     #[arg(long, value_name = "A-B|PREFIX")]
     pub(super) range: Option<String>,
     /// First slot of a range
-    #[arg(long, default_value_t = 0, requires = "range", value_name = "SLOT")]
-    pub(super) start: u32,
+    #[arg(long, value_name = "SLOT")]
+    pub(super) start: Option<u32>,
     /// Prefix length of the addresses of a range
-    #[arg(long, requires = "range", value_name = "BITS")]
+    #[arg(long, value_name = "BITS")]
     pub(super) prefix_len: Option<u8>,
     #[command(flatten)]
     pub(super) target: TargetArguments,
@@ -183,7 +183,7 @@ pub(super) struct Del {
 
 #[derive(Debug, Args)]
 pub(super) struct Set {
-    /// DEVICE:SLOT
+    /// DEVICE:SLOT, or DEVICE with --max-aliases
     pub(super) name: String,
     /// Another ADDRESS or ADDRESS/LENGTH
     pub(super) address: Option<String>,
@@ -195,6 +195,9 @@ pub(super) struct Set {
     /// MAC of the far side of --to
     #[arg(long, requires = "to", value_name = "MAC")]
     pub(super) mac: Option<String>,
+    /// Refuse slots of the device from this number on; what is there stays
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) max_aliases: Option<u32>,
     /// Another VLAN; 0 for none
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,

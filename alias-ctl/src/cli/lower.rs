@@ -12,9 +12,13 @@ use crate::error::{Refusal, Result};
 use crate::model::address::{self, Range, bits};
 use crate::model::wish::{Addresses, Target, Wish};
 
+use super::Unreadable;
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, Set, TargetArguments, Tc, Verb};
 
-pub(super) fn lower(arguments: Arguments) -> Result<Request> {
+/// The result of reading words.
+type Read<T> = std::result::Result<T, Unreadable>;
+
+pub(super) fn lower(arguments: Arguments) -> Read<Request> {
     Ok(match arguments.verb {
         Verb::Attach(words) => attach(words),
         Verb::Detach(words) => Request::Detach {
@@ -89,24 +93,30 @@ fn attach(words: Attach) -> Request {
     }
 }
 
-fn add(words: Add) -> Result<Request> {
+fn add(words: Add) -> Read<Request> {
+    if words.range.is_none() && (words.start.is_some() || words.prefix_len.is_some()) {
+        return Err(Unreadable::Usage(
+            "--start and --prefix-len go with --range".into(),
+        ));
+    }
     let (addresses, prefix_len) = match (&words.address, &words.range) {
         (_, Some(range)) => {
             let range = Range::parse(range)?;
             let all = bits(range.first);
             let prefix_len = words.prefix_len.unwrap_or(all);
             if prefix_len > all {
-                return Err(Refusal::new(
+                let refusal = Refusal::new(
                     "--prefix-len",
                     "read prefix length",
                     format!("{prefix_len} is more than {all} bits"),
                     libc::EINVAL,
-                ));
+                );
+                return Err(refusal.into());
             }
             (
                 Addresses::Range {
                     range,
-                    start: words.start,
+                    start: words.start.unwrap_or(0),
                 },
                 prefix_len,
             )
@@ -206,38 +216,53 @@ fn vlan(text: &str) -> Result<Vlan> {
     }
 }
 
-fn del(words: Del) -> Result<Victims> {
-    let usage = |reason: &str| {
-        Refusal::new("del", "read arguments", reason.to_owned(), libc::EINVAL)
-            .way_out("see alias-ctl del --help")
-    };
+fn del(words: Del) -> Read<Victims> {
     if words.all {
+        if words.vlan.is_some() {
+            return Err(Unreadable::Usage(
+                "--all deletes on every VLAN: leave --vlan out".into(),
+            ));
+        }
         let [device] = <[String; 1]>::try_from(words.names)
-            .map_err(|_| usage("--all goes with one device"))?;
+            .map_err(|_| Unreadable::Usage("--all goes with one device".into()))?;
         return Ok(Victims::All(device));
     }
-    let on_vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?;
     if let [device, second] = &words.names[..]
         && let Ok(address) = second.parse()
     {
+        let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?;
         return Ok(Victims::Address {
             device: device.clone(),
             address,
-            vlan: on_vlan,
+            vlan,
         });
+    }
+    if words.vlan.is_some() {
+        return Err(Unreadable::Usage("--vlan goes with DEVICE ADDRESS".into()));
     }
     Ok(Victims::Named(words.names))
 }
 
-fn set(words: Set) -> Result<Request> {
+fn set(words: Set) -> Read<Request> {
     let change = Change {
         address: words.address.as_deref().map(address::parse).transpose()?,
         vlan: words.vlan.as_deref().map(vlan).transpose()?,
         target: target(words.target, words.netns, words.mac.as_deref())?,
         announce: !words.no_announce,
     };
-    Ok(Request::Set {
-        name: words.name,
-        change,
+    let Some(max_aliases) = words.max_aliases else {
+        return Ok(Request::Set {
+            name: words.name,
+            change,
+        });
+    };
+    if change.address.is_some() || change.vlan.is_some() || change.target.is_some() {
+        return Err(Unreadable::Usage(
+            "--max-aliases goes with a device and nothing else".into(),
+        ));
+    }
+    Ok(Request::Limit {
+        device: words.name,
+        max_aliases,
     })
 }

@@ -4,10 +4,11 @@
 mod arguments;
 mod lower;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::command::Request;
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 
 /// What to do with a command line.
 pub enum Invocation {
@@ -17,14 +18,38 @@ pub enum Invocation {
     Print(clap::Error),
 }
 
+/// Why words are no request.
+enum Unreadable {
+    /// They do not go together: usage, exit code 2.
+    Usage(String),
+    /// A value is none of its kind.
+    Value(Refusal),
+}
+
+impl From<Refusal> for Unreadable {
+    fn from(refusal: Refusal) -> Unreadable {
+        Unreadable::Value(refusal)
+    }
+}
+
 /// Reads a command line, the program's name first.
 ///
 /// # Errors
 ///
 /// A value that is none of its kind: an address, a slot, a VLAN id.
 pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Invocation> {
-    match arguments::Arguments::try_parse_from(words) {
-        Ok(arguments) => lower::lower(arguments).map(Invocation::Run),
-        Err(error) => Ok(Invocation::Print(error)),
+    let arguments = match arguments::Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => return Ok(Invocation::Print(error)),
+    };
+    match lower::lower(arguments) {
+        Ok(request) => Ok(Invocation::Run(request)),
+        Err(Unreadable::Value(refusal)) => Err(refusal),
+        Err(Unreadable::Usage(text)) => {
+            let mut command = arguments::Arguments::command();
+            Ok(Invocation::Print(
+                command.error(ErrorKind::ArgumentConflict, text),
+            ))
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! `add`.
 
+use crate::dataplane::{Parent, WriteLock, attach};
 use crate::error::{Refusal, Result};
 use crate::model::wish::{Addresses, Wish};
+use crate::netlink::Link;
 
 use super::attach::open_or_attach;
 use super::host::Host;
-use super::{batch, create};
+use super::{batch, create, set};
 
 /// `alias-ctl add NAME …`; attaches the parent when it is not.
 ///
@@ -14,31 +16,52 @@ use super::{batch, create};
 /// Those of [`batch::resolve`] and [`create::create`].
 pub fn add(name: &str, wish: &Wish) -> Result<()> {
     let mut host = Host::open()?;
+    let lock = host.write()?;
     let (link, slot) = host.alias(name, "add")?;
     let mut wish = wish.clone();
     match (&mut wish.addresses, slot) {
         (Addresses::One { slot: wanted, .. }, slot) => *wanted = slot,
         (Addresses::Range { .. }, None) => {}
         (Addresses::Range { .. }, Some(_)) => {
-            return Err(Refusal::new(
-                name,
-                "add",
-                "a range needs a device, not a slot",
-                libc::EINVAL,
-            )
-            .way_out(format!(
-                "alias-ctl add {} --range … --start NUMBER",
-                link.name
-            )));
+            let reason = "a range needs a device, not a slot";
+            return Err(
+                Refusal::new(name, "add", reason, libc::EINVAL).way_out(format!(
+                    "alias-ctl add {} --range … --start NUMBER",
+                    link.name
+                )),
+            );
         }
     }
-    let lock = host.write()?;
     if !link.up {
-        return Err(batch::parent_down(&link));
+        return Err(batch::parent_down(&link, "add"));
     }
+    let was_attached = Parent::peek(&host.directory, link.ifindex)?.is_some();
     let parent = open_or_attach(&mut host, &link, &lock)?;
-    match batch::resolve(&mut host, &link, &parent, &wish)? {
-        Some(batch) => create::create(&mut host, &link, &parent, &batch, &lock),
-        None => Ok(()),
+    let added = add_to(&mut host, &link, &parent, &wish, &lock);
+    if added.is_err() && !was_attached {
+        // Refused means that nothing has changed: not the parent either.
+        attach::detach(&host.directory, parent, Some(&link), &lock)?;
+    }
+    added
+}
+
+fn add_to(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+    lock: &WriteLock,
+) -> Result<()> {
+    if let Some(batch) = batch::resolve(host, link, parent, wish)? {
+        return create::create(host, link, parent, &batch, lock);
+    }
+    // It is there already, just so; but perhaps somebody took its device away.
+    match wish.addresses {
+        Addresses::One {
+            slot: Some(slot), ..
+        } if !batch::is_intact(host, link, &parent.record(slot))? => {
+            set::rebuild(host, link, parent, slot, lock)
+        }
+        _ => Ok(()),
     }
 }

@@ -17,8 +17,8 @@ use super::{recover, retire};
 /// EEXIST when it is attached; those of [`attach::attach`].
 pub fn attach(device: &str, spec: &AttachSpec) -> Result<()> {
     let mut host = Host::open()?;
-    let link = host.link(device, "attach")?;
     let lock = host.write()?;
+    let link = host.link(device, "attach")?;
     if Parent::open(&host.directory, link.ifindex)?.is_some() {
         return Err(
             Refusal::new(device, "attach", "it is attached", libc::EEXIST)
@@ -65,6 +65,15 @@ fn attach_link(
         )
         .way_out("aliases live on devices with Ethernet frames"));
     }
+    if retire::is_ours(link) {
+        return Err(Refusal::new(
+            &link.name,
+            "attach",
+            "it is an alias's own device",
+            libc::EINVAL,
+        )
+        .way_out("aliases live on main devices"));
+    }
     if spec.capacity == 0 || spec.capacity > MAX_SLOTS {
         return Err(Refusal::new(
             &link.name,
@@ -80,6 +89,19 @@ fn attach_link(
     attach::attach(&host.directory, link, spec, lock)
 }
 
+/// `alias-ctl set DEV --max-aliases NUMBER`. Aliases over the limit stay.
+///
+/// # Errors
+///
+/// ENODEV when the device is not attached.
+pub fn limit(device: &str, max_aliases: u32) -> Result<()> {
+    let mut host = Host::open()?;
+    let lock = host.write()?;
+    let link = host.link(device, "set")?;
+    host.attached(&link, "set")?.set_limit(max_aliases, &lock);
+    Ok(())
+}
+
 /// `alias-ctl detach DEV`.
 ///
 /// # Errors
@@ -87,8 +109,8 @@ fn attach_link(
 /// EBUSY when it has aliases and they shall not go too.
 pub fn detach(device: &str, cascade: bool) -> Result<()> {
     let mut host = Host::open()?;
-    let link = host.link(device, "detach")?;
     let lock = host.write()?;
+    let link = host.link(device, "detach")?;
     let parent = Parent::open(&host.directory, link.ifindex)?
         .ok_or_else(|| not_attached(&link, "detach"))?;
     let slots: Vec<u32> = parent.in_state(State::Live).map(|(slot, _)| slot).collect();

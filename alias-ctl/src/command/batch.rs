@@ -142,10 +142,32 @@ pub fn resolve(
     }))
 }
 
+/// Whether everything is there that an alias needs outside the index: its device,
+/// or its address on the parent.
+///
+/// # Errors
+///
+/// What the kernel said when it was asked.
+pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> {
+    Ok(match TargetKind::from_number(record.target) {
+        Some(TargetKind::Device | TargetKind::Join) => {
+            let port = host.netlink.link_by_index(record.port_ifindex)?;
+            port.is_some_and(|port| retire::is_ours(&port))
+        }
+        Some(TargetKind::To) => host.netlink.link_by_index(record.port_ifindex)?.is_some(),
+        Some(TargetKind::Local) => {
+            let address = address_of(record);
+            let found = host.netlink.addresses(Some(link.ifindex))?;
+            found.iter().any(|found| found.address == address)
+        }
+        _ => true,
+    })
+}
+
 /// The refusal for a parent that is down: NET_ALIAS answered EIO.
 #[must_use]
-pub fn parent_down(link: &Link) -> Refusal {
-    Refusal::new(&link.name, "add alias", "the device is down", libc::EIO)
+pub fn parent_down(link: &Link, operation: &str) -> Refusal {
+    Refusal::new(&link.name, operation, "the device is down", libc::EIO)
         .way_out(format!("bring it up: ip link set dev {} up", link.name))
 }
 
@@ -237,8 +259,11 @@ fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
         format!("the slot is at or over the limit {}", parent.limit()),
         libc::EINVAL,
     );
-    Err(if parent.fixed().max_aliases < parent.fixed().capacity {
-        refusal.way_out("--max-aliases set it when the parent was attached")
+    Err(if parent.limit() < parent.fixed().capacity {
+        refusal.way_out(format!(
+            "change it: alias-ctl set {} --max-aliases NUMBER",
+            link.name
+        ))
     } else {
         refusal.way_out("attach the parent with a larger --capacity")
     })
@@ -246,13 +271,22 @@ fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
 
 fn full(link: &Link, parent: &Parent, wanted: u64) -> Refusal {
     let taken = parent.live().count();
+    let limit = parent.limit();
+    let more = if limit < parent.fixed().capacity {
+        format!(
+            "raise the limit: alias-ctl set {} --max-aliases NUMBER",
+            link.name
+        )
+    } else {
+        "attach the parent with a larger --capacity".into()
+    };
     Refusal::new(
         &link.name,
         "add",
-        format!("{wanted} slots wanted, {taken} of {} taken", parent.limit()),
+        format!("{wanted} slots wanted, {taken} of {limit} taken"),
         libc::ENOSPC,
     )
-    .way_out("nothing was added; delete some, or attach the parent with a larger --capacity")
+    .way_out(format!("nothing was added; delete some, or {more}"))
 }
 
 /// Refuses addresses that are another alias's, or the parent's own. An address
@@ -403,6 +437,13 @@ fn check_device(
 ) -> Result<Option<[u8; 6]>> {
     let refused =
         |reason: String, errno| Refusal::new(&device.name, "use as target", reason, errno);
+    const ARPHRD_ETHER: u16 = 1;
+    if device.hardware_type != ARPHRD_ETHER || retire::is_ours(device) {
+        return Err(
+            refused("it takes no Ethernet frames of others".into(), libc::EINVAL)
+                .way_out("name a tap, a veth or a NIC; for an alias's device: --join"),
+        );
+    }
     if device.ifindex == link.ifindex {
         return Err(refused("it is the parent itself".into(), libc::EINVAL)
             .way_out("packets for the parent's own stack: --local"));

@@ -5,6 +5,7 @@
 //! deletes aliases: there is one way out.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -33,8 +34,9 @@ const DEVICE_METRIC: u32 = 1000;
 /// Filter blocks of our ports, by the parent's ifindex. Blocks are numbered per
 /// namespace by whoever uses them; small numbers are people's.
 const PORT_BLOCKS: u32 = 0xa100_0000;
-/// RTPROT_STATIC of `linux/rtnetlink.h`.
-const RTPROT_STATIC: u8 = 4;
+/// Who made our routes, in place of an RTPROT_* of `linux/rtnetlink.h`: only what
+/// carries it is deleted again. Numbers from 4 on are free for whoever wants one.
+const RTPROT_ALIAS: u8 = 0xa1;
 /// RT_TABLE_MAIN.
 const MAIN_TABLE: u32 = 254;
 
@@ -94,7 +96,7 @@ pub fn create(
         // The aliases are made. Without a carrier nobody can be told; whoever
         // comes later asks.
         let refusal = refusal.way_out("neighbours learn of it when they ask");
-        eprintln!("alias-ctl: warning: {refusal}");
+        let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");
     }
     Ok(())
 }
@@ -225,7 +227,7 @@ pub fn local_route(link: &Link, destination: IpAddr, prefix_len: u8) -> RouteSpe
         prefsrc: None,
         table: MAIN_TABLE,
         metric: Some(DEVICE_METRIC),
-        protocol: RTPROT_STATIC,
+        protocol: RTPROT_ALIAS,
     }
 }
 
@@ -249,7 +251,7 @@ fn make_devices(
                 device_name: device_name(link.ifindex, item.slot),
                 mac: link.mac,
                 mtu: link.mtu,
-                group: 0,
+                group: retire::PORT_GROUP,
                 device_netns: netns.map(Netns::as_raw_fd),
             })
             .about(about(item))

@@ -17,6 +17,7 @@ use super::host::Host;
 pub fn enable(name: &str, enabled: bool) -> Result<()> {
     let operation = if enabled { "enable" } else { "disable" };
     let mut host = Host::open()?;
+    let lock = host.write()?;
     let (link, slot) = host.alias(name, operation)?;
     let slot = slot.ok_or_else(|| {
         Refusal::new(
@@ -27,7 +28,6 @@ pub fn enable(name: &str, enabled: bool) -> Result<()> {
         )
         .way_out(format!("name an alias: {name}:0"))
     })?;
-    let lock = host.write()?;
     let parent = host.attached(&link, operation)?;
     if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
         return Err(no_such_alias(&link, slot, operation));

@@ -103,6 +103,7 @@ pub fn not_attached(link: &Link, operation: &str) -> Refusal {
 /// Capabilities by their numbers in `linux/capability.h`.
 const CAP_NET_ADMIN: (u32, &str) = (12, "CAP_NET_ADMIN");
 const CAP_BPF: (u32, &str) = (39, "CAP_BPF");
+const CAP_PERFMON: (u32, &str) = (38, "CAP_PERFMON");
 const CAP_SYS_ADMIN: (u32, &str) = (21, "CAP_SYS_ADMIN");
 
 fn check_capabilities() -> Result<()> {
@@ -120,6 +121,8 @@ fn check_capabilities() -> Result<()> {
         CAP_NET_ADMIN
     } else if !has(CAP_BPF) && !has(CAP_SYS_ADMIN) {
         CAP_BPF
+    } else if !has(CAP_PERFMON) && !has(CAP_SYS_ADMIN) {
+        CAP_PERFMON
     } else {
         return Ok(());
     };

@@ -34,6 +34,8 @@ pub enum Request {
     Del { what: del::Victims },
     /// Change one alias.
     Set { name: String, change: Change },
+    /// Change the limit below which slots can be created.
+    Limit { device: String, max_aliases: u32 },
     /// Match an alias's packets, or leave them to the parent.
     Enable { name: String, enabled: bool },
     /// Print what the programs write of rare events.
@@ -74,6 +76,10 @@ pub fn run(request: Request) -> Result<()> {
         Request::Add { name, wish } => add::add(&name, &wish),
         Request::Del { what } => del::del(&what),
         Request::Set { name, change } => set::set(&name, &change),
+        Request::Limit {
+            device,
+            max_aliases,
+        } => attach::limit(&device, max_aliases),
         Request::Enable { name, enabled } => enable::enable(&name, enabled),
         Request::Journal { device } => journal::journal(&device),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),

@@ -3,12 +3,12 @@
 
 use std::collections::HashSet;
 
-use alias_common::record::State;
+use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::parent::holds_on;
 use crate::dataplane::{Directory, Parent, WriteLock, attach};
 use crate::error::Result;
-use crate::netlink::{Link, Netns};
+use crate::netlink::{Conversation, Link, Netns, Request};
 
 use super::host::Host;
 use super::{retire, set};
@@ -21,16 +21,23 @@ use super::{retire, set};
 pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
     host.directory.clear_drafts(lock)?;
     for ifindex in host.directory.parents()? {
-        let Some(header) = Parent::peek(&host.directory, ifindex)? else {
-            continue;
+        let header = match Parent::peek(&host.directory, ifindex) {
+            Ok(Some(header)) => header,
+            // Without its header a directory says nothing; what hangs on it goes.
+            Ok(None) => {
+                host.directory.discard(ifindex, lock)?;
+                continue;
+            }
+            // Not of this version, or spoilt: whoever names this parent is told.
+            Err(_) => continue,
         };
         let link = host.netlink.link_by_index(ifindex)?;
         let alive = holds_on(&host.directory.parent(ifindex), ifindex);
-        let same_mac = link.as_ref().is_none_or(|link| link.mac == header.mac);
+        let same_mac = link.as_ref().is_some_and(|link| link.mac == header.mac);
         if alive && same_mac && header.unfinished == 0 {
             continue;
         }
-        let Some(parent) = Parent::open(&host.directory, ifindex)? else {
+        let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
             continue;
         };
         match link {
@@ -41,7 +48,7 @@ pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
     Ok(())
 }
 
-/// The device went, and its programs with it. Nothing can reach its aliases;
+/// The device went, or moved to another namespace. Nothing reaches its aliases;
 /// their devices must not stay behind.
 fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
     let mut slots = unfinished(&parent);
@@ -52,12 +59,40 @@ fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
 
 /// Finishes what was begun, and follows the parent's MAC.
 fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
-    parent.set_mac(link.mac, lock);
+    if parent.header().mac != link.mac {
+        follow_mac(host, link, parent)?;
+        parent.set_mac(link.mac, lock);
+    }
     if let Some(change) = parent.journal() {
         set::finish(host, link, parent, &change, lock)?;
     }
     retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
     parent.set_unfinished(false, lock);
+    Ok(())
+}
+
+/// Gives alias devices the MAC that the parent has now: what they send with
+/// another one is taken for spoofed.
+fn follow_mac(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
+    let mut devices: Vec<Record> = parent
+        .live()
+        .map(|(_, record)| record)
+        .filter(|record| record.target == TargetKind::Device as u8)
+        .collect();
+    devices.sort_by_key(|record| record.netns_inode);
+    for together in devices.chunk_by(|a, b| a.netns_inode == b.netns_inode) {
+        let requests: Vec<Request> = together
+            .iter()
+            .map(|record| Request::set_mac(record.device_ifindex, link.mac))
+            .collect();
+        // A device that is gone needs no MAC, and neither does one whose
+        // namespace is.
+        let _ = match retire::device_namespace(&together[0]) {
+            Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
+            Ok(None) => host.netlink.batch(&requests)?,
+            Err(_) => continue,
+        };
+    }
     Ok(())
 }
 

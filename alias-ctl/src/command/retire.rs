@@ -22,9 +22,19 @@ use crate::netlink::{Conversation, Link, Netns, Request, hardware};
 use super::create::{device_address, local_address, local_route};
 use super::host::Host;
 
-/// Link group that ports are put into to be deleted together: one by one costs
-/// a grace period each. "alias" on a telephone's keys.
-const DELETION_GROUP: u32 = 0x0002_5427;
+/// Link group of both ends of our veth pairs, from the message that makes them
+/// on: what is not in it is not ours, whatever its name. "alias" on a telephone's
+/// keys.
+pub const PORT_GROUP: u32 = 0x0002_5427;
+/// Group that ports are put into to be deleted together: one by one costs a
+/// grace period each.
+const DELETION_GROUP: u32 = PORT_GROUP + 1;
+
+/// Whether a device is one end of an alias's veth pair.
+#[must_use]
+pub fn is_ours(link: &Link) -> bool {
+    link.kind.as_deref() == Some("veth") && matches!(link.group, PORT_GROUP | DELETION_GROUP)
+}
 
 /// Takes aliases away, in any state. `link` is the parent; `None` when it is
 /// gone, and with it what was on it.
@@ -240,22 +250,8 @@ fn unassign_joined(host: &mut Host, going: &[(u32, Record)]) -> Result<()> {
 
 /// Deletes ports, and with each its device.
 fn remove_devices(host: &mut Host, parent: &Parent, going: &[(u32, Record)]) -> Result<()> {
-    let mut ports = Vec::new();
-    let mut forget = Vec::new();
-    for (slot, record) in of_kind(going, TargetKind::Device) {
-        // By name too: a kill may have come before the ifindex was noted, or
-        // the number may have passed to somebody else's device.
-        let name = port_name(parent.ifindex(), *slot);
-        if going.len() > 64 {
-            ports.push(name);
-        } else if let Some(port) = host.netlink.link_by_name(&name)? {
-            ports.push(port.name);
-        }
-        if record.port_ifindex != 0 {
-            forget.push(record.port_ifindex);
-        }
-    }
-    let indexes = indexes_of(host, &ports)?;
+    let devices: Vec<&(u32, Record)> = of_kind(going, TargetKind::Device).collect();
+    let indexes = find_ports(host, parent, &devices)?;
     match indexes[..] {
         [] => {}
         [only] => tolerate_gone(host.netlink.batch(&[Request::delete_link(only)])?)?,
@@ -271,9 +267,14 @@ fn remove_devices(host: &mut Host, parent: &Parent, going: &[(u32, Record)]) -> 
             )?;
         }
     }
-    if !forget.is_empty() {
+    let noted: Vec<u32> = devices
+        .iter()
+        .map(|(_, record)| record.port_ifindex)
+        .filter(|port| *port != 0)
+        .collect();
+    if !noted.is_empty() {
         let map = parent.object(names::PORT)?;
-        for port in forget {
+        for port in noted {
             sys::map_delete(map.as_fd(), port)
                 .map_err(|error| Refusal::io(format!("port {port}"), "forget", &error))?;
         }
@@ -281,24 +282,39 @@ fn remove_devices(host: &mut Host, parent: &Parent, going: &[(u32, Record)]) -> 
     Ok(())
 }
 
-/// Ifindexes of veths by their names; those that are gone are left out.
-fn indexes_of(host: &mut Host, names: &[String]) -> Result<Vec<u32>> {
-    if names.is_empty() {
+/// Ifindexes of the ports that are there: by the number that was noted, for a
+/// port may have been renamed, and by name, for a kill may have come before the
+/// number was noted.
+fn find_ports(host: &mut Host, parent: &Parent, devices: &[&(u32, Record)]) -> Result<Vec<u32>> {
+    let name_of = |slot: u32| port_name(parent.ifindex(), slot);
+    if let [(slot, record)] = devices[..] {
+        let mut found = Vec::new();
+        if record.port_ifindex != 0 {
+            found.extend(host.netlink.link_by_index(record.port_ifindex)?);
+        }
+        found.extend(host.netlink.link_by_name(&name_of(*slot))?);
+        let mut ports: Vec<u32> = found
+            .iter()
+            .filter(|link| is_ours(link))
+            .map(|link| link.ifindex)
+            .collect();
+        ports.dedup();
+        return Ok(ports);
+    }
+    if devices.is_empty() {
         return Ok(Vec::new());
     }
-    if let [name] = names {
-        return Ok(host
-            .netlink
-            .link_by_name(name)?
-            .map(|port| port.ifindex)
-            .into_iter()
-            .collect());
-    }
-    let wanted: HashSet<&str> = names.iter().map(String::as_str).collect();
-    let links = host.netlink.links()?;
-    Ok(links
+    let noted: HashSet<u32> = devices
+        .iter()
+        .map(|(_, record)| record.port_ifindex)
+        .collect();
+    let names: HashSet<String> = devices.iter().map(|(slot, _)| name_of(*slot)).collect();
+    Ok(host
+        .netlink
+        .links()?
         .into_iter()
-        .filter(|link| link.kind.as_deref() == Some("veth") && wanted.contains(link.name.as_str()))
+        .filter(is_ours)
+        .filter(|link| noted.contains(&link.ifindex) || names.contains(&link.name))
         .map(|link| link.ifindex)
         .collect())
 }

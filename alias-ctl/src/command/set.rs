@@ -28,45 +28,94 @@ use super::{Change, create, retire};
 /// and those of `add`. Then the alias is as it was.
 pub fn set(name: &str, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
+    let lock = host.write()?;
     let (link, slot) = host.alias(name, "set")?;
     let slot = slot.ok_or_else(|| {
         Refusal::new(name, "set", "that is a device, not an alias", libc::EINVAL)
             .way_out(format!("name an alias: {name}:0"))
     })?;
-    let lock = host.write()?;
     let parent = host.attached(&link, "set")?;
     if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
         return Err(no_such_alias(&link, slot, "set"));
     }
     if !link.up {
-        return Err(batch::parent_down(&link));
+        return Err(batch::parent_down(&link, "set"));
     }
     let old = parent.record(slot);
-    let mut wanted = wanted(&mut host, &link, &parent, slot, change)?;
+    let wanted = wanted(&mut host, &link, &parent, slot, change)?;
     let new = batch::record(&wanted, &wanted.items[0]);
-    if is_same(&old, &new) {
+    if is_same(&old, &new) && batch::is_intact(&mut host, &link, &old)? {
         return Ok(());
     }
-    refuse_shared_device(&link, &parent, slot)?;
-    parent.set_unfinished(true, &lock);
+    replace(&mut host, &link, &parent, wanted, &lock)
+}
+
+/// Makes an alias again whose device or address somebody took away.
+///
+/// # Errors
+///
+/// As for [`set`].
+pub fn rebuild(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    lock: &WriteLock,
+) -> Result<()> {
+    let wanted = batch::of_record(host, slot, &parent.record(slot))?;
+    replace(host, link, parent, wanted, lock)
+}
+
+/// Puts a batch of one in the place of the alias in its slot.
+fn replace(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    mut wanted: Batch,
+    lock: &WriteLock,
+) -> Result<()> {
+    let slot = wanted.items[0].slot;
+    let old = parent.record(slot);
+    let new = batch::record(&wanted, &wanted.items[0]);
+    refuse_shared_device(link, parent, slot)?;
+    parent.set_unfinished(true, lock);
     parent.set_journal(
         Some(Record {
             replaces: slot,
             ..new
         }),
-        &lock,
+        lock,
     );
-    let past = take_down(&mut host, &link, &parent, slot, &lock)?;
+    let past = take_down(host, link, parent, slot, lock)?;
     wanted.items[0].past = past;
-    let result = create::create(&mut host, &link, &parent, &wanted, &lock);
+    let result = create::create(host, link, parent, &wanted, lock);
     if result.is_err() && parent.state(slot) != State::Live {
-        let mut back = batch::of_record(&mut host, slot, &old)?;
-        back.items[0].past = past;
-        create::create(&mut host, &link, &parent, &back, &lock)?;
+        put_back(host, link, parent, slot, &old, past, lock)?;
     }
-    parent.set_journal(None, &lock);
-    parent.set_unfinished(false, &lock);
+    parent.set_journal(None, lock);
+    parent.set_unfinished(false, lock);
     result
+}
+
+/// Makes the alias of a record in a vacated slot. When that fails, what it had
+/// counted goes too: the slot's next alias is another.
+fn put_back(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    record: &Record,
+    past: Past,
+    lock: &WriteLock,
+) -> Result<()> {
+    let made = batch::of_record(host, slot, record).and_then(|mut batch| {
+        batch.items[0].past = past;
+        create::create(host, link, parent, &batch, lock)
+    });
+    if made.is_err() && parent.state(slot) == State::Free {
+        parent.release(&[slot], lock)?;
+    }
+    made
 }
 
 /// Finishes a change whose changer was killed. What cannot be made any more,
@@ -86,11 +135,8 @@ pub fn finish(
     // Live is either the alias before the first step or after the last one.
     if parent.state(slot) != State::Live {
         let past = take_down(host, link, parent, slot, lock)?;
-        if let Ok(mut batch) = batch::of_record(host, slot, change) {
-            batch.items[0].past = past;
-            // Refused: then it is deleted, and the listing says so.
-            let _ = create::create(host, link, parent, &batch, lock);
-        }
+        // Refused: then it is deleted, and the listing says so.
+        let _ = put_back(host, link, parent, slot, change, past, lock);
     }
     parent.set_journal(None, lock);
     Ok(())
@@ -106,7 +152,19 @@ fn take_down(
     lock: &WriteLock,
 ) -> Result<Past> {
     if parent.state(slot) != State::Free {
+        let record = parent.record(slot);
+        let beside = record.target == TargetKind::Device as u8 && record.netns_inode == 0;
+        let drops = match beside {
+            true => host
+                .netlink
+                .transmit_drops("veth")?
+                .get(&record.port_ifindex)
+                .copied(),
+            false => None,
+        };
         retire::unwire(host, Some(link), parent, &[slot], lock)?;
+        // The port is gone, and its statistics with it.
+        parent.add_lost(slot, drops.unwrap_or(0), lock)?;
     }
     let journal = parent.journal().unwrap_or_default();
     let past = if journal.flags & Record::HARVESTED != 0 {

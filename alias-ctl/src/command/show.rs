@@ -44,6 +44,9 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
                 .map(Ok),
         );
     }
+    if sections.is_empty() {
+        hint("no aliases: make one with alias-ctl add DEVICE:0 ADDRESS");
+    }
     let mut text = String::new();
     for section in &sections {
         let views: Vec<AliasView> = names.views(section).collect();
@@ -76,12 +79,13 @@ pub fn stats(
             }
             (false, _) => {
                 let names = Names::look_up(&mut host, &sections)?;
+                let drops = port_drops(&mut host, &sections)?;
                 let views = sections.iter().flat_map(|section| {
                     names
                         .views(section)
                         .zip(&section.aliases)
                         .map(|(view, (slot, record))| {
-                            stats_view(view, &section.parent, *slot, record)
+                            stats_view(view, &section.parent, *slot, record, &drops)
                         })
                 });
                 if json {
@@ -124,6 +128,12 @@ fn write_json<T: serde::Serialize>(views: impl Iterator<Item = Result<T>>) -> Re
         .map_err(|error| unwritten(&error))
 }
 
+/// Says something to a person; a script reads standard output.
+fn hint(text: &str) {
+    // Nobody to tell is no reason to fail.
+    let _ = writeln!(io::stderr(), "alias-ctl: {text}");
+}
+
 fn unwritten(error: &io::Error) -> Refusal {
     Refusal::io("standard output", "write", error)
 }
@@ -136,8 +146,13 @@ fn sections(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Ve
             let Some(link) = host.netlink.link_by_index(ifindex)? else {
                 continue;
             };
-            let Some(parent) = Parent::open(&host.directory, ifindex)? else {
-                continue;
+            let parent = match Parent::open(&host.directory, ifindex) {
+                Ok(Some(parent)) => parent,
+                Ok(None) => continue,
+                Err(refusal) => {
+                    hint(&format!("warning: {refusal}"));
+                    continue;
+                }
             };
             if parent.is_alive() {
                 all.push(section(link, parent));
@@ -281,6 +296,18 @@ fn target(record: &Record) -> &'static str {
     }
 }
 
+/// What the ports of devices beside their parent dropped, because the device was
+/// down: the kernel tells no program of it.
+fn port_drops(host: &mut Host, sections: &[Section]) -> Result<HashMap<u32, u64>> {
+    let beside =
+        |record: &Record| record.target == TargetKind::Device as u8 && record.netns_inode == 0;
+    let mut records = sections.iter().flat_map(|section| &section.aliases);
+    if !records.any(|(_, record)| beside(record)) {
+        return Ok(HashMap::new());
+    }
+    Ok(host.netlink.transmit_drops("veth")?)
+}
+
 fn parent_stats(section: &Section) -> Result<ParentStatsView> {
     let totals = section.parent.totals()?;
     Ok(ParentStatsView {
@@ -299,8 +326,18 @@ fn parent_stats(section: &Section) -> Result<ParentStatsView> {
     })
 }
 
-fn stats_view(alias: AliasView, parent: &Parent, slot: u32, record: &Record) -> Result<StatsView> {
+fn stats_view(
+    alias: AliasView,
+    parent: &Parent,
+    slot: u32,
+    record: &Record,
+    port_drops: &HashMap<u32, u64>,
+) -> Result<StatsView> {
     let figures = parent.figures(slot, record)?;
+    let beside = record.target == TargetKind::Device as u8 && record.netns_inode == 0;
+    let port = beside
+        .then(|| port_drops.get(&record.port_ifindex))
+        .flatten();
     Ok(StatsView {
         alias,
         rx_packets: figures.rx.packets,
@@ -312,7 +349,7 @@ fn stats_view(alias: AliasView, parent: &Parent, slot: u32, record: &Record) -> 
         dropped: Dropped {
             policy: figures.policy,
             spoof: figures.rest.spoof,
-            no_target: figures.rest.no_target + figures.rest.lost,
+            no_target: figures.rest.no_target + figures.rest.lost + port.copied().unwrap_or(0),
         },
     })
 }

@@ -12,12 +12,14 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use alias_common::ABI_VERSION;
 
+use super::parent::LINK_SUFFIX;
+use super::sys;
 use crate::error::{Refusal, Result};
 
 /// Overrides where bpffs is mounted, so that tests share nothing.
@@ -250,7 +252,17 @@ fn names(directory: &Path) -> Result<Vec<String>> {
         .collect()
 }
 
+/// Removes a parent's directory, its links detached first: the kernel releases
+/// an unpinned link only some time later, and until then the device is busy.
 fn remove(directory: &Path) -> Result<()> {
+    for name in names(directory)? {
+        if name.ends_with(LINK_SUFFIX)
+            && let Ok(link) = sys::obj_get(&directory.join(name))
+        {
+            // A dead link, or a kind that cannot be detached: unpinning does.
+            let _ = sys::link_detach(link.as_fd());
+        }
+    }
     fs::remove_dir_all(directory)
         .map_err(|error| Refusal::io(directory.display().to_string(), "remove", &error))
 }

@@ -101,13 +101,13 @@ pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> R
     };
     let hash_key = HashKeyBytes(header.hash_key);
     let (home_shift, positions) = (geometry.home_shift(), geometry.positions());
-    let drop_sites = symbols::drop_sites();
+    let redirect_site = symbols::redirect_site();
     let mut loader = EbpfLoader::new();
     loader
         .override_global(constants::HASH_KEY, &hash_key, true)
         .override_global(constants::HOME_SHIFT, &home_shift, true)
         .override_global(constants::POSITIONS, &positions, true)
-        .override_global(constants::DROP_SITES, &drop_sites, true)
+        .override_global(constants::REDIRECT_SITE, &redirect_site, true)
         .override_global(constants::CAPACITY, &header.capacity, true)
         .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true)
         .override_global("AYA_LOG_LEVEL", &header.log_level, false);

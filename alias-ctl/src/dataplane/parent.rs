@@ -191,7 +191,7 @@ impl Parent {
     /// Slots below this can be created.
     #[must_use]
     pub fn limit(&self) -> u32 {
-        self.fixed.max_aliases.min(self.fixed.capacity)
+        self.header().max_aliases.min(self.fixed.capacity)
     }
 
     /// Takes a slot: from now on a crash is undone by the next writer. A record
@@ -276,6 +276,12 @@ impl Parent {
         }
     }
 
+    /// Changes the limit below which slots can be created.
+    pub fn set_limit(&self, max_aliases: u32, _lock: &WriteLock) {
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe { ptr::addr_of_mut!((*self.header.at(0)).max_aliases).write_volatile(max_aliases) };
+    }
+
     /// Follows a change of the parent's MAC, which alias devices may send from.
     pub fn set_mac(&self, mac: [u8; 6], _lock: &WriteLock) {
         // SAFETY: the mapped header; the field is the writer's (see `claim`).
@@ -317,10 +323,13 @@ pub fn holds_on(path: &Path, ifindex: u32) -> bool {
         .is_ok_and(|info| info.ifindex == ifindex)
 }
 
+/// What a link's name ends with.
+pub(super) const LINK_SUFFIX: &str = "_link";
+
 /// Name under which a program's link is pinned.
 #[must_use]
 pub fn link_name(program: &str) -> String {
-    format!("{program}_link")
+    format!("{program}{LINK_SUFFIX}")
 }
 
 fn open_pin(path: &Path, name: &str) -> Result<Option<OwnedFd>> {

@@ -1,56 +1,47 @@
-//! Where in the kernel two functions are, so that a tracepoint can tell a delivery
-//! that failed from any other dropped packet.
+//! Where in the kernel a redirect gives up, so that a tracepoint can tell a
+//! delivery that failed from any other dropped packet.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-/// Functions that drop what `alias_deliver` sent on: the first for a device that
-/// is gone, or down in another namespace; the second for one that is down beside
-/// its parent.
-const SITES: [&str; 2] = ["skb_do_redirect", "__dev_queue_xmit"];
+/// The function that drops a packet whose redirect cannot be done.
+const REDIRECT: &str = "skb_do_redirect";
 
-/// Start and end of each site; zero, which nothing matches, for one that is not
-/// found, as when the kernel hides its addresses (`kernel.kptr_restrict`).
-pub(super) fn drop_sites() -> [u64; 4] {
+/// Its start and end; zero, which nothing matches, when it is not found, as when
+/// the kernel hides its addresses (`kernel.kptr_restrict`).
+pub(super) fn redirect_site() -> [u64; 2] {
     let Ok(file) = File::open("/proc/kallsyms") else {
-        return [0; 4];
+        return [0; 2];
     };
-    ranges(BufReader::new(file))
+    range(BufReader::new(file))
 }
 
-fn ranges(listing: impl BufRead) -> [u64; 4] {
-    let mut starts = [0u64; 2];
+fn range(listing: impl BufRead) -> [u64; 2] {
+    let mut start = 0;
     let mut addresses = Vec::new();
     for line in listing.lines().map_while(Result::ok) {
         let mut words = line.split_ascii_whitespace();
         let address = words
             .next()
             .and_then(|word| u64::from_str_radix(word, 16).ok());
-        let (Some(address), Some(kind), Some(name)) = (address, words.next(), words.next()) else {
+        let (Some(address), Some("t" | "T"), Some(name)) = (address, words.next(), words.next())
+        else {
             continue;
         };
-        if !matches!(kind, "t" | "T") {
-            continue;
-        }
         addresses.push(address);
-        if let Some(site) = SITES.iter().position(|site| *site == name) {
-            starts[site] = address;
+        if name == REDIRECT {
+            start = address;
         }
     }
-    let end = |start: u64| {
-        // The next function begins where this one ends at the latest.
-        addresses
-            .iter()
-            .copied()
-            .filter(|address| *address > start)
-            .min()
-            .unwrap_or(start)
-    };
-    let [redirect, transmit] = starts;
-    if redirect == 0 || transmit == 0 {
-        return [0; 4];
+    // The next function begins where this one ends at the latest.
+    let end = addresses
+        .into_iter()
+        .filter(|address| *address > start)
+        .min();
+    match end {
+        Some(end) if start != 0 => [start, end],
+        _ => [0; 2],
     }
-    [redirect, end(redirect), transmit, end(transmit)]
 }
 
 #[cfg(test)]
@@ -58,18 +49,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_end_at_the_next_function() {
+    fn the_range_ends_at_the_next_function() {
         for (listing, expected) in [
             (
-                "0010 T before\n0020 T __dev_queue_xmit\n0030 d data\n0040 t next\n\
-                 0050 T skb_do_redirect\n0058 T last [module]\n",
-                [0x50, 0x58, 0x20, 0x40],
+                "0010 T before\n0058 T behind\n0020 T skb_do_redirect\n0030 d data\n0040 t next\n",
+                [0x20, 0x40],
             ),
-            ("0000 T __dev_queue_xmit\n0000 T skb_do_redirect\n", [0; 4]),
-            ("0020 T __dev_queue_xmit\n0030 T next\n", [0; 4]),
-            ("", [0; 4]),
+            ("0000 T before\n0000 T skb_do_redirect\n", [0; 2]),
+            ("0020 T before\n0030 T next\n", [0; 2]),
+            ("", [0; 2]),
         ] {
-            assert_eq!(ranges(listing.as_bytes()), expected, "{listing}");
+            assert_eq!(range(listing.as_bytes()), expected, "{listing}");
         }
     }
 }

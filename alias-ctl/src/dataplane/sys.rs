@@ -20,6 +20,7 @@ const BPF_PROG_DETACH: u32 = 9;
 const BPF_OBJ_GET_INFO_BY_FD: u32 = 15;
 const BPF_RAW_TRACEPOINT_OPEN: u32 = 17;
 const BPF_LINK_CREATE: u32 = 28;
+const BPF_LINK_DETACH: u32 = 34;
 
 /// Where a program hangs: `enum bpf_attach_type`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -187,6 +188,23 @@ pub fn link_create(
         expected_revision: 0,
     };
     bpf(BPF_LINK_CREATE, &mut attribute).map(owned)
+}
+
+#[repr(C)]
+struct LinkDetachAttribute {
+    link_fd: u32,
+}
+
+/// Detaches a link at once. Unpinning does it too, but some time later.
+///
+/// # Errors
+///
+/// EOPNOTSUPP for a tracepoint's link, which can only be closed.
+pub fn link_detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attribute = LinkDetachAttribute {
+        link_fd: link.as_raw_fd() as u32,
+    };
+    bpf(BPF_LINK_DETACH, &mut attribute).map(drop)
 }
 
 #[repr(C)]

@@ -187,6 +187,20 @@ impl Parent {
         Ok(())
     }
 
+    /// Counts losses that the kernel had counted elsewhere, for an alias that no
+    /// program run counts for any more.
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn add_lost(&self, slot: u32, packets: u64, _lock: &WriteLock) -> Result<()> {
+        let counters = self.counters()?;
+        let mut cell = counters.alias.read(slot);
+        cell.lost += packets;
+        counters.alias.write(slot, cell);
+        Ok(())
+    }
+
     /// Turns the tombstone at a position, and those before it, into empty slots
     /// when nothing stands behind them that a lookup could want: so tombstones
     /// do not make misses long.

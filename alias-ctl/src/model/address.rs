@@ -65,7 +65,7 @@ pub fn parse(text: &str) -> Result<Interface> {
         Some(length) => length
             .parse()
             .ok()
-            .filter(|length| *length <= bits(address))
+            .filter(|length| (1..=bits(address)).contains(length))
             .ok_or_else(|| invalid(text, "the prefix length is out of range", form))?,
     };
     usable(text, address)?;
@@ -180,6 +180,7 @@ mod tests {
             ("2001:db8::1", Some(("2001:db8::1", 128))),
             ("2001:db8::1/64", Some(("2001:db8::1", 64))),
             ("192.0.2.10/33", None),
+            ("192.0.2.10/0", None),
             ("192.0.2.10/", None),
             ("192.0.2.10/-1", None),
             ("192.0.2.300", None),

@@ -43,6 +43,12 @@ pub(super) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*field))
 }
 
+/// The host-order u64 at `offset`.
+pub(super) fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
+    let field = bytes.get(offset..)?.first_chunk()?;
+    Some(u64::from_ne_bytes(*field))
+}
+
 /// A NUL-terminated string; bytes that are not UTF-8 are replaced.
 pub(super) fn text(value: &[u8]) -> String {
     let end = value.iter().position(|&byte| byte == 0);

@@ -1,5 +1,6 @@
 //! Reading the kernel's state: links, addresses and routes.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsRawFd;
 
@@ -38,6 +39,21 @@ impl Conversation {
         self.dump("links", Link::parse, || {
             RouteNetlinkMessage::GetLink(link_query())
         })
+    }
+
+    /// Packets that each link of a kind was to transmit and dropped, by ifindex.
+    ///
+    /// Errors: as for [`Self::links`].
+    pub fn transmit_drops(&mut self, kind: &str) -> Result<HashMap<u32, u64>> {
+        let links = self.dump("link statistics", Link::parse, || {
+            RouteNetlinkMessage::GetLink(LinkMessage::default())
+        })?;
+        let of_kind = links
+            .into_iter()
+            .filter(|link| link.kind.as_deref() == Some(kind));
+        Ok(of_kind
+            .map(|link| (link.ifindex, link.tx_dropped))
+            .collect())
     }
 
     /// The link with this index, or `None`.

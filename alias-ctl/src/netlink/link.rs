@@ -1,6 +1,6 @@
 //! A link (network device) as the kernel shows it.
 
-use super::attribute::{attributes, text, u16_at, u32_at};
+use super::attribute::{attributes, text, u16_at, u32_at, u64_at};
 
 // Attribute numbers of linux/if_link.h.
 const IFLA_ADDRESS: u16 = 1;
@@ -8,6 +8,9 @@ const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_STATS64: u16 = 23;
+/// Offset of tx_dropped in struct rtnl_link_stats64.
+const TX_DROPPED: usize = 7 * 8;
 const IFLA_GROUP: u16 = 27;
 const IFLA_NUM_TX_QUEUES: u16 = 31;
 const IFLA_NUM_RX_QUEUES: u16 = 32;
@@ -64,6 +67,8 @@ pub struct Link {
     pub link_netnsid: Option<i32>,
     /// The XDP program, if any.
     pub xdp: Option<XdpStatus>,
+    /// Packets it was to transmit and dropped; 0 unless statistics were asked for.
+    pub tx_dropped: u64,
     /// Receive queues.
     pub num_rx_queues: u32,
     /// Transmit queues.
@@ -111,6 +116,7 @@ impl Link {
             link_ifindex: None,
             link_netnsid: None,
             xdp: None,
+            tx_dropped: 0,
             num_rx_queues: 0,
             num_tx_queues: 0,
         };
@@ -122,6 +128,7 @@ impl Link {
                 IFLA_MTU => link.mtu = number?,
                 IFLA_LINK => link.link_ifindex = number.filter(|&index| index != 0),
                 IFLA_LINKINFO => link.kind = link_kind(value),
+                IFLA_STATS64 => link.tx_dropped = u64_at(value, TX_DROPPED).unwrap_or(0),
                 IFLA_GROUP => link.group = number?,
                 IFLA_NUM_TX_QUEUES => link.num_tx_queues = number?,
                 IFLA_NUM_RX_QUEUES => link.num_rx_queues = number?,

@@ -1,7 +1,6 @@
 //! `alias_deliver`: tc ingress of the parent, after GRO. Hands a frame that
 //! `alias_rx` has ordered to its alias device. It never counts: `alias_rx` did.
 
-use alias_common::counters::DELIVERED_BESIDE;
 use alias_common::record::Steer;
 use alias_common::word::Verdict;
 use alias_ebpf::metadata::{LEN, Metadata};
@@ -44,7 +43,6 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
     if unsafe { (&raw const (*header).metadata_refused).read_volatile() } == 0 {
         return None;
     }
-    let stripped = skb::raw(ctx).vlan_present as u8;
     let packet = skb::packet(ctx);
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
     let destination = receive::destination(packet, link).ok()??;
@@ -55,7 +53,7 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
     Some(Metadata::new(
         lookup::steer(hit)?,
         destination.class,
-        link.tags + stripped,
+        link.tags + u8::from(link.stripped),
     ))
 }
 
@@ -98,14 +96,20 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
 /// after this program has returned.
 #[inline(always)]
 fn note_delivery(ctx: &TcContext, order: Metadata) {
-    let beside = if order.flags & Steer::PEER != 0 {
-        0
-    } else {
-        DELIVERED_BESIDE
-    };
     count::parent(|cell| {
         // The context of a tc program is the skb itself.
         cell.last_skb = ctx.skb.skb as u64;
-        cell.last_port = u64::from(order.port) | beside;
+        cell.last_port = u64::from(order.port);
     });
+    let Some(header) = HEADER.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: a word that every CPU sets to the same value, by aligned loads and
+    // stores.
+    unsafe {
+        let device = &raw mut (*header).parent_device;
+        if device.read_volatile() == 0 {
+            device.write_volatile(skb::device(ctx.skb.skb as u64));
+        }
+    }
 }

@@ -2,15 +2,15 @@
 //!
 //! `alias_lost`, on the raw tracepoint `xdp_redirect_err`: a `--to` device that is
 //! down or whose MTU is too small. `alias_undelivered`, on `kfree_skb`: an alias
-//! device that is down or gone. Both run on the CPU and within the call that the
+//! device that is gone, or down in another namespace (one that is down beside its
+//! parent is in its port's own statistics). Both run on the CPU and within the call that the
 //! packet was sent on in, so the packet noted last is the one meant.
 
-use alias_common::counters::DELIVERED_BESIDE;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 
-use super::count;
-use super::maps::{DROP_SITES, HEADER, PORT};
+use super::maps::{HEADER, PORT, REDIRECT_SITE};
+use super::{count, skb};
 
 /// Position of the map's id among the arguments of `xdp_redirect_err`: device,
 /// program, target, error, map type, map id, index (`trace/events/xdp.h`).
@@ -48,12 +48,14 @@ pub fn alias_undelivered(ctx: RawTracePointContext) -> i32 {
         if cell.last_skb != skb {
             return;
         }
+        cell.last_skb = 0;
         let location: u64 = ctx.arg(LOCATION);
-        let [redirect, redirect_end, transmit, transmit_end] = DROP_SITES.load();
-        let redirected = redirect <= location && location < redirect_end;
-        let transmitted = transmit <= location && location < transmit_end;
-        if redirected || (transmitted && cell.last_port & DELIVERED_BESIDE != 0) {
-            cell.last_skb = 0;
+        let [start, end] = REDIRECT_SITE.load();
+        // An skb's memory is soon another packet's: only one that is still on
+        // the parent, where a redirect gives up, is the one that was noted.
+        let failed = start <= location && location < end;
+        let device = HEADER.get(0).map_or(0, |header| header.parent_device);
+        if failed && device != 0 && skb::device(skb) == device {
             cell.device -= 1;
             cell.undelivered += 1;
             port = Some(cell.last_port as u32);

@@ -50,4 +50,4 @@ pub static CAPACITY: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static PARENT_IFINDEX: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static DROP_SITES: Global<[u64; 4]> = Global::new([0; 4]);
+pub static REDIRECT_SITE: Global<[u64; 2]> = Global::new([0; 2]);

@@ -1,7 +1,6 @@
 //! `alias_rx`: XDP on the parent. One pass from the first byte to the verdict;
 //! each way out counts once.
 
-use alias_common::key::Vlan;
 use alias_common::record::Target;
 use alias_common::table::Hit;
 use alias_common::word::Verdict;
@@ -43,7 +42,7 @@ fn receive(ctx: &XdpContext) -> u32 {
     // SAFETY: the context's own bounds; nothing moves the packet before `act`
     // has used the last reference into it.
     let packet = unsafe { Packet::between(ctx.data(), ctx.data_end()) };
-    let Ok(link) = link::parse(packet, Vlan::NONE) else {
+    let Ok(link) = link::parse(packet, None) else {
         return malformed();
     };
     let Ok(destination) = receive::destination(packet, link) else {

@@ -3,6 +3,7 @@
 use alias_common::key::Vlan;
 use alias_ebpf::packet::Packet;
 use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::programs::TcContext;
 
 /// Longest run of headers that any stage looks at: Ethernet, two tags, IPv6,
@@ -33,14 +34,14 @@ pub fn packet<'a>(ctx: &'a TcContext) -> Packet<'a> {
     unsafe { Packet::between(ctx.data(), ctx.data_end()) }
 }
 
-/// The VLAN of the tag that the kernel keeps beside the frame.
+/// The VLAN of the tag that the kernel keeps beside the frame, if there is one.
 #[inline(always)]
-pub fn stripped_vlan(ctx: &TcContext) -> Vlan {
+pub fn stripped_vlan(ctx: &TcContext) -> Option<Vlan> {
     let skb = raw(ctx);
     if skb.vlan_present == 0 {
-        return Vlan::NONE;
+        return None;
     }
-    Vlan::NONE.then(skb.vlan_tci as u16 & 0xfff)
+    Some(Vlan::NONE.then(skb.vlan_tci as u16 & 0xfff))
 }
 
 /// Number of packets that a GSO super-frame stands for; 1 for any other.
@@ -52,4 +53,15 @@ pub fn segments(ctx: &TcContext) -> u64 {
     } else {
         u64::from(segments)
     }
+}
+
+/// Offset of `dev` in `struct sk_buff` since Linux 4.17: behind `next` and `prev`.
+/// Only ever compared: were it another field, losses would stay uncounted.
+const DEV: u64 = 16;
+
+/// The kernel's address of the device an skb is on; 0 when it cannot be read.
+#[inline(always)]
+pub fn device(skb: u64) -> u64 {
+    // SAFETY: the helper checks the address.
+    unsafe { bpf_probe_read_kernel((skb + DEV) as *const u64) }.unwrap_or(0)
 }

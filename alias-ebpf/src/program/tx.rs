@@ -166,7 +166,7 @@ pub fn alias_return(ctx: TcContext) -> i32 {
 fn adopt(ctx: &TcContext) -> Option<Vlan> {
     let packet = skb::packet(ctx);
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
-    if link.vlan != Vlan::NONE || link.tags != 0 {
+    if link.stripped || link.tags != 0 {
         return None;
     }
     let source = send::source(packet, link).ok()??;

@@ -5,6 +5,8 @@ mod link;
 mod metadata;
 mod mutations;
 mod receive;
+mod receive_neighbour;
 mod rewrite;
 mod send;
+mod send_neighbour;
 mod wire;

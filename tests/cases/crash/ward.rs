@@ -1,0 +1,369 @@
+//! What is watched while commands are killed: a stable alias's traffic, and
+//! whether the listing and the kernel agree.
+
+use std::{
+    cell::Cell,
+    collections::BTreeSet,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use alias_tests::{
+    Background, Lab, LabSnapshot, Mode, Namespace, RawSocket,
+    frame::{Echo, frame},
+    wait_for,
+};
+use serde_json::Value;
+
+use super::heartbeat::{Heartbeat, STABLE_ADDRESS};
+use crate::scene::{Family, LIMIT, ip};
+
+/// The alias that nobody touches.
+const STABLE: &str = "eth0:1000";
+
+/// xorshift64.
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+
+    /// A moment in the life of a process that usually runs for `run`.
+    fn moment(&mut self, run: Duration) -> Duration {
+        run * self.below(1000) as u32 / 1000
+    }
+}
+
+/// A command line that is killed, and those that it needs before it. `D` stands
+/// for the namespace of the devices.
+pub(super) struct Step {
+    pub(super) before: &'static [&'static str],
+    pub(super) victim: &'static str,
+}
+
+pub(super) struct Ward {
+    // Dropped in this order: the homes before the lab.
+    heartbeat: Heartbeat,
+    home: Namespace,
+    devices: Namespace,
+    pub(super) lab: Lab,
+    at_b: RawSocket,
+    macs: [[u8; 6]; 2],
+    before: LabSnapshot,
+    pins: Vec<PathBuf>,
+    pub(super) dice: Dice,
+    pub(super) killed: u32,
+    /// Packets that eth0:0 was sent.
+    sent: Cell<u64>,
+}
+
+impl Ward {
+    #[track_caller]
+    pub(super) fn open(seed: u64) -> Self {
+        let lab = Lab::attached(Mode::Native);
+        let (home, devices) = (lab.namespace("home"), lab.namespace("devices"));
+        let far = "link add v0 type veth peer name v1";
+        lab.a
+            .ip_batch(&format!("{far}\nlink set v0 up\nlink set v1 up\n"));
+        lab.a.ip("link add eth1 type veth peer name v2");
+        lab.a.ip_batch("link set v2 up\nlink set eth1 up\n");
+        wait_for("eth1 to be up", LIMIT, || {
+            lab.a.link("eth1")["operstate"] == "UP" && lab.a.link("v0")["operstate"] == "UP"
+        });
+        let address = format!("{STABLE_ADDRESS}/24");
+        lab.ctl_ok(&["add", STABLE, &address, "--netns", home.name()]);
+        let device = lab.row(STABLE)["device"].as_str().map(str::to_owned);
+        let device = device.expect("a device alias has a device");
+        home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
+        // GRO at v1 is turned on by the first `--to`, and stays.
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--to", "v0"]);
+        lab.ctl_ok(&["del", "eth0:0"]);
+        Self {
+            heartbeat: Heartbeat::start(&lab, &home),
+            at_b: RawSocket::open(&lab.b, "eth0"),
+            macs: [lab.b.mac("eth0"), lab.a.mac("eth0")],
+            before: lab.snapshot(),
+            pins: lab.pins(),
+            dice: Dice(seed),
+            killed: 0,
+            sent: Cell::new(0),
+            home,
+            devices,
+            lab,
+        }
+    }
+
+    pub(super) fn words<'a>(&'a self, line: &'a str) -> Vec<&'a str> {
+        let word = |word| {
+            if word == "D" {
+                self.devices.name()
+            } else {
+                word
+            }
+        };
+        line.split_whitespace().map(word).collect()
+    }
+
+    /// Starts a command line, of which only the end matters.
+    #[track_caller]
+    pub(super) fn start(&self, line: &str) -> Background {
+        self.lab.ctl_spawn(&self.words(line))
+    }
+
+    #[track_caller]
+    fn prepare(&self, step: &Step) {
+        self.clear();
+        self.sent.set(0);
+        for line in step.before {
+            self.lab.ctl_ok(&self.words(line));
+        }
+    }
+
+    /// Deletes everything but the stable alias.
+    #[track_caller]
+    fn clear(&self) {
+        let mut names = self.lab.alias_names();
+        names.retain(|name| name != STABLE);
+        if self.lab.pins().len() > self.pins.len() {
+            self.lab.ctl(&["detach", "eth1", "--cascade"]);
+        }
+        names.retain(|name| !name.starts_with("eth1"));
+        if !names.is_empty() {
+            let names = names.iter().map(String::as_str);
+            let words: Vec<_> = ["del"].into_iter().chain(names).collect();
+            self.lab.ctl_ok(&words);
+        }
+    }
+
+    /// Runs every step unharmed, then kills each `rounds` times.
+    #[track_caller]
+    pub(super) fn kill_each(&mut self, steps: &[Step], rounds: u32) {
+        let mut runs = Vec::new();
+        for step in steps {
+            self.prepare(step);
+            let started = Instant::now();
+            self.lab.ctl_ok(&self.words(step.victim));
+            runs.push(started.elapsed());
+            self.check_whole(step.victim);
+        }
+        for _ in 0..rounds {
+            for (step, run) in steps.iter().zip(&runs) {
+                self.prepare(step);
+                let is_change = step.victim.starts_with("set");
+                if is_change {
+                    self.send_three("198.51.100.8");
+                }
+                let moment = self.dice.moment(*run);
+                let victim = self.start(step.victim);
+                // Not to wait for anything: when it strikes is what is tried.
+                thread::sleep(moment);
+                self.killed += u32::from(victim.kill().code().is_none());
+                let what = format!("`{}` killed after {moment:?} of {run:?}", step.victim);
+                self.check_listed(&what);
+                if step.victim.contains("eth1") {
+                    self.attach_again(&what);
+                }
+                self.next_command(&what);
+                self.check_whole(&what);
+                if is_change {
+                    self.lab
+                        .wait_for_counter("eth0:0", "rx_packets", self.sent.get());
+                }
+            }
+        }
+    }
+
+    /// What a killed attachment left is not in the way of the next.
+    #[track_caller]
+    fn attach_again(&self, what: &str) {
+        let next = self.lab.ctl(&["attach", "eth1"]);
+        let there_already = next.stderr.contains("(EEXIST)");
+        assert!(next.code() == 0 || there_already, "{what}, then {next}");
+    }
+
+    /// Any command that changes something puts in order what it finds.
+    #[track_caller]
+    pub(super) fn next_command(&self, what: &str) {
+        let started = Instant::now();
+        self.lab.ctl_ok(&["enable", STABLE]);
+        assert!(started.elapsed() < LIMIT, "{what}: the next command hung");
+    }
+
+    #[track_caller]
+    fn send_three(&self, address: &str) {
+        let [b, a] = self.macs;
+        for number in 0..3 {
+            let built = frame().between(b, a).ip(Family::V4.b_ip(), ip(address));
+            self.at_b
+                .send(&built.udp(5, number, b"three").padded().build());
+        }
+        self.sent.set(3);
+        self.lab.wait_for_counter("eth0:0", "rx_packets", 3);
+    }
+
+    /// What is listed is there, before anybody has put anything in order.
+    #[track_caller]
+    fn check_listed(&self, what: &str) {
+        let (rows, links) = (self.lab.rows(), self.lab.a.ip_json("addr show"));
+        for row in rows.iter().filter(|row| row["parent"] == "eth0") {
+            let home = self.home_of(row);
+            let found = home.map(|home| home.ip_json("addr show"));
+            let place = found.as_ref().unwrap_or(&links);
+            let device = named(place, row["device"].as_str().unwrap_or("v0"));
+            let device = device.unwrap_or_else(|| panic!("{what}: no device of {row}"));
+            if row["target"] == "device" || row["target"] == "join" || row["target"] == "local" {
+                assert!(
+                    addresses(device).contains(text(row, "address")),
+                    "{what}: {row}"
+                );
+            }
+            if row["target"] == "device" {
+                let flags = device["flags"].as_array().expect("flags");
+                assert!(flags.iter().any(|flag| flag == "UP"), "{what}: {row}");
+                let alias = home.and_then(|home| home.find_link(text(row, "alias")));
+                assert!(alias.is_some(), "{what}: no altname: {row}");
+            }
+        }
+        let of_devices = |row: &&Value| {
+            row["netns"] == self.devices.name() && row["parent"] == "eth0" && row["enabled"] == true
+        };
+        let sample: Vec<_> = rows.iter().filter(of_devices).collect();
+        if let Some(row) = sample.get(sample.len() / 2) {
+            self.check_wire(row, what);
+        }
+    }
+
+    /// A frame in and a frame out: the programs hang where they should. Nobody
+    /// answers a reply, so both are counted exactly.
+    #[track_caller]
+    fn check_wire(&self, row: &Value, what: &str) {
+        let ([b, a], alias) = (self.macs, ip(text(row, "address")));
+        let device = RawSocket::open(&self.devices, text(row, "device"));
+        let to = frame().between(b, a).ip(Family::V4.b_ip(), alias);
+        let to = to.echo(Echo::Reply, 5, 9, b"to the alias").padded().build();
+        self.at_b.send(&to);
+        if row["alias"] == "eth0:0" {
+            self.sent.set(self.sent.get() + 1);
+        }
+        device.expect(&format!("{what}: {row}"), LIMIT, |got| {
+            got.get(14..) == to.get(14..)
+        });
+        let from = frame().between(a, b).ip(alias, Family::V4.b_ip());
+        let from = from
+            .echo(Echo::Reply, 9, 5, b"from the alias")
+            .padded()
+            .build();
+        device.send(&from);
+        self.at_b
+            .expect(&format!("{what}: {row}"), LIMIT, |got| got == from);
+    }
+
+    /// The kernel has what is listed, and nothing else of ours.
+    #[track_caller]
+    pub(super) fn check_whole(&self, what: &str) {
+        self.check_listed(what);
+        let rows = self.lab.rows();
+        let listed = |key: &str, value: &str| rows.iter().filter(|row| row[key] == value).count();
+        let links = self.lab.a.ip_json("addr show");
+        let links = links.as_array().expect("an array");
+        // lo, eth0, v0, v1, eth1, v2, and a port for each device.
+        assert_eq!(
+            links.len(),
+            6 + listed("target", "device"),
+            "{what}: {links:?}"
+        );
+        for home in [&self.home, &self.devices] {
+            let found = home.ip_json("addr show");
+            let (mut there, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+            for device in found.as_array().expect("an array") {
+                let name = text(device, "ifname").to_owned();
+                there.extend(addresses(device).into_iter().map(|a| (name.clone(), a)));
+            }
+            there.retain(|(name, _)| name != "lo");
+            for row in rows.iter().filter(|row| row["netns"] == home.name()) {
+                wanted.insert((
+                    text(row, "device").to_owned(),
+                    text(row, "address").to_owned(),
+                ));
+            }
+            // A joined alias's row has its owner's device and namespace.
+            assert_eq!(there, wanted, "{what}: {}", home.name());
+        }
+        let eth0 = addresses(links.iter().find(|l| l["ifname"] == "eth0").expect("eth0"));
+        assert_eq!(
+            eth0.len(),
+            1 + listed("target", "local"),
+            "{what}: {eth0:?}"
+        );
+        let network = self.lab.a.ip("route show 198.51.100.0/24");
+        let wanted = listed("target", "local") > 0;
+        assert_eq!(!network.trim().is_empty(), wanted, "{what}: {network}");
+        let of_eth0 = |path: &PathBuf| self.pins.contains(path);
+        let pins = self.lab.pins();
+        assert!(
+            self.pins.iter().all(|pin| pins.contains(pin)),
+            "{what}: a pin is gone"
+        );
+        let further: Vec<_> = pins.iter().filter(|pin| !of_eth0(pin)).collect();
+        let is_attached = !further.is_empty();
+        let whole = if is_attached { self.pins_of_one() } else { 0 };
+        assert_eq!(further.len(), whole, "{what}: {further:?}");
+        // The kernel lets go of a program some time after its link has gone.
+        wait_for(&format!("{what}: eth1's program"), LIMIT, || {
+            self.lab.a.link("eth1")["xdp"]["prog"].is_object() == is_attached
+        });
+    }
+
+    /// Pins of one parent: ours, but for the three directories above it.
+    fn pins_of_one(&self) -> usize {
+        let ours = self.lab.bpffs().join("alias");
+        let ours = self.pins.iter().filter(|pin| pin.starts_with(&ours));
+        ours.count() - 3
+    }
+
+    fn home_of(&self, row: &Value) -> Option<&Namespace> {
+        let homes = [&self.home, &self.devices];
+        homes.into_iter().find(|home| row["netns"] == home.name())
+    }
+
+    /// Nothing is left of all this, and the stable alias never noticed.
+    #[track_caller]
+    pub(super) fn close(self, kills: u32) {
+        self.clear();
+        self.lab.assert_unchanged(&self.before);
+        assert_eq!(self.lab.pins(), self.pins);
+        let (sent, lost) = self.heartbeat.end();
+        assert_eq!(lost, 0, "of {sent} packets");
+        for counter in ["rx_packets", "tx_packets"] {
+            self.lab.wait_for_counter(STABLE, counter, sent);
+        }
+        assert!(
+            self.killed > kills / 2,
+            "only {} of {kills} were hit",
+            self.killed
+        );
+    }
+}
+
+#[track_caller]
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    let found = value[key].as_str();
+    found.unwrap_or_else(|| panic!("no {key} in {value}"))
+}
+
+fn named<'a>(links: &'a Value, name: &str) -> Option<&'a Value> {
+    links.as_array()?.iter().find(|link| link["ifname"] == name)
+}
+
+/// IPv4 addresses of a device.
+fn addresses(device: &Value) -> BTreeSet<String> {
+    let all = device["addr_info"].as_array().into_iter().flatten();
+    let v4 = all.filter(|found| found["family"] == "inet");
+    v4.filter_map(|found| found["local"].as_str().map(str::to_owned))
+        .collect()
+}

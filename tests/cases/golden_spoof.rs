@@ -1,0 +1,241 @@
+//! `alias_tx` by golden tables: what an alias device may not say is dropped,
+//! and counted for the owner of the device.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use alias_tests::{
+    Mode,
+    frame::{Frame, Mac, arp_op, ethertype},
+};
+
+use crate::{
+    golden_bench::*,
+    golden_send::{Fate::Spoof, SENDERS, check, own_frames},
+    scene::{FAMILIES, Family},
+};
+
+const FOREIGN: Mac = [2, 0, 0, 0, 0, 0x66];
+
+/// What an alias may not send, whose own addresses are these.
+fn forged(s: &Frame, number: u32) -> Vec<(&'static str, Frame)> {
+    let foreign = s.clone().between(FOREIGN, [2, 0, 0, 0, 0, 1]);
+    let s = || s.clone();
+    let (own4, own6) = (v4(number), v6(number));
+    let (other4, other6) = (
+        Ipv4Addr::new(198, 51, 100, 99),
+        Ipv6Addr::new(0x2001, 0xdb8, 5, 0, 0, 0, 0, 0x99),
+    );
+    let parent4 = Ipv4Addr::new(192, 0, 2, 9);
+    // The twin has the other's address, on its own VLAN.
+    let dropping = if number == TWIN { TAGGED_DROP } else { DROP };
+    let mac = |s: &Frame| {
+        let bytes: [u8; 12] = s.clone().build()[..12].try_into().expect("two stations");
+        let [.., a, b, c, d, e, f] = bytes;
+        [a, b, c, d, e, f]
+    };
+    let station = mac(&s());
+    let nd = |kind, source, target: Ipv6Addr, options: &[u8]| {
+        let message = [&target.octets()[..], options].concat();
+        s().ipv6(source, B_V6).icmp(kind, 0, [0; 4], &message)
+    };
+    let option = |kind: u8, mac: Mac| [&[kind, 1], &mac[..]].concat();
+    let arp = |operation, sender| s().arp(operation, sender, ([0; 6], B_V4));
+    let router = |kind| s().ipv6(own6, B_V6).icmp(kind, 0, [0; 4], &[0; 32]);
+    vec![
+        (
+            "a foreign IPv4 source",
+            s().ipv4(other4, B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "the parent's IPv4 source",
+            s().ipv4(parent4, B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "the source of a dropping alias",
+            s().ipv4(v4(dropping), B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "the source of a local alias",
+            s().ipv4(v4(LOCAL), B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "the source of a `to` alias",
+            s().ipv4(v4(TO_VETH), B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "the source of a disabled alias",
+            s().ipv4(v4(DISABLED_DEVICE), B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "no IPv4 source",
+            s().ipv4(Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST)
+                .udp(68, 67, b"x"),
+        ),
+        (
+            "a foreign fragment",
+            s().ipv4(other4, B_V4)
+                .fragment(1, 8, true)
+                .payload(17, b"rest"),
+        ),
+        (
+            "a foreign IPv6 source",
+            s().ipv6(other6, B_V6).udp(1, 2, b"x"),
+        ),
+        (
+            "no IPv6 source",
+            s().ipv6(Ipv6Addr::UNSPECIFIED, B_V6).udp(1, 2, b"x"),
+        ),
+        (
+            "a foreign station, IPv4",
+            foreign.clone().ipv4(own4, B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "a foreign station, IPv6",
+            foreign.clone().ipv6(own6, B_V6).udp(1, 2, b"x"),
+        ),
+        (
+            "a foreign station, ARP",
+            foreign.clone().arp_request(own4, B_V4),
+        ),
+        (
+            "a foreign ARP sender",
+            arp(arp_op::REQUEST, (station, other4)),
+        ),
+        (
+            "a foreign ARP sender's reply",
+            arp(arp_op::REPLY, (station, other4)),
+        ),
+        (
+            "a foreign MAC in ARP",
+            arp(arp_op::REQUEST, (FOREIGN, own4)),
+        ),
+        (
+            "a foreign MAC in an ARP reply",
+            arp(arp_op::REPLY, (FOREIGN, own4)),
+        ),
+        (
+            "an ARP probe for another",
+            s().arp_request(Ipv4Addr::UNSPECIFIED, other4),
+        ),
+        (
+            "ARP of IEEE 802 hardware",
+            s().raw(ethertype::ARP, &[0, 6, 8, 0, 6, 4, 0, 1]).padded(),
+        ),
+        ("a foreign solicitation", nd(135, other6, B_V6, &[])),
+        (
+            "DAD for another",
+            s().solicitation(Ipv6Addr::UNSPECIFIED, other6),
+        ),
+        (
+            "a foreign MAC in a solicitation",
+            nd(135, own6, B_V6, &option(1, FOREIGN)),
+        ),
+        (
+            "a foreign MAC second",
+            nd(
+                135,
+                own6,
+                B_V6,
+                &[option(1, station), option(1, FOREIGN)].concat(),
+            ),
+        ),
+        (
+            "three options",
+            nd(135, own6, B_V6, &option(1, station).repeat(3)),
+        ),
+        (
+            "an option of length 0",
+            nd(135, own6, B_V6, &[1, 0, 2, 0, 0, 0, 0, 9]),
+        ),
+        (
+            "a foreign target",
+            nd(136, own6, other6, &option(2, station)),
+        ),
+        (
+            "a third party's advertisement",
+            nd(136, other6, own6, &option(2, station)),
+        ),
+        (
+            "a foreign MAC in an advertisement",
+            nd(136, own6, own6, &option(2, FOREIGN)),
+        ),
+        (
+            "an advertisement from ::",
+            nd(136, Ipv6Addr::UNSPECIFIED, own6, &option(2, station)),
+        ),
+        ("a router advertisement", router(134)),
+        ("a redirect", router(137)),
+        (
+            "a foreign MAC in a router solicitation",
+            s().ipv6(own6, B_V6)
+                .icmp(133, 0, [0; 4], &option(1, FOREIGN)),
+        ),
+        ("a tag", s().vlan(10).ipv4(own4, B_V4).udp(1, 2, b"x")),
+        (
+            "a priority tag",
+            s().vlan(0).ipv4(own4, B_V4).udp(1, 2, b"x"),
+        ),
+        (
+            "two tags",
+            s().service_vlan(10)
+                .vlan(20)
+                .ipv4(own4, B_V4)
+                .udp(1, 2, b"x"),
+        ),
+        ("LLDP", s().raw(0x88cc, &[0; 46])),
+        ("spanning tree", s().raw(38, &[0x42, 0x42, 3]).padded()),
+        (
+            "a solicitation cut off",
+            s().ipv6(own6, B_V6)
+                .payload(58, &[135, 0, 0, 0, 0, 0, 0, 0]),
+        ),
+    ]
+}
+
+/// At ports with no tag, with one, with two; the joined alias is another's
+/// matter at a port that is not its own.
+#[test]
+fn an_alias_speaks_for_no_other() {
+    let mut bench = Bench::new(Mode::Native);
+    for family in FAMILIES {
+        for (port, number, _) in SENDERS {
+            let at = slot(family, port);
+            for (what, built) in forged(&bench.to_b(), number) {
+                let what = format!("at the port of {family:?} alias {port}: {what}");
+                check(&mut bench, &what, at, &built, None, Spoof);
+            }
+            // An alias of the other family, and those of other devices.
+            for (other, _, _) in SENDERS.into_iter().filter(|(other, ..)| *other != port) {
+                let what = format!("alias {other} at the port of {family:?} alias {port}");
+                let built = match family {
+                    Family::V4 => bench.to_b().ipv4(v4(other), B_V4).udp(1, 2, b"x"),
+                    Family::V6 => bench.to_b().ipv6(v6(other), B_V6).udp(1, 2, b"x"),
+                };
+                check(&mut bench, &what, at, &built, None, Spoof);
+                let built = match family {
+                    Family::V4 => bench.to_b().ipv6(v6(number), B_V6).udp(1, 2, b"x"),
+                    Family::V6 => bench.to_b().ipv4(v4(number), B_V4).udp(1, 2, b"x"),
+                };
+                check(
+                    &mut bench,
+                    &format!("the other family, {what}"),
+                    at,
+                    &built,
+                    None,
+                    Spoof,
+                );
+            }
+        }
+        let at = slot(family, DISABLED_DEVICE);
+        for (what, _, built) in own_frames(family, DISABLED_DEVICE, &bench.to_b()) {
+            check(
+                &mut bench,
+                &format!("{family:?} disabled, {what}"),
+                at,
+                &built,
+                None,
+                Spoof,
+            );
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! How many fit: the limit, the capacity, and that what does not fit leaves
+//! nothing behind, however far it had come (SEEDS 6, 37).
+
+use std::collections::BTreeSet;
+
+use alias_tests::{Lab, Mode, Namespace, Snapshot, assert_unchanged};
+
+#[track_caller]
+fn attached_with(options: &[&str]) -> Lab {
+    Lab::builder()
+        .mode(Mode::Native)
+        .attach_options(options)
+        .build()
+}
+
+/// Refused with `errno_name`, and afterwards everything is as it was.
+#[track_caller]
+fn check(lab: &Lab, arguments: &[&str], errno_name: &str) -> String {
+    let (before, pins) = (lab.snapshot(), lab.pins());
+    let message = lab.ctl_err(arguments, errno_name);
+    lab.assert_unchanged(&before);
+    assert_eq!(lab.pins(), pins, "{arguments:?}: the pins have changed");
+    message
+}
+
+#[test]
+fn the_limit_bounds_slots_not_aliases() {
+    let lab = attached_with(&["--max-aliases", "256"]);
+    lab.ctl_ok(&["add", "eth0:255", "198.51.100.8", "--drop"]);
+    let message = check(
+        &lab,
+        &["add", "eth0:256", "203.0.113.9", "--drop"],
+        "EINVAL",
+    );
+    assert!(message.contains("256"), "it names the limit: {message}");
+    // 250 to 254 are free: five, not eight.
+    let range = ["add", "eth0", "--range", "198.18.0.0/29", "--drop"];
+    check(&lab, &[&range[..], &["--start", "250"]].concat(), "ENOSPC");
+    lab.ctl_ok(&range);
+    lab.ctl_ok(&["del", "eth0:255"]);
+    assert_eq!(lab.rows().len(), 8);
+}
+
+#[test]
+fn limit_0_refuses_creation() {
+    let lab = attached_with(&["--max-aliases", "0"]);
+    let message = check(&lab, &["add", "eth0:0", "198.51.100.8"], "EINVAL");
+    assert!(
+        message.contains("limit 0") && message.contains("--max-aliases"),
+        "it names the limit and what set it: {message}"
+    );
+    let range = ["add", "eth0", "--range", "198.18.0.0/29", "--drop"];
+    check(&lab, &range, "ENOSPC");
+}
+
+#[test]
+fn capacity_has_bounds() {
+    let lab = Lab::plain();
+    for wrong in ["0", "16777217", "4294967295"] {
+        check(&lab, &["attach", "eth0", "--capacity", wrong], "EINVAL");
+    }
+    lab.ctl_ok(&["attach", "eth0", "--capacity", "1"]);
+    lab.ctl_ok(&["add", "eth0", "198.51.100.8/24"]);
+    lab.b.ping_ok("198.51.100.8", 1);
+    check(&lab, &["add", "eth0", "203.0.113.9"], "ENOSPC");
+    check(&lab, &["add", "eth0:1", "203.0.113.9"], "EINVAL");
+}
+
+#[test]
+fn what_is_full_takes_again_what_is_deleted() {
+    let lab = attached_with(&["--capacity", "16"]);
+    let add = |range| ["add", "eth0", "--range", range, "--drop"];
+    check(&lab, &add("198.18.0.0-198.18.0.16"), "ENOSPC");
+    lab.ctl_ok(&add("198.18.0.0/28"));
+    check(&lab, &["add", "eth0", "198.18.1.0", "--drop"], "ENOSPC");
+    for round in 0..3 {
+        for slot in 0..16 {
+            let alias = format!("eth0:{slot}");
+            lab.ctl_ok(&["del", &alias]);
+            lab.ctl_ok(&["add", "eth0", &format!("198.18.{round}.{slot}"), "--drop"]);
+        }
+    }
+    assert_eq!(lab.rows().len(), 16);
+}
+
+#[test]
+fn every_slot_of_a_table_can_be_filled() {
+    let lab = attached_with(&["--capacity", "4096"]);
+    lab.ctl_ok(&["add", "eth0", "--range", "198.18.0.0/20", "--drop"]);
+    assert_eq!(lab.rows().len(), 4096);
+    check(
+        &lab,
+        &["add", "eth0", "--range", "198.19.0.0/31", "--drop"],
+        "ENOSPC",
+    );
+    lab.ctl_ok(&["del", "eth0", "--all"]);
+    lab.ctl_ok(&["add", "eth0", "--range", "2001:db8:5::/116", "--drop"]);
+    assert_eq!(lab.rows().len(), 4096);
+}
+
+#[test]
+fn devices_over_the_capacity_leave_nothing() {
+    let lab = attached_with(&["--capacity", "32"]);
+    let home = lab.namespace("c0");
+    let before = Snapshot::of(&home);
+    for place in [&[][..], &["--netns", home.name()]] {
+        let range = ["add", "eth0", "--range", "198.51.100.0/26"];
+        check(&lab, &[&range[..], place].concat(), "ENOSPC");
+        assert_unchanged(&before, &Snapshot::of(&home));
+    }
+}
+
+/// The devices of a namespace, by name.
+#[track_caller]
+fn devices(namespace: &Namespace) -> BTreeSet<String> {
+    let links = namespace.ip_json("link show");
+    let links = links.as_array().expect("an array of links");
+    links
+        .iter()
+        .filter_map(|link| link["ifname"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// A name that one alias of a range wants is somebody else's: the others are
+/// taken back, and the stranger's device stays.
+#[track_caller]
+fn check_stranger(lab: &Lab, home: &Namespace, make: impl FnOnce()) {
+    make();
+    let (before, host) = (Snapshot::of(home), Snapshot::of(&lab.a));
+    let range = ["add", "eth0", "--range", "198.51.100.0/28"];
+    lab.ctl_err(&[&range[..], &["--netns", home.name()]].concat(), "EEXIST");
+    assert_unchanged(&host, &Snapshot::of(&lab.a));
+    assert_unchanged(&before, &Snapshot::of(home));
+    assert_eq!(lab.rows(), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn a_strangers_altname_takes_the_whole_range_back() {
+    let lab = Lab::attached(Mode::Native);
+    let home = lab.namespace("c0");
+    check_stranger(&lab, &home, || {
+        home.ip("link add x0 type veth peer name x1");
+        home.ip("link property add dev x0 altname eth0:5");
+    });
+}
+
+#[test]
+fn a_strangers_device_name_takes_the_whole_range_back() {
+    let lab = Lab::attached(Mode::Native);
+    let home = lab.namespace("c0");
+    lab.ctl_ok(&["add", "eth0:5", "198.51.100.99", "--netns", home.name()]);
+    let taken = lab.row("eth0:5")["device"].as_str().map(str::to_owned);
+    let taken = taken.expect("a device alias has a device");
+    lab.ctl_ok(&["del", "eth0:5"]);
+    check_stranger(&lab, &home, || {
+        home.ip(&format!("link add {taken} type veth peer name x1"));
+    });
+}
+
+#[test]
+fn a_strangers_device_with_a_ports_name_survives() {
+    let lab = Lab::attached(Mode::Native);
+    let home = lab.namespace("c0");
+    let before = devices(&lab.a);
+    lab.ctl_ok(&["add", "eth0:5", "198.51.100.99", "--netns", home.name()]);
+    let port = devices(&lab.a)
+        .difference(&before)
+        .next()
+        .cloned()
+        .expect("a device alias has a port");
+    lab.ctl_ok(&["del", "eth0:5"]);
+    check_stranger(&lab, &home, || {
+        lab.a.ip(&format!("link add {port} type veth peer name x1"));
+    });
+}

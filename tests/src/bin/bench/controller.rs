@@ -1,0 +1,306 @@
+//! The controller as its users start it: whole processes, and what they would
+//! use without it next to them.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use alias_tests::{Lab, Mode, Namespace};
+use serde_json::json;
+
+use crate::child::timed;
+use crate::options::Effort;
+use crate::report::{Report, Table};
+use crate::samples::{Samples, shown};
+use crate::{Progress, Result};
+
+/// The first of the addresses of each kind, and how many there are.
+pub(crate) const MILLION: u32 = 1_000_000;
+pub(crate) const MILLION_RANGE: &str = "10.0.0.0-10.15.66.63";
+pub(crate) const THOUSANDS: u32 = 16_384;
+pub(crate) const THOUSANDS_RANGE: &str = "198.18.0.0/18";
+const DEVICES: u32 = 1_000;
+const DEVICES_RANGE: &str = "198.18.0.0-198.18.3.231";
+
+/// Group of the bare devices, so that one command deletes them.
+const GROUP: u32 = 77;
+
+/// Where it happens: each parent in a namespace of its own.
+pub(crate) struct Labs {
+    // Dropped in this order: the devices' home before its lab.
+    home: Namespace,
+    devices: Lab,
+    pub(crate) thousands: Lab,
+    pub(crate) million: Lab,
+}
+
+/// A command that is measured again and again.
+struct Case {
+    name: &'static str,
+    /// What it is divided by.
+    each: u32,
+    method: &'static str,
+    /// The case it is compared with.
+    peer: Option<usize>,
+    wall: Samples,
+    rss: Samples,
+    /// Why there is no figure, or not all.
+    missing: Option<String>,
+}
+
+/// The cases, by the order of the report.
+const ADD_MILLION: usize = 0;
+const STATS_MILLION: usize = 1;
+const DEL_MILLION: usize = 2;
+const ADD_THOUSANDS: usize = 3;
+const SHOW_THOUSANDS: usize = 4;
+const STATS_THOUSANDS: usize = 5;
+const ADD_ONE: usize = 6;
+const IP_ADD_ONE: usize = 7;
+const ADD_DEVICES: usize = 8;
+const IP_ADD_DEVICES: usize = 9;
+const DEL_DEVICES: usize = 10;
+const IP_DEL_DEVICES: usize = 11;
+
+pub(crate) struct Controller {
+    pub(crate) labs: Labs,
+    ctl: PathBuf,
+    cases: Vec<Case>,
+}
+
+impl Controller {
+    pub(crate) fn set(ctl: &Path) -> Self {
+        let attached = |options: &[&str]| {
+            let lab = Lab::builder().mode(Mode::Native).attach_options(options);
+            lab.build()
+        };
+        let devices = attached(&[]);
+        Self {
+            labs: Labs {
+                home: devices.namespace("home"),
+                devices,
+                thousands: attached(&[]),
+                million: attached(&["--capacity", "1000000"]),
+            },
+            ctl: ctl.to_owned(),
+            cases: cases(),
+        }
+    }
+
+    /// Every round does everything once, single commands several times.
+    pub(crate) fn measure(&mut self, effort: &Effort, progress: &Progress) -> Result<()> {
+        for round in 1..=effort.rounds {
+            progress.step(&format!("controller, round {round} of {}", effort.rounds));
+            self.a_million()?;
+            for _ in 0..effort.singles {
+                self.one()?;
+            }
+            self.thousands()?;
+            self.devices()?;
+        }
+        Ok(())
+    }
+
+    fn a_million(&mut self) -> Result<()> {
+        let add = self.ctl(&self.labs.million, &add(MILLION_RANGE, "--drop"));
+        self.time(ADD_MILLION, add)?;
+        let stats = self.ctl(&self.labs.million, &["stats", "-j"]);
+        self.time(STATS_MILLION, stats)?;
+        let del = self.ctl(&self.labs.million, &["del", "eth0", "--all"]);
+        self.time(DEL_MILLION, del)
+    }
+
+    fn thousands(&mut self) -> Result<()> {
+        let add = self.ctl(&self.labs.thousands, &add(THOUSANDS_RANGE, "--drop"));
+        self.time(ADD_THOUSANDS, add)?;
+        let show = self.ctl(&self.labs.thousands, &["show", "-j"]);
+        self.time(SHOW_THOUSANDS, show)?;
+        let stats = self.ctl(&self.labs.thousands, &["stats", "-j"]);
+        self.time(STATS_THOUSANDS, stats)?;
+        self.labs.thousands.ctl_ok(&["del", "eth0", "--all"]);
+        Ok(())
+    }
+
+    fn one(&mut self) -> Result<()> {
+        let host = &self.labs.thousands;
+        let add = self.ctl(host, &["add", "eth0:7", "203.0.113.7", "--drop"]);
+        self.time(ADD_ONE, add)?;
+        self.labs.thousands.ctl_ok(&["del", "eth0:7"]);
+        let host = &self.labs.thousands.a;
+        if self.time_peer(IP_ADD_ONE, ip(host, "addr add 203.0.113.8/32 dev eth0"), "") {
+            self.labs.thousands.a.ip("addr del 203.0.113.8/32 dev eth0");
+        }
+        Ok(())
+    }
+
+    fn devices(&mut self) -> Result<()> {
+        let home = self.labs.home.name().to_owned();
+        let options = ["--netns", &home];
+        let words = [&["add", "eth0", "--range", DEVICES_RANGE], &options[..]].concat();
+        let add = self.ctl(&self.labs.devices, &words);
+        self.time(ADD_DEVICES, add)?;
+        let del = self.ctl(&self.labs.devices, &["del", "eth0", "--all"]);
+        self.time(DEL_DEVICES, del)?;
+        let mut batch = String::new();
+        for n in 0..DEVICES {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                batch,
+                "link add bare{n} group {GROUP} type veth peer name far{n} netns {home}"
+            );
+        }
+        let add = ip(&self.labs.devices.a, "-batch -");
+        self.time_peer(IP_ADD_DEVICES, add, &batch);
+        // Also what a batch that failed has left.
+        let del = ip(&self.labs.devices.a, &format!("link del group {GROUP}"));
+        self.time_peer(IP_DEL_DEVICES, del, "");
+        Ok(())
+    }
+
+    fn ctl(&self, lab: &Lab, words: &[&str]) -> Command {
+        let mut command = lab.a.command(&self.ctl);
+        command.args(words).env("ALIAS_BPFFS_ROOT", lab.bpffs());
+        command
+    }
+
+    fn time(&mut self, case: usize, command: Command) -> Result<()> {
+        self.record(case, command, "")
+    }
+
+    /// A peer that fails is reported in its row.
+    fn time_peer(&mut self, case: usize, command: Command, input: &str) -> bool {
+        let done = self.record(case, command, input);
+        let succeeded = done.is_ok();
+        if let Err(reason) = done {
+            self.cases[case].missing = Some(reason);
+        }
+        succeeded
+    }
+
+    fn record(&mut self, case: usize, command: Command, input: &str) -> Result<()> {
+        let spent = timed(command, input)?;
+        let case = &mut self.cases[case];
+        case.wall.push(spent.wall_ms / f64::from(case.each));
+        case.rss.push(spent.peak_rss_kib);
+        Ok(())
+    }
+
+    pub(crate) fn report(&self, report: &mut Report) {
+        let mut table = Table::new(
+            "controller",
+            "Controller: wall time of a whole process, from fork to wait4, output to /dev/null",
+            &[
+                "what", "median", "minimum", "unit", "runs", "peak RSS", "ratio", "method",
+            ],
+        );
+        for case in &self.cases {
+            self.report_case(case, &mut table);
+        }
+        table.note(
+            "peak RSS: ru_maxrss in MiB, median; pages of mapped maps that were touched are in it, \
+             and so is what this bench had in memory when it forked, which no figure can be below",
+        );
+        table.note("ratio: median to that of the peer in the next row");
+        report.add(table);
+    }
+
+    fn report_case(&self, case: &Case, table: &mut Table) {
+        let peer = case.peer.map(|peer| &self.cases[peer]);
+        let ratio = peer.and_then(|peer| Some(case.wall.median()? / peer.wall.median()?));
+        let unit = if case.each == 1 { "ms" } else { "ms each" };
+        let method = match &case.missing {
+            None => case.method.to_owned(),
+            Some(reason) => format!("NOT MEASURED: {reason}"),
+        };
+        table.row(
+            vec![
+                if case.name.starts_with("peer") {
+                    format!("  {}", case.name)
+                } else {
+                    case.name.to_owned()
+                },
+                shown(case.wall.median()),
+                shown(case.wall.minimum()),
+                unit.to_owned(),
+                case.wall.count().to_string(),
+                shown(case.rss.median().map(|kib| kib / 1024.0)),
+                match ratio {
+                    Some(ratio) => format!("{ratio:.2}"),
+                    None if peer.is_some() => "no peer".to_owned(),
+                    None => String::new(),
+                },
+                method,
+            ],
+            json!({
+                "name": case.name,
+                "unit": unit,
+                "wall": case.wall.to_json(),
+                "peak_rss_kib": case.rss.to_json(),
+                "peer": peer.map(|peer| peer.name),
+                "ratio": ratio,
+                "method": case.method,
+                "missing": case.missing,
+            }),
+        );
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let million = "parent with --capacity 1000000";
+    let thousands = "parent with the default capacity";
+    let one = "parent attached, no other alias";
+    let devices = "one command, aliases with an address each, announced";
+    let case = |name, each, method, peer| Case {
+        name,
+        each,
+        method,
+        peer,
+        wall: Samples::default(),
+        rss: Samples::default(),
+        missing: None,
+    };
+    vec![
+        case("add --range, 1,000,000 --drop", 1, million, None),
+        case("stats -j, 1,000,000", 1, million, None),
+        case("del --all, 1,000,000", 1, million, None),
+        case("add --range, 16,384 --drop", 1, thousands, None),
+        case("show -j, 16,384", 1, thousands, None),
+        case("stats -j, 16,384", 1, thousands, None),
+        case("add, one --drop", 1, one, Some(IP_ADD_ONE)),
+        case("peer: ip addr add", 1, "same namespace and device", None),
+        case(
+            "add --range --netns, 1,000 devices",
+            DEVICES,
+            devices,
+            Some(IP_ADD_DEVICES),
+        ),
+        case(
+            "peer: ip -batch, 1,000 bare veth pairs",
+            DEVICES,
+            "same two namespaces; no address, not up",
+            None,
+        ),
+        case(
+            "del --all, 1,000 devices",
+            DEVICES,
+            "one command",
+            Some(IP_DEL_DEVICES),
+        ),
+        case(
+            "peer: ip link del group, 1,000 bare veth pairs",
+            DEVICES,
+            "one command",
+            None,
+        ),
+    ]
+}
+
+fn add<'a>(range: &'a str, target: &'a str) -> [&'a str; 5] {
+    ["add", "eth0", "--range", range, target]
+}
+
+fn ip(host: &Namespace, words: &str) -> Command {
+    let mut command = host.command("ip");
+    command.args(words.split_whitespace());
+    command
+}

@@ -1,0 +1,217 @@
+//! What the datapath is tried on: aliases of every kind, a frame for each, and
+//! the loaded program, bare or behind something that changes the frame.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
+
+use alias_tests::bpf::{self, Context, Kind, xdp};
+use alias_tests::frame::{Frame, frame};
+use alias_tests::{Lab, Namespace};
+
+use crate::Result;
+use crate::controller::{MILLION, THOUSANDS, THOUSANDS_RANGE};
+use crate::datapath::Row;
+use crate::kernel::{Detour, Likeness};
+use crate::varying::{METADATA, SEED, random_destination, without_metadata};
+use crate::verifier::pins_of_parent;
+
+const VLAN: u16 = 10;
+const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const SOURCE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1);
+/// Far from the ranges that are filled.
+const NOBODY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 99);
+const NOBODY_FIRST: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 0);
+const THOUSANDS_FIRST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
+const MILLION_FIRST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
+const DROPPED: Ipv4Addr = Ipv4Addr::new(198, 18, 20, 7);
+const LOCAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
+const DEVICE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 3);
+const TO: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 4);
+const TAGGED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+const DROPPED_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 5, 0, 0, 0, 0, 6);
+
+/// What a row's program stands behind.
+pub(crate) enum Program {
+    Bare(OwnedFd),
+    Behind(Detour),
+}
+
+/// The rows that others are compared with.
+const FLOOR: usize = 0;
+const FLOOR_METADATA: usize = 1;
+const FLOOR_RANDOM: usize = 2;
+
+/// All kinds of aliases beside the many. The namespaces are to outlive them.
+pub(crate) fn fill(lab: &Lab) -> [Namespace; 2] {
+    let (far, home) = (lab.namespace("far"), lab.namespace("home"));
+    let name = far.name();
+    lab.a.ip(&format!(
+        "link add to0 type veth peer name far0 netns {name}"
+    ));
+    lab.a.ip("link set to0 up");
+    far.ip("link set far0 up");
+    lab.ctl_ok(&["add", "eth0", "--range", THOUSANDS_RANGE, "--drop"]);
+    let (vlan, v6) = (VLAN.to_string(), DROPPED_V6.to_string());
+    let one = |address: &str, options: &[&str]| {
+        lab.ctl_ok(&[&["add", "eth0", address], options].concat());
+    };
+    one(&LOCAL.to_string(), &["--local"]);
+    one(&DEVICE.to_string(), &["--netns", home.name()]);
+    one(&TO.to_string(), &["--to", "to0"]);
+    one(&TAGGED.to_string(), &["--drop", "--vlan", &vlan]);
+    one(&v6, &["--drop"]);
+    [far, home]
+}
+
+pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
+    let rx = open(thousands)?;
+    let rx_of_million = open(million)?;
+    let likeness = Likeness::of(&rx);
+    let bare = |program: io::Result<OwnedFd>| program.map(Program::Bare);
+    let behind = |first: &[_], next: io::Result<OwnedFd>| match &likeness {
+        Ok(likeness) => Detour::new(*likeness, first, &next?).map(Program::Behind),
+        Err(error) => Err(again(error)),
+    };
+    let only_drop = || match &likeness {
+        Ok(likeness) => likeness.only_return(xdp::DROP),
+        Err(error) => Err(again(error)),
+    };
+    let floor = bpf::load(Kind::Xdp, &bpf::only_return(xdp::DROP as i32));
+    let alias_rx = || rx.try_clone();
+    let of_nobody = random_destination(NOBODY_FIRST, 1 << 16);
+    let of_thousands = random_destination(THOUSANDS_FIRST, THOUSANDS);
+    let of_million = random_destination(MILLION_FIRST, MILLION);
+
+    let stations = frame().between(thousands.b.mac("eth0"), thousands.a.mac("eth0"));
+    let to = |destination| datagram(stations.clone().ipv4(SOURCE, destination));
+    let tagged = datagram(stations.clone().vlan(VLAN).ipv4(SOURCE, TAGGED));
+    let v6 = datagram(stations.clone().ipv6(SOURCE_V6, DROPPED_V6));
+
+    let row = Row::new;
+    let one = "one frame again and again";
+    let no_metadata = "the metadata of the frame before taken off, then a tail call";
+    let drawn = "destination drawn anew each time, then a tail call";
+    let to_device = orders_as_expected(&rx, &to(DEVICE))
+        .and_then(|()| behind(&without_metadata(METADATA), alias_rx()));
+    // The first three are FLOOR, FLOOR_METADATA, FLOOR_RANDOM.
+    Ok(vec![
+        row(
+            "floor: return XDP_DROP",
+            one,
+            bare(floor),
+            to(DROPPED),
+            xdp::DROP,
+        ),
+        row(
+            "floor of the device row",
+            "bpf_xdp_adjust_meta by 0, then a tail call into the floor",
+            behind(&without_metadata(0), only_drop()),
+            to(DEVICE),
+            xdp::DROP,
+        ),
+        row(
+            "floor of the random rows",
+            "destination drawn anew each time, then a tail call into the floor",
+            behind(&of_thousands, only_drop()),
+            to(DROPPED),
+            xdp::DROP,
+        ),
+        row(
+            "miss, one address",
+            one,
+            bare(alias_rx()),
+            to(NOBODY),
+            xdp::PASS,
+        )
+        .over(FLOOR, Some(8.0)),
+        row(
+            "IPv4 drop, hot",
+            one,
+            bare(alias_rx()),
+            to(DROPPED),
+            xdp::DROP,
+        )
+        .over(FLOOR, Some(5.0)),
+        row("IPv6 drop, hot", one, bare(alias_rx()), v6, xdp::DROP).over(FLOOR, Some(7.0)),
+        row(
+            "IPv4 drop, one VLAN tag",
+            one,
+            bare(alias_rx()),
+            tagged,
+            xdp::DROP,
+        )
+        .over(FLOOR, Some(7.0)),
+        row("IPv4 local", one, bare(alias_rx()), to(LOCAL), xdp::PASS).over(FLOOR, None),
+        row(
+            "IPv4 --to, redirect",
+            one,
+            bare(alias_rx()),
+            to(TO),
+            xdp::REDIRECT,
+        )
+        .over(FLOOR, Some(15.0)),
+        row(
+            "IPv4 device, with metadata",
+            no_metadata,
+            to_device,
+            to(DEVICE),
+            xdp::PASS,
+        )
+        .over(FLOOR_METADATA, None),
+        row(
+            "miss, random of 65,536",
+            drawn,
+            behind(&of_nobody, alias_rx()),
+            to(NOBODY),
+            xdp::PASS,
+        )
+        .over(FLOOR_RANDOM, Some(8.0)),
+        row(
+            "IPv4 drop, random of 16,384",
+            drawn,
+            behind(&of_thousands, alias_rx()),
+            to(DROPPED),
+            xdp::DROP,
+        )
+        .over(FLOOR_RANDOM, None),
+        row(
+            RANDOM_MILLION,
+            drawn,
+            behind(&of_million, Ok(rx_of_million)),
+            to(DROPPED),
+            xdp::DROP,
+        )
+        .over(FLOOR_RANDOM, None),
+    ])
+}
+
+/// The one row of the lab with a million aliases.
+pub(crate) const RANDOM_MILLION: &str = "IPv4 drop, random of 1,000,000";
+
+fn datagram(frame: Frame) -> Vec<u8> {
+    frame.udp(40_000, 9, &SEED).padded().build()
+}
+
+fn open(lab: &Lab) -> Result<OwnedFd> {
+    let pins = pins_of_parent(lab)?;
+    let pin = pins.iter().find(|pin| pin.ends_with("alias_rx"));
+    let pin = pin.ok_or("alias_rx: is not pinned")?;
+    bpf::open_pinned(pin).map_err(|error| format!("{}: {error}", pin.display()))
+}
+
+/// What is taken off must be what was put there.
+fn orders_as_expected(rx: &OwnedFd, to_device: &[u8]) -> io::Result<()> {
+    let run = bpf::test_run(rx, to_device, Context::xdp())?;
+    if run.data_meta.len() != METADATA as usize {
+        return Err(io::Error::other(format!(
+            "{} bytes of metadata, and {METADATA} is expected",
+            run.data_meta.len()
+        )));
+    }
+    Ok(())
+}
+
+fn again(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
+}
