@@ -34,17 +34,18 @@ struct Section {
 /// ENODEV for a device or an alias that is not there.
 pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
     let mut host = Host::open()?;
-    let sections = sections(&mut host, filter, "show")?;
+    let Listing { sections, spoilt } = list(&mut host, filter, "show")?;
     let names = Names::look_up(&mut host, &sections)?;
     if json {
-        return write_json(
+        write_json(
             sections
                 .iter()
                 .flat_map(|section| names.views(section))
                 .map(Ok),
-        );
+        )?;
+        return spoilt.map_or(Ok(()), Err);
     }
-    if sections.is_empty() {
+    if sections.is_empty() && spoilt.is_none() {
         hint("no aliases: make one with alias-ctl add DEVICE:0 ADDRESS");
     }
     let mut text = String::new();
@@ -53,7 +54,8 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
         text += &render::heading(&parent_view(section));
         text += &render::show(&views);
     }
-    write(&text)
+    write(&text)?;
+    spoilt.map_or(Ok(()), Err)
 }
 
 /// `alias-ctl stats`.
@@ -69,7 +71,7 @@ pub fn stats(
 ) -> Result<()> {
     let mut host = Host::open()?;
     loop {
-        let sections = sections(&mut host, filter, "stats")?;
+        let Listing { sections, spoilt } = list(&mut host, filter, "stats")?;
         match (parents, json) {
             (true, true) => write_json(sections.iter().map(parent_stats))?,
             (true, false) => {
@@ -95,7 +97,9 @@ pub fn stats(
                 }
             }
         }
-        let Some(interval) = watch else { return Ok(()) };
+        let Some(interval) = watch else {
+            return spoilt.map_or(Ok(()), Err);
+        };
         std::thread::sleep(interval);
     }
 }
@@ -138,9 +142,20 @@ fn unwritten(error: &io::Error) -> Refusal {
     Refusal::io("standard output", "write", error)
 }
 
-fn sections(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Vec<Section>> {
+/// The parents to list. One that cannot be read does not hide the others: they
+/// are listed, and then it is refused.
+struct Listing {
+    sections: Vec<Section>,
+    spoilt: Option<Refusal>,
+}
+
+fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Listing> {
+    let whole = |sections| Listing {
+        sections,
+        spoilt: None,
+    };
     let Some(name) = filter else {
-        let mut all = Vec::new();
+        let mut all = whole(Vec::new());
         for ifindex in host.directory.parents()? {
             // Detached meanwhile, or its device is gone: nothing to show.
             let Some(link) = host.netlink.link_by_index(ifindex)? else {
@@ -150,12 +165,12 @@ fn sections(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Ve
                 Ok(Some(parent)) => parent,
                 Ok(None) => continue,
                 Err(refusal) => {
-                    hint(&format!("warning: {refusal}"));
+                    all.spoilt = Some(refusal);
                     continue;
                 }
             };
             if parent.is_alive() {
-                all.push(section(link, parent));
+                all.sections.push(section(link, parent));
             }
         }
         return Ok(all);
@@ -164,7 +179,7 @@ fn sections(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Ve
     let Some(parent) = Parent::open(&host.directory, link.ifindex)? else {
         return match slot {
             Some(slot) => Err(no_such_alias(&link, slot, operation)),
-            None => Ok(Vec::new()),
+            None => Ok(whole(Vec::new())),
         };
     };
     let mut section = section(link, parent);
@@ -174,7 +189,7 @@ fn sections(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Ve
             return Err(no_such_alias(&section.link, wanted, operation));
         }
     }
-    Ok(vec![section])
+    Ok(whole(vec![section]))
 }
 
 fn section(link: Link, parent: Parent) -> Section {
