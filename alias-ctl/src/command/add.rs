@@ -7,7 +7,7 @@ use crate::netlink::Link;
 
 use super::attach::open_or_attach;
 use super::host::Host;
-use super::{batch, create, set};
+use super::{create, recover, resolve, set};
 
 /// `alias-ctl add NAME …`; attaches the parent when it is not.
 ///
@@ -16,7 +16,7 @@ use super::{batch, create, set};
 /// Those of [`batch::resolve`] and [`create::create`].
 pub fn add(name: &str, wish: &Wish) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = host.write()?;
+    let lock = recover::begin(&mut host)?;
     let (link, slot) = host.alias(name, "add")?;
     let mut wish = wish.clone();
     match (&mut wish.addresses, slot) {
@@ -33,7 +33,7 @@ pub fn add(name: &str, wish: &Wish) -> Result<()> {
         }
     }
     if !link.up {
-        return Err(batch::parent_down(&link, "add"));
+        return Err(resolve::parent_down(&link, "add"));
     }
     let was_attached = Parent::peek(&host.directory, link.ifindex)?.is_some();
     let parent = open_or_attach(&mut host, &link, &lock)?;
@@ -52,14 +52,14 @@ fn add_to(
     wish: &Wish,
     lock: &WriteLock,
 ) -> Result<()> {
-    if let Some(batch) = batch::resolve(host, link, parent, wish)? {
+    if let Some(batch) = resolve::resolve(host, link, parent, wish)? {
         return create::create(host, link, parent, &batch, lock);
     }
     // It is there already, just so; but perhaps somebody took its device away.
     match wish.addresses {
         Addresses::One {
             slot: Some(slot), ..
-        } if !batch::is_intact(host, link, &parent.record(slot))? => {
+        } if !resolve::is_intact(host, link, &parent.record(slot))? => {
             set::rebuild(host, link, parent, slot, lock)
         }
         _ => Ok(()),

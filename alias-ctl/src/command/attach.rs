@@ -8,7 +8,7 @@ use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 
 use super::host::{Host, not_attached};
-use super::{recover, retire};
+use super::{device, recover, retire};
 
 /// `alias-ctl attach DEV`.
 ///
@@ -17,7 +17,7 @@ use super::{recover, retire};
 /// EEXIST when it is attached; those of [`attach::attach`].
 pub fn attach(device: &str, spec: &AttachSpec) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = host.write()?;
+    let lock = recover::begin(&mut host)?;
     let link = host.link(device, "attach")?;
     if Parent::open(&host.directory, link.ifindex)?.is_some() {
         return Err(
@@ -65,7 +65,7 @@ fn attach_link(
         )
         .way_out("aliases live on devices with Ethernet frames"));
     }
-    if retire::is_ours(link) {
+    if device::is_ours(link) {
         return Err(Refusal::new(
             &link.name,
             "attach",
@@ -96,7 +96,7 @@ fn attach_link(
 /// ENODEV when the device is not attached.
 pub fn limit(device: &str, max_aliases: u32) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = host.write()?;
+    let lock = recover::begin(&mut host)?;
     let link = host.link(device, "set")?;
     host.attached(&link, "set")?.set_limit(max_aliases, &lock);
     Ok(())
@@ -109,7 +109,7 @@ pub fn limit(device: &str, max_aliases: u32) -> Result<()> {
 /// EBUSY when it has aliases and they shall not go too.
 pub fn detach(device: &str, cascade: bool) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = host.write()?;
+    let lock = recover::begin(&mut host)?;
     let link = host.link(device, "detach")?;
     let parent = Parent::open(&host.directory, link.ifindex)?
         .ok_or_else(|| not_attached(&link, "detach"))?;

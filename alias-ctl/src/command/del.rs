@@ -12,7 +12,7 @@ use crate::model::name::alias_name;
 use crate::netlink::Link;
 
 use super::host::Host;
-use super::retire;
+use super::{recover, retire};
 
 /// Which aliases shall go.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,7 +40,7 @@ pub enum Victims {
 /// when others have joined its device. Then none is deleted.
 pub fn del(victims: &Victims) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = host.write()?;
+    let lock = recover::begin(&mut host)?;
     let mut going: Vec<(Link, Parent, Vec<u32>)> = Vec::new();
     match victims {
         Victims::Named(names) => {

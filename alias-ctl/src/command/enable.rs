@@ -7,6 +7,7 @@ use crate::error::{Refusal, Result};
 
 use super::del::no_such_alias;
 use super::host::Host;
+use super::recover;
 
 /// Matches an alias's packets, or leaves them to the parent as if it were not.
 /// Its device, address and counters stay.
@@ -17,7 +18,7 @@ use super::host::Host;
 pub fn enable(name: &str, enabled: bool) -> Result<()> {
     let operation = if enabled { "enable" } else { "disable" };
     let mut host = Host::open()?;
-    let lock = host.write()?;
+    let lock = recover::begin(&mut host)?;
     let (link, slot) = host.alias(name, operation)?;
     let slot = slot.ok_or_else(|| {
         Refusal::new(

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::dataplane::{Directory, Parent, WriteLock};
+use crate::dataplane::{Directory, Parent};
 use crate::error::{Refusal, Result};
 use crate::model::name::AliasName;
 use crate::netlink::{Conversation, Link, Netns};
@@ -73,18 +73,6 @@ impl Host {
     /// ENODEV when it is not attached.
     pub fn attached(&self, link: &Link, operation: &str) -> Result<Parent> {
         Parent::open(&self.directory, link.ifindex)?.ok_or_else(|| not_attached(link, operation))
-    }
-
-    /// The right to change this namespace's state, after what a killed writer
-    /// left is put in order.
-    ///
-    /// # Errors
-    ///
-    /// That of locking and of putting in order.
-    pub fn write(&mut self) -> Result<WriteLock> {
-        let lock = self.directory.lock()?;
-        super::recover::recover(self, &lock)?;
-        Ok(lock)
     }
 }
 

@@ -1,17 +1,25 @@
-//! What the controller does, one file per verb, over [`batch`] (what is asked,
-//! checked), [`create`] and [`retire`] (the one way in and the one way out) and
-//! [`recover`] (what a kill left).
+//! What the controller does: one file per verb, over [`resolve`] (what is asked,
+//! looked up and checked), [`create`] and [`retire`] (the one way in and the one
+//! way out) and [`recover`] (what a kill left). What an alias needs in the kernel
+//! is made and taken away by one file each: [`device`], [`join`], [`local`], [`redirect`],
+//! [`neighbour`].
 
 pub mod add;
 pub mod attach;
 pub mod batch;
 pub mod create;
 pub mod del;
+pub mod device;
 pub mod enable;
 pub mod host;
+pub mod join;
 pub mod journal;
+pub mod local;
+pub mod neighbour;
 pub mod peer;
 pub mod recover;
+pub mod redirect;
+pub mod resolve;
 pub mod retire;
 pub mod set;
 pub mod show;

@@ -3,22 +3,35 @@
 
 use std::collections::HashSet;
 
-use alias_common::record::{Record, State, TargetKind};
+use alias_common::record::State;
 
 use crate::dataplane::parent::holds_on;
 use crate::dataplane::{Directory, Parent, WriteLock, attach};
 use crate::error::Result;
-use crate::netlink::{Conversation, Link, Netns, Request};
+use crate::netlink::{Link, Netns};
 
 use super::host::Host;
-use super::{retire, set};
+use super::{device, retire, set};
+
+/// The right to change this namespace's state, after what a killed writer left
+/// is put in order. Every verb that changes something begins with it, and looks
+/// at devices only afterwards: what it saw before may be another's.
+///
+/// # Errors
+///
+/// That of locking and of putting in order.
+pub fn begin(host: &mut Host) -> Result<WriteLock> {
+    let lock = host.directory.lock()?;
+    recover(host, &lock)?;
+    Ok(lock)
+}
 
 /// Makes this namespace's state whole.
 ///
 /// # Errors
 ///
 /// What the kernel refused; the state is left for the next try.
-pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
+fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
     host.directory.clear_drafts(lock)?;
     for ifindex in host.directory.parents()? {
         let header = match Parent::peek(&host.directory, ifindex) {
@@ -60,7 +73,7 @@ fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
 /// Finishes what was begun, and follows the parent's MAC.
 fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
     if parent.header().mac != link.mac {
-        follow_mac(host, link, parent)?;
+        device::follow_mac(host, link, parent)?;
         parent.set_mac(link.mac, lock);
     }
     if let Some(change) = parent.journal() {
@@ -68,31 +81,6 @@ fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> 
     }
     retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
     parent.set_unfinished(false, lock);
-    Ok(())
-}
-
-/// Gives alias devices the MAC that the parent has now: what they send with
-/// another one is taken for spoofed.
-fn follow_mac(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
-    let mut devices: Vec<Record> = parent
-        .live()
-        .map(|(_, record)| record)
-        .filter(|record| record.target == TargetKind::Device as u8)
-        .collect();
-    devices.sort_by_key(|record| record.netns_inode);
-    for together in devices.chunk_by(|a, b| a.netns_inode == b.netns_inode) {
-        let requests: Vec<Request> = together
-            .iter()
-            .map(|record| Request::set_mac(record.device_ifindex, link.mac))
-            .collect();
-        // A device that is gone needs no MAC, and neither does one whose
-        // namespace is.
-        let _ = match retire::device_namespace(&together[0]) {
-            Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
-            Ok(None) => host.netlink.batch(&requests)?,
-            Err(_) => continue,
-        };
-    }
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use crate::netlink::Link;
 use super::batch::{self, Batch, Item, Past};
 use super::del::no_such_alias;
 use super::host::Host;
-use super::{Change, create, retire};
+use super::{Change, create, recover, resolve, retire};
 
 /// `alias-ctl set NAME …`.
 ///
@@ -28,7 +28,7 @@ use super::{Change, create, retire};
 /// and those of `add`. Then the alias is as it was.
 pub fn set(name: &str, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = host.write()?;
+    let lock = recover::begin(&mut host)?;
     let (link, slot) = host.alias(name, "set")?;
     let slot = slot.ok_or_else(|| {
         Refusal::new(name, "set", "that is a device, not an alias", libc::EINVAL)
@@ -39,12 +39,12 @@ pub fn set(name: &str, change: &Change) -> Result<()> {
         return Err(no_such_alias(&link, slot, "set"));
     }
     if !link.up {
-        return Err(batch::parent_down(&link, "set"));
+        return Err(resolve::parent_down(&link, "set"));
     }
     let old = parent.record(slot);
     let wanted = wanted(&mut host, &link, &parent, slot, change)?;
     let new = batch::record(&wanted, &wanted.items[0]);
-    if is_same(&old, &new) && batch::is_intact(&mut host, &link, &old)? {
+    if is_same(&old, &new) && resolve::is_intact(&mut host, &link, &old)? {
         return Ok(());
     }
     replace(&mut host, &link, &parent, wanted, &lock)
@@ -62,7 +62,7 @@ pub fn rebuild(
     slot: u32,
     lock: &WriteLock,
 ) -> Result<()> {
-    let wanted = batch::of_record(host, slot, &parent.record(slot))?;
+    let wanted = resolve::of_record(host, slot, &parent.record(slot))?;
     replace(host, link, parent, wanted, lock)
 }
 
@@ -108,7 +108,7 @@ fn put_back(
     past: Past,
     lock: &WriteLock,
 ) -> Result<()> {
-    let made = batch::of_record(host, slot, record).and_then(|mut batch| {
+    let made = resolve::of_record(host, slot, record).and_then(|mut batch| {
         batch.items[0].past = past;
         create::create(host, link, parent, &batch, lock)
     });
@@ -223,9 +223,9 @@ fn wanted(
                 ));
             }
             let wish = wish(address, prefix_len, vlan, target.clone(), change.announce);
-            batch::resolve_target(host, link, parent, &wish)?
+            resolve::resolve_target(host, link, parent, &wish)?
         }
-        None => batch::of_record(host, slot, &old)?.placement,
+        None => resolve::of_record(host, slot, &old)?.placement,
     };
     // Only whether the address is free on the parent depends on the target.
     let target = match placement.kind() {
@@ -241,7 +241,7 @@ fn wanted(
     }];
     let keeps_address = address == old_interface.address && vlan == old.vlan();
     if !(keeps_address && old.target == TargetKind::Local as u8) {
-        batch::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
+        resolve::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
     } else {
         items[0].assign = old.flags & Record::ADDRESSED != 0;
     }

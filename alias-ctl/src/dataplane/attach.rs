@@ -12,10 +12,10 @@ use alias_common::key::HashKey;
 use alias_common::names;
 use alias_common::table::Geometry;
 
-use super::directory::{Directory, WriteLock};
+use super::directory::{Directory, WriteLock, link_name};
 use super::hook::{Device, Hook};
 use super::object;
-use super::parent::{self, Parent, link_name};
+use super::parent::{self, Parent};
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use crate::error::{Refusal, Result};
 use crate::netlink::{Link, hardware};

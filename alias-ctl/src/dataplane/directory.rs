@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 
 use alias_common::ABI_VERSION;
 
-use super::parent::LINK_SUFFIX;
 use super::sys;
 use crate::error::{Refusal, Result};
 
@@ -27,6 +26,9 @@ pub const ROOT_VARIABLE: &str = "ALIAS_BPFFS_ROOT";
 const DEFAULT_ROOT: &str = "/sys/fs/bpf";
 /// `BPF_FS_MAGIC` of `linux/magic.h`.
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+
+/// What a link's name ends with.
+const LINK_SUFFIX: &str = "_link";
 
 /// One namespace's directory.
 #[derive(Clone, Debug)]
@@ -324,4 +326,10 @@ fn check_bpffs(root: &Path) -> Result<()> {
         libc::ENODEV,
     )
     .way_out(format!("mount it: mount -t bpf bpf {object}")))
+}
+
+/// Name under which a program's link is pinned.
+#[must_use]
+pub fn link_name(program: &str) -> String {
+    format!("{program}{LINK_SUFFIX}")
 }

@@ -13,7 +13,7 @@ use aya::programs::tc::{
     NlOptions, TcAttachOptions, TcAttachType, qdisc_add_clsact, qdisc_detach_program,
 };
 
-use super::parent::link_name;
+use super::directory::link_name;
 use super::sys::{self, AttachType};
 
 /// The kind of hook a parent and its ports use.

@@ -6,6 +6,7 @@ pub mod directory;
 pub mod hook;
 pub mod object;
 pub mod parent;
+mod shape;
 mod shared;
 mod symbols;
 pub mod sys;

@@ -3,81 +3,19 @@
 
 use std::path::Path;
 
-use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
-use alias_common::key::{HashKey, WideKey};
+use alias_common::key::HashKey;
 use alias_common::names::{self, constants};
-use alias_common::record::{MAX_TARGETS, Record, Target};
 use alias_common::table::Geometry;
 use aya::EbpfLoader;
 use aya::programs::Program;
 
+use super::shape::shapes;
 use super::symbols;
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
-
-/// `enum bpf_map_type` of `linux/bpf.h`.
-const HASH: u32 = 1;
-const ARRAY: u32 = 2;
-const DEVMAP: u32 = 14;
-/// `BPF_F_MMAPABLE` of `linux/bpf.h`.
-const MMAPABLE: u32 = 1 << 10;
-
-/// What a map must look like to be used: a pin of another shape would be read
-/// out of bounds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Shape {
-    /// Name it is pinned under.
-    pub name: &'static str,
-    /// `enum bpf_map_type`.
-    pub kind: u32,
-    /// Bytes of a value.
-    pub value_size: u32,
-    /// Number of elements.
-    pub max_entries: u32,
-    /// `BPF_F_…` of its creation.
-    pub flags: u32,
-}
-
-/// The maps of a parent with this capacity; their keys are all 4 bytes.
-#[must_use]
-pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
-    let positions = Geometry::for_capacity(capacity).positions();
-    let array = |name, value_size: usize, max_entries| Shape {
-        name,
-        kind: ARRAY,
-        value_size: value_size as u32,
-        max_entries,
-        flags: MMAPABLE,
-    };
-    [
-        array(names::HEADER, size_of::<Header>(), 1),
-        array(names::INDEX, size_of::<u64>(), positions),
-        array(names::WIDE, size_of::<WideKey>(), positions),
-        array(names::STEER, size_of::<u64>(), positions),
-        array(names::RX, size_of::<RxCell>(), positions * cpus),
-        array(names::ALIAS, size_of::<AliasCell>(), capacity * cpus),
-        array(names::PARENT, size_of::<ParentCell>(), cpus),
-        array(names::RECORD, size_of::<Record>(), capacity + 1),
-        array(names::TARGET, size_of::<Target>(), MAX_TARGETS),
-        Shape {
-            name: names::DEVMAP,
-            kind: DEVMAP,
-            value_size: 8,
-            max_entries: MAX_TARGETS,
-            flags: 0,
-        },
-        Shape {
-            name: names::PORT,
-            kind: HASH,
-            value_size: 4,
-            max_entries: capacity,
-            flags: 0,
-        },
-    ]
-}
 
 /// Loads everything for a parent and pins it under `directory`.
 ///

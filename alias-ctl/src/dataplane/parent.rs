@@ -4,19 +4,19 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{io, ptr};
 
+use alias_common::ABI_VERSION;
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::WideKey;
 use alias_common::names;
 use alias_common::record::{Record, State, Target};
-use alias_common::{ABI_VERSION, Plain};
 
-use super::directory::{Directory, WriteLock};
+use super::directory::{Directory, WriteLock, link_name};
 use super::hook::Hook;
-use super::object::{Shape, shapes};
+use super::shape::{check, foreign, map, open_pin, shapes};
 use super::shared::Shared;
 use super::sys;
 use crate::error::{Refusal, Result};
@@ -321,73 +321,6 @@ pub fn holds_on(path: &Path, ifindex: u32) -> bool {
     sys::obj_get(&path.join(link_name(names::ALIAS_RX)))
         .and_then(|link| sys::link_info(link.as_fd()))
         .is_ok_and(|info| info.ifindex == ifindex)
-}
-
-/// What a link's name ends with.
-pub(super) const LINK_SUFFIX: &str = "_link";
-
-/// Name under which a program's link is pinned.
-#[must_use]
-pub fn link_name(program: &str) -> String {
-    format!("{program}{LINK_SUFFIX}")
-}
-
-fn open_pin(path: &Path, name: &str) -> Result<Option<OwnedFd>> {
-    match sys::obj_get(&path.join(name)) {
-        Ok(fd) => Ok(Some(fd)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Refusal::io(
-            path.join(name).display().to_string(),
-            "open",
-            &error,
-        )),
-    }
-}
-
-fn map<T: Plain>(path: &Path, expected: &[Shape], name: &str) -> Result<Shared<T>> {
-    let fd = open_pin(path, name)?.ok_or_else(|| foreign(path, name, "nothing is pinned there"))?;
-    let shape = expected
-        .iter()
-        .find(|shape| shape.name == name)
-        .ok_or_else(|| foreign(path, name, "no such map"))?;
-    check(path, &fd, *shape)?;
-    Shared::map(fd.as_fd(), shape.max_entries)
-        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
-}
-
-fn check(path: &Path, fd: &OwnedFd, expected: Shape) -> Result<()> {
-    let info = sys::map_info(fd.as_fd()).map_err(|error| {
-        Refusal::io(
-            path.join(expected.name).display().to_string(),
-            "inspect",
-            &error,
-        )
-    })?;
-    let found = Shape {
-        name: expected.name,
-        kind: info.kind,
-        value_size: info.value_size,
-        max_entries: info.max_entries,
-        flags: info.flags,
-    };
-    if found == expected && info.key_size == 4 {
-        return Ok(());
-    }
-    Err(foreign(
-        path,
-        expected.name,
-        &format!("found {found:?}, expected {expected:?}"),
-    ))
-}
-
-fn foreign(path: &Path, name: &str, what: &str) -> Refusal {
-    Refusal::new(
-        path.join(name).display().to_string(),
-        "open",
-        format!("not a map of this version: {what}"),
-        libc::EINVAL,
-    )
-    .way_out("another version made it, or a stranger: remove the parent's directory to detach it")
 }
 
 /// The 16 bytes of a record, and its address family's number.

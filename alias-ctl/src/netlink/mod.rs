@@ -20,6 +20,7 @@ pub mod hardware;
 pub mod link;
 pub mod link_request;
 pub mod namespace;
+pub mod outcome;
 pub mod request;
 pub mod route;
 pub mod sysctl;

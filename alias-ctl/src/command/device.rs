@@ -1,0 +1,347 @@
+//! Alias devices: veth pairs whose one end is the alias's, named `eth0:0`, and
+//! whose other end is the port beside the parent. Made and removed here.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd};
+
+use alias_common::names;
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::sys;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::name::{alias_name, device_name, port_name};
+use crate::netlink::outcome::{all_done, all_gone};
+use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, VethSpec, sysctl};
+
+use super::batch::{Batch, Item, of_kind};
+use super::host::Host;
+
+/// Metric of the route to an alias's network by its device in the parent's own
+/// namespace: the parent's route to the same network must stay the better one.
+const DEVICE_METRIC: u32 = 1000;
+/// Filter blocks of our ports, by the parent's ifindex. Blocks are numbered per
+/// namespace by whoever uses them; small numbers are people's.
+const PORT_BLOCKS: u32 = 0xa100_0000;
+
+/// Link group of both ends of our veth pairs, from the message that makes them
+/// on: what is not in it is not ours, whatever its name. "alias" on a telephone's
+/// keys.
+const PORT_GROUP: u32 = 0x0002_5427;
+/// Group that ports are put into to be deleted together: one by one costs a
+/// grace period each.
+const DELETION_GROUP: u32 = PORT_GROUP + 1;
+
+/// Whether a device is one end of an alias's veth pair.
+#[must_use]
+pub fn is_ours(link: &Link) -> bool {
+    link.kind.as_deref() == Some("veth") && matches!(link.group, PORT_GROUP | DELETION_GROUP)
+}
+
+/// Makes veth pairs, names and addresses the device ends, hangs `alias_tx` on
+/// the ports. Returns the ports' ifindexes.
+///
+/// # Errors
+///
+/// What the kernel refused; what is half made is for [`remove`].
+pub fn make(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    batch: &Batch,
+    netns: Option<&Netns>,
+    lock: &WriteLock,
+) -> Result<Vec<u32>> {
+    let about = |item: &Item| alias_name(&link.name, item.slot);
+    let pairs: Vec<Request> = batch
+        .items
+        .iter()
+        .map(|item| {
+            Request::create_veth(&VethSpec {
+                port_name: port_name(link.ifindex, item.slot),
+                device_name: device_name(link.ifindex, item.slot),
+                mac: link.mac,
+                mtu: link.mtu,
+                group: PORT_GROUP,
+                device_netns: netns.map(Netns::as_raw_fd),
+            })
+            .about(about(item))
+        })
+        .collect();
+    all_done(host.netlink.batch(&pairs)?)?;
+    let ends = find_ends(host, link, batch)?;
+    for (item, (port, device)) in batch.items.iter().zip(&ends) {
+        let note = |record: &mut Record| {
+            record.port_ifindex = *port;
+            record.device_ifindex = *device;
+        };
+        parent.amend(item.slot, note, lock);
+    }
+    dress(link, batch, netns, &ends)?;
+    // A port has no address and no neighbour discovery: without IPv6 it is also
+    // quicker to bring up, by far when there are thousands.
+    for item in &batch.items {
+        silence_ipv6(&port_name(link.ifindex, item.slot))?;
+    }
+    hang_programs(host, link, parent, batch, &ends)?;
+    let ups: Vec<Request> = ends
+        .iter()
+        .zip(&batch.items)
+        .map(|((port, _), item)| Request::set_up(*port).about(about(item)))
+        .collect();
+    all_done(host.netlink.batch(&ups)?)?;
+    Ok(ends.into_iter().map(|(port, _)| port).collect())
+}
+
+/// The ifindexes of port and device of each alias of the batch.
+fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(u32, u32)>> {
+    let vanished = |name: &str| Refusal::new(name, "find port", "it vanished", libc::ENODEV);
+    let ends = |port: Link| {
+        let device = port.link_ifindex.ok_or_else(|| vanished(&port.name))?;
+        Ok((port.ifindex, device))
+    };
+    if let [item] = batch.items[..] {
+        let name = port_name(link.ifindex, item.slot);
+        let port = host
+            .netlink
+            .link_by_name(&name)?
+            .ok_or_else(|| vanished(&name))?;
+        return Ok(vec![ends(port)?]);
+    }
+    let mut by_name: HashMap<String, Link> = host
+        .netlink
+        .links()?
+        .into_iter()
+        .map(|link| (link.name.clone(), link))
+        .collect();
+    batch
+        .items
+        .iter()
+        .map(|item| {
+            let name = port_name(link.ifindex, item.slot);
+            ends(by_name.remove(&name).ok_or_else(|| vanished(&name))?)
+        })
+        .collect()
+}
+
+/// Gives the device ends their alternative names and addresses, and brings them
+/// up, in their namespace.
+fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)]) -> Result<()> {
+    let mut requests = Vec::with_capacity(ends.len() * 4);
+    for (item, (_, device)) in batch.items.iter().zip(ends) {
+        let name = alias_name(&link.name, item.slot);
+        let address = device_address(*device, item.address, batch.prefix_len, netns.is_none());
+        requests.push(Request::add_altname(*device, &name).about(&name));
+        if item.address.is_ipv6() {
+            requests.push(Request::quiet(*device).about(&name));
+        }
+        requests.push(Request::set_up(*device).about(&name));
+        requests.push(Request::add_address(&address).about(&name));
+    }
+    let dress = || -> Result<()> {
+        for item in &batch.items {
+            let device = device_name(link.ifindex, item.slot);
+            if item.address.is_ipv4() {
+                silence_ipv6(&device)?;
+            }
+            if netns.is_none() {
+                accept_by_parents_route(&device)?;
+            }
+        }
+        Ok(all_done(Conversation::new()?.batch(&requests)?)?)
+    };
+    match netns {
+        Some(netns) => netns.within(dress)?,
+        None => dress(),
+    }
+}
+
+/// The address of an alias on its device.
+pub(super) fn device_address(
+    device: u32,
+    address: IpAddr,
+    prefix_len: u8,
+    beside_parent: bool,
+) -> AddressSpec {
+    AddressSpec {
+        ifindex: device,
+        address,
+        prefix_len,
+        label: None,
+        no_prefix_route: false,
+        metric: beside_parent.then_some(DEVICE_METRIC),
+        no_dad: true,
+        broadcast: None,
+    }
+}
+
+/// No addresses of its own, no neighbour discovery. A kernel without IPv6 has no
+/// such setting, and nothing to silence.
+fn silence_ipv6(device: &str) -> Result<()> {
+    match sysctl::write(&format!("ipv6/conf/{device}/disable_ipv6"), "1") {
+        Err(error) if error.errno() == libc::ENOENT => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// A device beside its parent gets packets whose way back is the parent's: strict
+/// reverse path filtering (RFC 3704) would drop them, loose does not.
+fn accept_by_parents_route(device: &str) -> Result<()> {
+    match sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), "2") {
+        Err(error) if error.errno() == libc::ENOENT => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Hangs `alias_tx` on the ports: one filter for all ports of the parent.
+fn hang_programs(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    batch: &Batch,
+    ends: &[(u32, u32)],
+) -> Result<()> {
+    let ports = parent.object(names::PORT)?;
+    let block = PORT_BLOCKS | link.ifindex;
+    let mut requests = Vec::with_capacity(ends.len());
+    for (item, (port, _)) in batch.items.iter().zip(ends) {
+        let name = port_name(link.ifindex, item.slot);
+        sys::map_update(ports.as_fd(), *port, &item.slot.to_ne_bytes())
+            .map_err(|error| Refusal::io(&name, "register port", &error))?;
+        requests.push(Request::join_block(*port, block).about(name));
+    }
+    all_done(host.netlink.batch(&requests)?)?;
+    let program = parent.object(names::ALIAS_TX)?;
+    let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
+    match host.netlink.run(filter) {
+        Err(error) if error.errno() != libc::EEXIST => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The namespace of an alias device; `None`: the parent's own.
+///
+/// # Errors
+///
+/// ENOENT when it is gone.
+pub fn namespace(record: &Record) -> Result<Option<Netns>> {
+    if record.netns_inode == 0 {
+        return Ok(None);
+    }
+    Netns::all()
+        .find(|netns| netns.inode() == record.netns_inode)
+        .map(Some)
+        .ok_or_else(|| {
+            Refusal::new(
+                format!("network namespace with inode {}", record.netns_inode),
+                "open",
+                "no name in /run/netns and no process leads there",
+                libc::ENOENT,
+            )
+        })
+}
+
+/// Deletes ports, and with each its device.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn remove(host: &mut Host, parent: &Parent, going: &[(u32, Record)]) -> Result<()> {
+    let devices: Vec<&(u32, Record)> = of_kind(going, TargetKind::Device).collect();
+    let indexes = find_ports(host, parent, &devices)?;
+    match indexes[..] {
+        [] => {}
+        [only] => all_gone(host.netlink.batch(&[Request::delete_link(only)])?)?,
+        _ => {
+            let marks: Vec<Request> = indexes
+                .iter()
+                .map(|port| Request::set_group(*port, DELETION_GROUP))
+                .collect();
+            all_gone(host.netlink.batch(&marks)?)?;
+            all_gone(
+                host.netlink
+                    .batch(&[Request::delete_group(DELETION_GROUP)])?,
+            )?;
+        }
+    }
+    let noted: Vec<u32> = devices
+        .iter()
+        .map(|(_, record)| record.port_ifindex)
+        .filter(|port| *port != 0)
+        .collect();
+    if !noted.is_empty() {
+        let map = parent.object(names::PORT)?;
+        for port in noted {
+            sys::map_delete(map.as_fd(), port)
+                .map_err(|error| Refusal::io(format!("port {port}"), "forget", &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Ifindexes of the ports that are there: by the number that was noted, for a
+/// port may have been renamed, and by name, for a kill may have come before the
+/// number was noted.
+fn find_ports(host: &mut Host, parent: &Parent, devices: &[&(u32, Record)]) -> Result<Vec<u32>> {
+    let name_of = |slot: u32| port_name(parent.ifindex(), slot);
+    if let [(slot, record)] = devices[..] {
+        let mut found = Vec::new();
+        if record.port_ifindex != 0 {
+            found.extend(host.netlink.link_by_index(record.port_ifindex)?);
+        }
+        found.extend(host.netlink.link_by_name(&name_of(*slot))?);
+        let mut ports: Vec<u32> = found
+            .iter()
+            .filter(|link| is_ours(link))
+            .map(|link| link.ifindex)
+            .collect();
+        ports.dedup();
+        return Ok(ports);
+    }
+    if devices.is_empty() {
+        return Ok(Vec::new());
+    }
+    let noted: HashSet<u32> = devices
+        .iter()
+        .map(|(_, record)| record.port_ifindex)
+        .collect();
+    let names: HashSet<String> = devices.iter().map(|(slot, _)| name_of(*slot)).collect();
+    Ok(host
+        .netlink
+        .links()?
+        .into_iter()
+        .filter(is_ours)
+        .filter(|link| noted.contains(&link.ifindex) || names.contains(&link.name))
+        .map(|link| link.ifindex)
+        .collect())
+}
+
+/// Gives alias devices the MAC that the parent has now: what they send with
+/// another one is taken for spoofed.
+///
+/// # Errors
+///
+/// That of talking to the kernel; what a device refused is its loss.
+pub fn follow_mac(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
+    let mut devices: Vec<Record> = parent
+        .live()
+        .map(|(_, record)| record)
+        .filter(|record| record.target == TargetKind::Device as u8)
+        .collect();
+    devices.sort_by_key(|record| record.netns_inode);
+    for together in devices.chunk_by(|a, b| a.netns_inode == b.netns_inode) {
+        let requests: Vec<Request> = together
+            .iter()
+            .map(|record| Request::set_mac(record.device_ifindex, link.mac))
+            .collect();
+        // A device that is gone needs no MAC, and neither does one whose
+        // namespace is.
+        let _ = match namespace(&together[0]) {
+            Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
+            Ok(None) => host.netlink.batch(&requests)?,
+            Err(_) => continue,
+        };
+    }
+    Ok(())
+}

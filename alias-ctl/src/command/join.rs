@@ -1,0 +1,107 @@
+//! `--join` aliases: more addresses on the device of another alias.
+
+use std::collections::HashSet;
+
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::Result;
+use crate::netlink::outcome::{all_done, all_gone};
+use crate::netlink::{Conversation, Request, sysctl};
+
+use super::batch::{Batch, of_kind};
+use super::device::{device_address, namespace};
+use super::host::Host;
+
+/// Puts more addresses on the device of another alias.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn join(
+    host: &mut Host,
+    parent: &Parent,
+    batch: &Batch,
+    owner: &Record,
+    lock: &WriteLock,
+) -> Result<()> {
+    for item in &batch.items {
+        let note = |record: &mut Record| {
+            record.port_ifindex = owner.port_ifindex;
+            record.device_ifindex = owner.device_ifindex;
+            record.netns_inode = owner.netns_inode;
+        };
+        parent.amend(item.slot, note, lock);
+    }
+    let requests: Vec<Request> = batch
+        .items
+        .iter()
+        .map(|item| {
+            Request::add_address(&device_address(
+                owner.device_ifindex,
+                item.address,
+                batch.prefix_len,
+                owner.netns_inode == 0,
+            ))
+        })
+        .collect();
+    let has_ipv6 = batch.items.iter().any(|item| item.address.is_ipv6());
+    let assign = |conversation: &mut Conversation| -> Result<()> {
+        if has_ipv6 {
+            // The owner may be an IPv4 alias, whose device does without.
+            if let Some(device) = conversation.link_by_index(owner.device_ifindex)? {
+                conversation.run(Request::quiet(device.ifindex))?;
+                sysctl::write(&format!("ipv6/conf/{}/disable_ipv6", device.name), "0")?;
+            }
+        }
+        Ok(all_done(conversation.batch(&requests)?)?)
+    };
+    match namespace(owner)? {
+        Some(netns) => netns.within(|| assign(&mut Conversation::new()?))?,
+        None => assign(&mut host.netlink),
+    }
+}
+
+/// Takes joined addresses off devices that stay.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn leave(host: &mut Host, going: &[(u32, Record)]) -> Result<()> {
+    let mut ports_going: HashSet<u32> = HashSet::new();
+    ports_going.extend(of_kind(going, TargetKind::Device).map(|(_, record)| record.port_ifindex));
+    let mut namespaces: Vec<u64> = Vec::new();
+    let staying: Vec<&Record> = of_kind(going, TargetKind::Join)
+        .map(|(_, record)| record)
+        .filter(|record| record.device_ifindex != 0 && !ports_going.contains(&record.port_ifindex))
+        .collect();
+    namespaces.extend(staying.iter().map(|record| record.netns_inode));
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    for inode in namespaces {
+        let mine: Vec<&&Record> = staying
+            .iter()
+            .filter(|record| record.netns_inode == inode)
+            .collect();
+        let requests: Vec<Request> = mine
+            .iter()
+            .map(|record| {
+                Request::delete_address(&device_address(
+                    record.device_ifindex,
+                    address_of(record),
+                    record.prefix_len,
+                    inode == 0,
+                ))
+            })
+            .collect();
+        let results = match namespace(mine[0]) {
+            Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
+            Ok(None) => host.netlink.batch(&requests)?,
+            // The namespace went, and the device with it.
+            Err(_) => continue,
+        };
+        all_gone(results)?;
+    }
+    Ok(())
+}

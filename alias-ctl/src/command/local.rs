@@ -1,0 +1,134 @@
+//! `local` aliases: addresses on the parent itself.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
+use crate::error::Result;
+use crate::model::address::{bits, network};
+use crate::model::name::alias_name;
+use crate::netlink::outcome::{all_done, all_gone};
+use crate::netlink::{AddressSpec, Link, Request, RouteSpec};
+
+use super::batch::{Batch, of_kind};
+use super::host::Host;
+
+/// Metric of the route to a `local` alias's network: behind the operator's own.
+const ROUTE_METRIC: u32 = 1000;
+/// Who made our routes, in place of an RTPROT_* of `linux/rtnetlink.h`: only what
+/// carries it is deleted again. Numbers from 4 on are free for whoever wants one.
+const RTPROT_ALIAS: u8 = 0xa1;
+/// RT_TABLE_MAIN.
+const MAIN_TABLE: u32 = 254;
+
+/// Puts addresses on the parent itself, as host addresses: the kernel then has
+/// no primary among them whose removal takes the others along. The network's
+/// route is ours, and goes with its last alias.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
+    let assigned = || batch.items.iter().filter(|item| item.assign);
+    let requests: Vec<Request> = assigned()
+        .map(|item| {
+            Request::add_address(&address(link, item.slot, item.address))
+                .about(alias_name(&link.name, item.slot))
+        })
+        .collect();
+    all_done(host.netlink.batch(&requests)?)?;
+    let mut networks: Vec<IpAddr> = assigned()
+        .map(|item| network(item.address, batch.prefix_len))
+        .collect();
+    networks.sort_unstable();
+    networks.dedup();
+    for destination in networks {
+        if batch.prefix_len == bits(destination) {
+            continue;
+        }
+        let route = route_to(link, destination, batch.prefix_len);
+        match host.netlink.run(Request::add_route(&route)) {
+            // The parent's own, or an earlier alias's.
+            Err(error) if error.errno() == libc::EEXIST => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+/// Takes the addresses away again, and the routes that no alias needs any more.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn unassign(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    going: &[(u32, Record)],
+) -> Result<()> {
+    let assigned: Vec<&(u32, Record)> = of_kind(going, TargetKind::Local)
+        .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
+        .collect();
+    if assigned.is_empty() {
+        return Ok(());
+    }
+    let requests: Vec<Request> = assigned
+        .iter()
+        .map(|(slot, record)| Request::delete_address(&address(link, *slot, address_of(record))))
+        .collect();
+    all_gone(host.netlink.batch(&requests)?)?;
+    let route_of = |record: &Record| {
+        let destination = network(address_of(record), record.prefix_len);
+        (record.prefix_len < bits(destination)).then_some((destination, record.prefix_len))
+    };
+    let still_wanted: HashSet<(IpAddr, u8)> = parent
+        .live()
+        .filter(|(_, record)| record.target == TargetKind::Local as u8)
+        .filter_map(|(_, record)| route_of(&record))
+        .collect();
+    let unwanted: HashSet<(IpAddr, u8)> = assigned
+        .iter()
+        .filter_map(|(_, record)| route_of(record))
+        .collect();
+    let requests: Vec<Request> = unwanted
+        .difference(&still_wanted)
+        .map(|(destination, prefix_len)| {
+            Request::delete_route(&route_to(link, *destination, *prefix_len))
+        })
+        .collect();
+    Ok(all_gone(host.netlink.batch(&requests)?)?)
+}
+
+/// The address of a `local` alias.
+fn address(link: &Link, slot: u32, address: IpAddr) -> AddressSpec {
+    let label = alias_name(&link.name, slot);
+    AddressSpec {
+        ifindex: link.ifindex,
+        address,
+        prefix_len: bits(address),
+        // IFNAMSIZ bounds a label; a longer one is the device's name.
+        label: (label.len() < libc::IFNAMSIZ && address.is_ipv4()).then_some(label),
+        no_prefix_route: true,
+        metric: None,
+        no_dad: true,
+        broadcast: None,
+    }
+}
+
+/// The route of a `local` alias's network.
+fn route_to(link: &Link, destination: IpAddr, prefix_len: u8) -> RouteSpec {
+    RouteSpec {
+        dst: destination,
+        prefix_len,
+        ifindex: link.ifindex,
+        gateway: None,
+        prefsrc: None,
+        table: MAIN_TABLE,
+        metric: Some(ROUTE_METRIC),
+        protocol: RTPROT_ALIAS,
+    }
+}

@@ -1,0 +1,88 @@
+//! What the neighbours on the link see of aliases: announcements, and the groups
+//! that neighbour solicitations come in.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
+use crate::error::Result;
+use crate::netlink::{Announcement, Link, announce, hardware};
+
+use super::batch::{Batch, Placement};
+
+/// Makes the NIC take the solicited-node multicast of IPv6 aliases that its own
+/// stack does not know of (RFC 4291, 2.7.1).
+///
+/// # Errors
+///
+/// That of SIOCADDMULTI.
+pub fn hear(link: &Link, batch: &Batch) -> Result<()> {
+    if matches!(batch.placement, Placement::Local | Placement::Drop) {
+        return Ok(());
+    }
+    for item in &batch.items {
+        if let IpAddr::V6(address) = item.address {
+            hardware::multicast_add(&link.name, solicited_node_mac(address))?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the groups away again that no alias needs any more.
+pub fn forget(link: &Link, parent: &Parent, going: &[(u32, Record)]) {
+    let group = |record: &Record| match address_of(record) {
+        IpAddr::V6(address)
+            if record.target != TargetKind::Local as u8
+                && record.target != TargetKind::Drop as u8 =>
+        {
+            Some(solicited_node_mac(address))
+        }
+        _ => None,
+    };
+    let unwanted: HashSet<[u8; 6]> = going
+        .iter()
+        .filter_map(|(_, record)| group(record))
+        .collect();
+    if unwanted.is_empty() {
+        return;
+    }
+    let wanted: HashSet<[u8; 6]> = parent
+        .live()
+        .filter_map(|(_, record)| group(&record))
+        .collect();
+    for mac in unwanted.difference(&wanted) {
+        // A group too many costs a NIC little, and no alias anything.
+        let _ = hardware::multicast_delete(&link.name, *mac);
+    }
+}
+
+/// The Ethernet address of a solicited-node group (RFC 4291, 2.7.1; RFC 2464, 7).
+fn solicited_node_mac(address: Ipv6Addr) -> [u8; 6] {
+    let [.., a, b, c] = address.octets();
+    [0x33, 0x33, 0xff, a, b, c]
+}
+
+/// Announces aliases: gratuitous ARP, unsolicited neighbour advertisements.
+///
+/// # Errors
+///
+/// That of sending, ENETDOWN without a carrier for one.
+pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
+    if !batch.announce || batch.placement.kind() == TargetKind::Drop {
+        return Ok(());
+    }
+    let news: Vec<Announcement> = batch
+        .items
+        .iter()
+        .map(|item| Announcement {
+            address: item.address,
+            vlan_outer: batch.vlan.outer,
+            vlan_inner: batch.vlan.inner,
+        })
+        .collect();
+    announce(link.ifindex, link.mac, &news)?;
+    Ok(())
+}

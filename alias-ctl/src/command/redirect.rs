@@ -1,0 +1,192 @@
+//! `--to` aliases: devices that exist, by their keys in the devmap.
+
+use std::collections::HashSet;
+use std::os::fd::AsFd;
+
+use alias_common::key::Vlan;
+use alias_common::names;
+use alias_common::record::{Record, Target, TargetKind};
+
+use crate::dataplane::hook::Device;
+use crate::dataplane::sys::{self, AttachType};
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::netlink::Link;
+
+use super::batch::{Batch, of_kind};
+use super::host::Host;
+use super::{device, peer};
+
+/// Checks a `--to` device and finds the MAC that its far side listens to.
+///
+/// # Errors
+///
+/// EINVAL for one that cannot be a target, EMSGSIZE for a small MTU, ENETDOWN,
+/// EBUSY for one that serves another VLAN.
+pub fn check(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    device: &Link,
+    vlan: Vlan,
+    mac: Option<[u8; 6]>,
+) -> Result<Option<[u8; 6]>> {
+    let refused =
+        |reason: String, errno| Refusal::new(&device.name, "use as target", reason, errno);
+    const ARPHRD_ETHER: u16 = 1;
+    if device.hardware_type != ARPHRD_ETHER || device::is_ours(device) {
+        return Err(
+            refused("it takes no Ethernet frames of others".into(), libc::EINVAL)
+                .way_out("name a tap, a veth or a NIC; for an alias's device: --join"),
+        );
+    }
+    if device.ifindex == link.ifindex {
+        return Err(refused("it is the parent itself".into(), libc::EINVAL)
+            .way_out("packets for the parent's own stack: --local"));
+    }
+    if device.mtu < link.mtu {
+        return Err(refused(
+            format!(
+                "its MTU {} is below the parent's {}: larger frames would be lost",
+                device.mtu, link.mtu
+            ),
+            libc::EMSGSIZE,
+        )
+        .way_out(format!("ip link set dev {} mtu {}", device.name, link.mtu)));
+    }
+    if !device.up {
+        return Err(refused("it is down".into(), libc::ENETDOWN)
+            .way_out(format!("ip link set dev {} up", device.name)));
+    }
+    let mac = match mac {
+        Some(mac) => Some(mac),
+        None => peer::prepare(host, device)?.filter(|mac| *mac != link.mac),
+    };
+    for key in 0..parent.targets() {
+        let target = parent.target(key);
+        let other_vlan = target.vlan_outer != vlan.outer || target.vlan_inner != vlan.inner;
+        if target.ifindex == device.ifindex && in_use(parent, key) && other_vlan {
+            return Err(refused(
+                "aliases of another VLAN lead there: what comes back could not be told apart"
+                    .into(),
+                libc::EBUSY,
+            )
+            .way_out("use one device for each VLAN"));
+        }
+    }
+    Ok(mac)
+}
+
+/// Whether an alias leads to a devmap key.
+#[must_use]
+pub fn in_use(parent: &Parent, key: u32) -> bool {
+    parent
+        .live()
+        .any(|(_, record)| record.target == TargetKind::To as u8 && record.link == key)
+}
+
+/// Finds or makes the devmap key of a device, and hangs `alias_return` on it.
+///
+/// # Errors
+///
+/// ENOSPC when all keys are taken; what the kernel refused.
+pub fn register(
+    parent: &Parent,
+    batch: &Batch,
+    device: &Link,
+    mac: Option<[u8; 6]>,
+    lock: &WriteLock,
+) -> Result<u32> {
+    let refused = |error: &std::io::Error| Refusal::io(&device.name, "use as target", error);
+    let known = (0..parent.targets()).find(|key| parent.target(*key).ifindex == device.ifindex);
+    let free = || (0..parent.targets()).find(|key| parent.target(*key).ifindex == 0);
+    let key = known.or_else(free).ok_or_else(|| {
+        Refusal::new(
+            &device.name,
+            "use as target",
+            format!("all {} targets are in use", parent.targets()),
+            libc::ENOSPC,
+        )
+    })?;
+    for item in &batch.items {
+        parent.amend(item.slot, |record| record.link = key, lock);
+    }
+    let target = Target {
+        ifindex: device.ifindex,
+        flags: if mac.is_some() { Target::REWRITE } else { 0 },
+        mac: mac.unwrap_or_default(),
+        vlan_outer: batch.vlan.outer,
+        vlan_inner: batch.vlan.inner,
+        ..Target::default()
+    };
+    parent.set_target(key, target, lock);
+    let devmap = parent.object(names::DEVMAP)?;
+    // struct bpf_devmap_val: ifindex, then no program (a negative descriptor).
+    let mut value = [0u8; 8];
+    value[..4].copy_from_slice(&device.ifindex.to_ne_bytes());
+    value[4..].copy_from_slice(&(-1i32).to_ne_bytes());
+    sys::map_update(devmap.as_fd(), key, &value).map_err(|error| refused(&error))?;
+    let ports = parent.object(names::PORT)?;
+    sys::map_update(ports.as_fd(), device.ifindex, &key.to_ne_bytes())
+        .map_err(|error| refused(&error))?;
+    let program = parent.path().join(names::ALIAS_RETURN);
+    let on = Device {
+        ifindex: device.ifindex,
+        name: &device.name,
+    };
+    parent
+        .hook()
+        .hang(&program, names::ALIAS_RETURN, on)
+        .map_err(|error| refused(&error))?;
+    Ok(key)
+}
+
+/// Frees the devmap keys that no alias leads to any more.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn release(
+    host: &mut Host,
+    parent: &Parent,
+    going: &[(u32, Record)],
+    lock: &WriteLock,
+) -> Result<()> {
+    let keys: HashSet<u32> = of_kind(going, TargetKind::To)
+        .map(|(_, record)| record.link)
+        .collect();
+    for key in keys {
+        let target = parent.target(key);
+        if target.ifindex == 0 || in_use(parent, key) {
+            continue;
+        }
+        let program = parent.path().join(names::ALIAS_RETURN);
+        let link = host.netlink.link_by_index(target.ifindex)?;
+        let name = link.map(|link| link.name).unwrap_or_default();
+        let device = Device {
+            ifindex: target.ifindex,
+            name: &name,
+        };
+        let devmap = parent.object(names::DEVMAP)?;
+        let ports = parent.object(names::PORT)?;
+        parent
+            .hook()
+            .take_off(
+                &program,
+                names::ALIAS_RETURN,
+                device,
+                AttachType::TcxIngress,
+            )
+            .and_then(|()| sys::map_delete(devmap.as_fd(), key))
+            .and_then(|()| sys::map_delete(ports.as_fd(), target.ifindex))
+            .map_err(|error| {
+                Refusal::io(
+                    format!("device {}", target.ifindex),
+                    "release target",
+                    &error,
+                )
+            })?;
+        parent.set_target(key, Target::default(), lock);
+    }
+    Ok(())
+}

@@ -1,0 +1,379 @@
+//! From what a user wishes to a [`Batch`]: names are looked up, slots chosen,
+//! and everything that can be known beforehand is refused here.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use alias_common::key::Vlan;
+use alias_common::record::{Record, State, TargetKind};
+
+use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
+use crate::error::{Refusal, Result};
+use crate::model::name::alias_name;
+use crate::model::wish::{Addresses, Target, Wish};
+use crate::netlink::{Link, Netns};
+
+use super::batch::{Batch, Item, Past, Placement};
+use super::host::Host;
+use super::{device, redirect};
+
+/// Looks up and checks what a wish names. `None`: the alias is there already,
+/// just so.
+///
+/// # Errors
+///
+/// EINVAL over the limit, ENOSPC when there are too
+/// few free slots, EEXIST for an address that is taken, and those of the target.
+pub fn resolve(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+) -> Result<Option<Batch>> {
+    let placement = resolve_target(host, link, parent, wish)?;
+    if let Addresses::One {
+        address,
+        slot: Some(slot),
+    } = wish.addresses
+        && is_there(link, parent, slot, address, wish, &placement)?
+    {
+        return Ok(None);
+    }
+    let mut items = choose_slots(link, parent, &wish.addresses)?;
+    refuse_taken(host, link, parent, wish, &mut items, None)?;
+    Ok(Some(Batch {
+        items,
+        prefix_len: wish.prefix_len,
+        vlan: wish.vlan,
+        placement,
+        announce: wish.announce,
+        enabled: true,
+    }))
+}
+
+/// Whether everything is there that an alias needs outside the index: its device,
+/// or its address on the parent.
+///
+/// # Errors
+///
+/// What the kernel said when it was asked.
+pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> {
+    Ok(match TargetKind::from_number(record.target) {
+        Some(TargetKind::Device | TargetKind::Join) => {
+            let port = host.netlink.link_by_index(record.port_ifindex)?;
+            port.is_some_and(|port| device::is_ours(&port))
+        }
+        Some(TargetKind::To) => host.netlink.link_by_index(record.port_ifindex)?.is_some(),
+        Some(TargetKind::Local) => {
+            let address = address_of(record);
+            let found = host.netlink.addresses(Some(link.ifindex))?;
+            found.iter().any(|found| found.address == address)
+        }
+        _ => true,
+    })
+}
+
+/// The refusal for a parent that is down: NET_ALIAS answered EIO.
+#[must_use]
+pub fn parent_down(link: &Link, operation: &str) -> Refusal {
+    Refusal::new(&link.name, operation, "the device is down", libc::EIO)
+        .way_out(format!("bring it up: ip link set dev {} up", link.name))
+}
+
+/// Whether the slot holds this very alias.
+fn is_there(
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    address: IpAddr,
+    wish: &Wish,
+    placement: &Placement,
+) -> Result<bool> {
+    if slot >= parent.limit() || parent.state(slot) != State::Live {
+        return Ok(false);
+    }
+    let record = parent.record(slot);
+    let same = address_of(&record) == address
+        && record.vlan() == wish.vlan
+        && record.prefix_len == wish.prefix_len
+        && record.target == placement.kind() as u8
+        && match placement {
+            Placement::Device(netns) => {
+                record.netns_inode == netns.as_ref().map_or(0, Netns::inode)
+            }
+            Placement::Join(owner) => record.link == *owner,
+            Placement::To(device, _) => record.port_ifindex == device.ifindex,
+            Placement::Local | Placement::Drop => true,
+        };
+    if same {
+        return Ok(true);
+    }
+    let name = alias_name(&link.name, slot);
+    Err(Refusal::new(
+        &name,
+        "add",
+        format!("it exists with address {}", address_of(&record)),
+        libc::EEXIST,
+    )
+    .way_out(format!(
+        "change it: alias-ctl set {name} …; or delete it: alias-ctl del {name}"
+    )))
+}
+
+fn choose_slots(link: &Link, parent: &Parent, addresses: &Addresses) -> Result<Vec<Item>> {
+    let item = |slot, address| Item {
+        slot,
+        address,
+        assign: true,
+        past: Past::default(),
+    };
+    match *addresses {
+        Addresses::One {
+            address,
+            slot: Some(slot),
+        } => {
+            within_limit(link, parent, slot)?;
+            Ok(vec![item(slot, address)])
+        }
+        Addresses::One {
+            address,
+            slot: None,
+        } => {
+            let slot = parent.lowest_free(0).ok_or_else(|| full(link, parent, 1))?;
+            Ok(vec![item(slot, address)])
+        }
+        Addresses::Range { range, start } => {
+            let free: Vec<u32> = (start..parent.limit())
+                .filter(|slot| parent.state(*slot) == State::Free)
+                .take(usize::try_from(range.count).unwrap_or(usize::MAX))
+                .collect();
+            if (free.len() as u64) < range.count {
+                return Err(full(link, parent, range.count));
+            }
+            Ok((0u64..)
+                .zip(free)
+                .map(|(n, slot)| item(slot, range.nth(n)))
+                .collect())
+        }
+    }
+}
+
+fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
+    if slot < parent.limit() {
+        return Ok(());
+    }
+    let refusal = Refusal::new(
+        alias_name(&link.name, slot),
+        "add",
+        format!("the slot is at or over the limit {}", parent.limit()),
+        libc::EINVAL,
+    );
+    Err(if parent.limit() < parent.fixed().capacity {
+        refusal.way_out(format!(
+            "change it: alias-ctl set {} --max-aliases NUMBER",
+            link.name
+        ))
+    } else {
+        refusal.way_out("attach the parent with a larger --capacity")
+    })
+}
+
+fn full(link: &Link, parent: &Parent, wanted: u64) -> Refusal {
+    let taken = parent.live().count();
+    let limit = parent.limit();
+    let more = if limit < parent.fixed().capacity {
+        format!(
+            "raise the limit: alias-ctl set {} --max-aliases NUMBER",
+            link.name
+        )
+    } else {
+        "attach the parent with a larger --capacity".into()
+    };
+    Refusal::new(
+        &link.name,
+        "add",
+        format!("{wanted} slots wanted, {taken} of {limit} taken"),
+        libc::ENOSPC,
+    )
+    .way_out(format!("nothing was added; delete some, or {more}"))
+}
+
+/// Refuses addresses that are another alias's, or the parent's own. An address
+/// that the parent has already may be counted as `local`; it stays as it is. The
+/// alias in the slot `besides` is about to be changed, and does not count.
+///
+/// # Errors
+///
+/// EEXIST, naming who has it.
+pub fn refuse_taken(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+    items: &mut [Item],
+    besides: Option<u32>,
+) -> Result<()> {
+    let own: HashSet<IpAddr> = if wish.vlan == Vlan::NONE {
+        host.netlink
+            .addresses(Some(link.ifindex))?
+            .iter()
+            .map(|found| found.address)
+            .collect()
+    } else {
+        HashSet::new()
+    };
+    for item in items {
+        if let Some(slot) = parent.slot_of(item.address, wish.vlan)
+            && Some(slot) != besides
+        {
+            return Err(Refusal::new(
+                item.address.to_string(),
+                "add",
+                format!("it is the address of {}", alias_name(&link.name, slot)),
+                libc::EEXIST,
+            )
+            .way_out("nothing was added; give another address, or delete that alias first"));
+        }
+        if own.contains(&item.address) {
+            if wish.target != Target::Local {
+                return Err(Refusal::new(
+                    item.address.to_string(),
+                    "add",
+                    format!("it is {}'s own address", link.name),
+                    libc::EEXIST,
+                )
+                .way_out("count it where it is with --local, or take it away from the device"));
+            }
+            item.assign = false;
+        }
+    }
+    Ok(())
+}
+
+/// Finds what a target names.
+///
+/// # Errors
+///
+/// Those of each target: an unknown namespace, device or alias, a device that
+/// cannot take the packets.
+pub fn resolve_target(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+) -> Result<Placement> {
+    match &wish.target {
+        Target::Device { netns: None } => Ok(Placement::Device(None)),
+        Target::Device { netns: Some(spec) } => {
+            let netns = open_netns(spec)?;
+            Ok(Placement::Device(
+                (netns.inode() != host.netns.inode()).then_some(netns),
+            ))
+        }
+        Target::Join { alias } => join(host, link, parent, alias, wish.vlan),
+        Target::To { device, mac } => {
+            let device = host.link(device, "use as target")?;
+            let mac = redirect::check(host, link, parent, &device, wish.vlan, *mac)?;
+            Ok(Placement::To(Box::new(device), mac))
+        }
+        Target::Local if wish.vlan != Vlan::NONE => Err(Refusal::new(
+            &link.name,
+            "add",
+            "a local alias cannot be scoped to a VLAN: the parent's stack has no address there",
+            libc::EINVAL,
+        )
+        .way_out("give it a device: --device")),
+        Target::Local => Ok(Placement::Local),
+        Target::Drop => Ok(Placement::Drop),
+    }
+}
+
+/// Opens a namespace that a user named.
+///
+/// # Errors
+///
+/// ENOENT when there is none.
+pub fn open_netns(spec: &str) -> Result<Netns> {
+    Netns::open(spec).map_err(|error| match error.errno() {
+        libc::ENOENT => Refusal::new(
+            format!("network namespace {spec}"),
+            "open",
+            "unknown: no name in /run/netns, no path, no process",
+            libc::ENOENT,
+        )
+        .way_out(format!("list them: ip netns; make it: ip netns add {spec}")),
+        _ => error.into(),
+    })
+}
+
+fn join(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    alias: &str,
+    vlan: Vlan,
+) -> Result<Placement> {
+    let refused = |reason: &str, errno| {
+        Refusal::new(alias, "join", reason.to_owned(), errno)
+            .way_out("name an alias of the same parent that has a device of its own")
+    };
+    let (owner_link, slot) = host.alias(alias, "join")?;
+    let slot = slot.ok_or_else(|| refused("it is no alias's name", libc::EINVAL))?;
+    if owner_link.ifindex != link.ifindex {
+        return Err(refused("it is an alias of another parent", libc::EINVAL));
+    }
+    if slot >= parent.limit() || parent.state(slot) != State::Live {
+        return Err(refused("there is no such alias", libc::ENODEV));
+    }
+    let record = parent.record(slot);
+    if record.target != TargetKind::Device as u8 {
+        return Err(refused("it has no device of its own", libc::EINVAL));
+    }
+    if record.vlan() != vlan {
+        return Err(refused("it is scoped to another VLAN", libc::EINVAL));
+    }
+    Ok(Placement::Join(slot))
+}
+
+/// The batch of one that makes what a record says, as a change that was begun is
+/// finished or taken back.
+///
+/// # Errors
+///
+/// What the record names is gone.
+pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
+    let placement = match TargetKind::from_number(record.target) {
+        Some(TargetKind::Device) => Placement::Device(device::namespace(record)?),
+        Some(TargetKind::Join) => Placement::Join(record.link),
+        Some(TargetKind::To) => {
+            let device = host
+                .netlink
+                .link_by_index(record.port_ifindex)?
+                .ok_or_else(|| {
+                    let device = format!("device {}", record.port_ifindex);
+                    Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
+                })?;
+            Placement::To(
+                Box::new(device),
+                (record.mac != [0; 6]).then_some(record.mac),
+            )
+        }
+        Some(TargetKind::Local) => Placement::Local,
+        _ => Placement::Drop,
+    };
+    let item = Item {
+        slot,
+        address: address_of(record),
+        assign: record.flags & Record::ADDRESSED != 0,
+        past: Past::of(record),
+    };
+    Ok(Batch {
+        items: vec![item],
+        prefix_len: record.prefix_len,
+        vlan: record.vlan(),
+        placement,
+        announce: record.flags & Record::ANNOUNCE != 0,
+        enabled: record.flags & Record::ENABLED != 0,
+    })
+}

@@ -1,0 +1,141 @@
+//! What each pinned map must look like, and opening one only when it does: a pin
+//! of another shape would be read out of bounds.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use alias_common::Plain;
+use alias_common::counters::{AliasCell, ParentCell, RxCell};
+use alias_common::header::Header;
+use alias_common::key::WideKey;
+use alias_common::names;
+use alias_common::record::{MAX_TARGETS, Record, Target};
+use alias_common::table::Geometry;
+
+use super::shared::Shared;
+use super::sys;
+use crate::error::{Refusal, Result};
+
+/// `enum bpf_map_type` of `linux/bpf.h`.
+const HASH: u32 = 1;
+const ARRAY: u32 = 2;
+const DEVMAP: u32 = 14;
+/// `BPF_F_MMAPABLE` of `linux/bpf.h`.
+const MMAPABLE: u32 = 1 << 10;
+
+/// What a map must look like to be used: a pin of another shape would be read
+/// out of bounds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shape {
+    /// Name it is pinned under.
+    pub name: &'static str,
+    /// `enum bpf_map_type`.
+    pub kind: u32,
+    /// Bytes of a value.
+    pub value_size: u32,
+    /// Number of elements.
+    pub max_entries: u32,
+    /// `BPF_F_…` of its creation.
+    pub flags: u32,
+}
+
+/// The maps of a parent with this capacity; their keys are all 4 bytes.
+#[must_use]
+pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
+    let positions = Geometry::for_capacity(capacity).positions();
+    let array = |name, value_size: usize, max_entries| Shape {
+        name,
+        kind: ARRAY,
+        value_size: value_size as u32,
+        max_entries,
+        flags: MMAPABLE,
+    };
+    [
+        array(names::HEADER, size_of::<Header>(), 1),
+        array(names::INDEX, size_of::<u64>(), positions),
+        array(names::WIDE, size_of::<WideKey>(), positions),
+        array(names::STEER, size_of::<u64>(), positions),
+        array(names::RX, size_of::<RxCell>(), positions * cpus),
+        array(names::ALIAS, size_of::<AliasCell>(), capacity * cpus),
+        array(names::PARENT, size_of::<ParentCell>(), cpus),
+        array(names::RECORD, size_of::<Record>(), capacity + 1),
+        array(names::TARGET, size_of::<Target>(), MAX_TARGETS),
+        Shape {
+            name: names::DEVMAP,
+            kind: DEVMAP,
+            value_size: 8,
+            max_entries: MAX_TARGETS,
+            flags: 0,
+        },
+        Shape {
+            name: names::PORT,
+            kind: HASH,
+            value_size: 4,
+            max_entries: capacity,
+            flags: 0,
+        },
+    ]
+}
+
+/// Opens a pin; `None` when there is none.
+pub(super) fn open_pin(path: &Path, name: &str) -> Result<Option<OwnedFd>> {
+    match sys::obj_get(&path.join(name)) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Refusal::io(
+            path.join(name).display().to_string(),
+            "open",
+            &error,
+        )),
+    }
+}
+
+/// Maps the array of this name, if it has the expected shape.
+pub(super) fn map<T: Plain>(path: &Path, expected: &[Shape], name: &str) -> Result<Shared<T>> {
+    let fd = open_pin(path, name)?.ok_or_else(|| foreign(path, name, "nothing is pinned there"))?;
+    let shape = expected
+        .iter()
+        .find(|shape| shape.name == name)
+        .ok_or_else(|| foreign(path, name, "no such map"))?;
+    check(path, &fd, *shape)?;
+    Shared::map(fd.as_fd(), shape.max_entries)
+        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
+}
+
+/// Compares a map with the shape it must have.
+pub(super) fn check(path: &Path, fd: &OwnedFd, expected: Shape) -> Result<()> {
+    let info = sys::map_info(fd.as_fd()).map_err(|error| {
+        Refusal::io(
+            path.join(expected.name).display().to_string(),
+            "inspect",
+            &error,
+        )
+    })?;
+    let found = Shape {
+        name: expected.name,
+        kind: info.kind,
+        value_size: info.value_size,
+        max_entries: info.max_entries,
+        flags: info.flags,
+    };
+    if found == expected && info.key_size == 4 {
+        return Ok(());
+    }
+    Err(foreign(
+        path,
+        expected.name,
+        &format!("found {found:?}, expected {expected:?}"),
+    ))
+}
+
+/// The refusal for a pin that is not what this version made.
+pub(super) fn foreign(path: &Path, name: &str, what: &str) -> Refusal {
+    Refusal::new(
+        path.join(name).display().to_string(),
+        "open",
+        format!("not a map of this version: {what}"),
+        libc::EINVAL,
+    )
+    .way_out("another version made it, or a stranger: remove the parent's directory to detach it")
+}
