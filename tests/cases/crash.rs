@@ -1,5 +1,5 @@
 //! `kill -9` at any moment: what another alias's traffic, the next command and
-//! the kernel make of it (SEEDS 24). The delays are drawn from a fixed seed and
+//! the kernel make of it. The delays are drawn from a fixed seed and
 //! spread over the run time that each command was measured to have.
 
 mod heartbeat;

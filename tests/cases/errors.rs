@@ -1,5 +1,4 @@
-//! What is refused: the errno by its name, a sentence, and nothing changed
-//! (SEEDS 2 to 7, 9, and the table "What failure returned").
+//! What is refused: the errno by its name, a sentence, and nothing changed.
 
 use alias_tests::{
     Lab, Mode,

@@ -1,6 +1,5 @@
 //! Coming and going: deletion in any order leaves nothing of the deleted and
-//! everything of the others; a dead controller changes nothing (SEEDS 11, 17,
-//! 18, 22, 24, 38).
+//! everything of the others; a dead controller changes nothing.
 
 use std::net::{IpAddr, UdpSocket};
 

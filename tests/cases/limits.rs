@@ -1,5 +1,5 @@
 //! How many fit: the limit, the capacity, and that what does not fit leaves
-//! nothing behind, however far it had come (SEEDS 6, 37).
+//! nothing behind, however far it had come.
 
 use std::collections::BTreeSet;
 

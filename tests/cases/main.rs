@@ -21,6 +21,7 @@ mod lifecycle;
 mod limits;
 mod losses;
 mod neighbours;
+mod parents;
 mod range;
 mod scene;
 mod security;

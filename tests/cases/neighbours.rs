@@ -1,5 +1,5 @@
 //! How the neighbours learn where an alias is: announcements when it is
-//! added, answers when they ask, both with the parent's station (SEEDS 10, 29).
+//! added, answers when they ask, both with the parent's station.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,5 +1,5 @@
 //! Many at once: ranges of both families, their slots, duplicates, and all of
-//! them away again (SEEDS 37).
+//! them away again.
 
 use alias_tests::{Lab, Mode, Namespace, RawSocket, Snapshot, assert_unchanged};
 

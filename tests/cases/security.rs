@@ -1,5 +1,5 @@
 //! What a stranger can put in the way, what others can see, and what becomes of
-//! aliases whose parent goes (SEEDS 7, 21; DESIGN.md, hazards 1, 5, 6 and 9).
+//! aliases whose parent goes.
 
 use std::{
     fs::{self, Permissions},

@@ -1,5 +1,5 @@
 //! What users send: echoes, streams, fragments, large frames. Each alias
-//! counts its own packets and nobody else's (SEEDS 1, 27, 30).
+//! counts its own packets and nobody else's.
 
 use alias_tests::{
     Lab, Mode,

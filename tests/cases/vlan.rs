@@ -1,5 +1,5 @@
 //! An alias of one VLAN: found by address and tag together; the tag goes on
-//! the way in and comes back on the way out (SEEDS 30).
+//! the way in and comes back on the way out.
 
 use alias_tests::{
     Lab, Mode, RawSocket,
