@@ -147,8 +147,8 @@ pub const REDIRECT: u8 = 137;
 /// Bytes of a neighbour solicitation or advertisement without options.
 pub const ND_LEN: usize = 24;
 
-/// The type of an ICMPv6 message that follows the fixed header at once. ND
-/// never has extension headers in front (RFC 6980 forbids fragments).
+/// The type of an ICMPv6 message. Honest ND follows the fixed header at once; what
+/// hides it behind extension headers is found by [`crate::send::claim`].
 ///
 /// # Errors
 ///

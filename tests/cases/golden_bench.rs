@@ -9,10 +9,12 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, Ipv6Addr},
+    os::fd::OwnedFd,
     path::PathBuf,
+    thread,
 };
 
-use alias_common::{counters::ParentCell, header::Header, names};
+use alias_common::names;
 use alias_tests::{
     Lab, Mode, Namespace, Tap,
     bpf::{self, Context, TestRun},
@@ -20,8 +22,9 @@ use alias_tests::{
 };
 use serde_json::Value;
 
+pub(crate) use crate::golden_maps::{Counters, of, parent};
 use crate::{
-    golden_maps,
+    golden_maps::Cells,
     scene::{FAMILIES, Family},
 };
 
@@ -92,22 +95,9 @@ pub(crate) fn v6(number: u32) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 5, 0, 0, 0, 0, 0x10 + number as u16)
 }
 
-/// Counters by name, `eth0:3 rx_packets` or `parent miss`.
-pub(crate) type Counters = BTreeMap<String, u64>;
-
 /// What a row's counters are to rise by.
 pub(crate) fn rise<const N: usize>(counters: [(String, u64); N]) -> Counters {
     Counters::from(counters)
-}
-
-/// The counter of an alias.
-pub(crate) fn of(slot: u32, counter: &str) -> String {
-    format!("eth0:{slot} {counter}")
-}
-
-/// The counter of the parent.
-pub(crate) fn parent(counter: &str) -> String {
-    format!("parent {counter}")
 }
 
 pub(crate) struct Bench {
@@ -122,13 +112,14 @@ pub(crate) struct Bench {
     pub(crate) own: Mac,
     pub(crate) b: Mac,
     far: BTreeMap<&'static str, Mac>,
-    last: Counters,
+    cells: Cells,
+    programs: BTreeMap<String, OwnedFd>,
 }
 
 impl Bench {
     #[track_caller]
     pub(crate) fn new(mode: Mode) -> Self {
-        // Few slots: every row reads the counters of all of them.
+        // Few slots: every row compares the counters of all of them.
         let lab = Lab::builder()
             .mode(mode)
             .attach_options(&["--capacity", "128"])
@@ -158,10 +149,13 @@ impl Bench {
             .pins()
             .into_iter()
             .find(|pin| pin.ends_with(names::ALIAS_RX));
-        let mut bench = Self {
-            directory: pinned
-                .and_then(|pin| Some(pin.parent()?.to_owned()))
-                .expect("the program is pinned in the parent's directory"),
+        let directory = pinned
+            .and_then(|pin| Some(pin.parent()?.to_owned()))
+            .expect("the program is pinned in the parent's directory");
+        Self {
+            cells: Cells::open(&directory),
+            programs: BTreeMap::new(),
+            directory,
             indices: links(&lab.a),
             _tap: tap,
             _home: home,
@@ -170,10 +164,7 @@ impl Bench {
             lab,
             own,
             b,
-            last: Counters::new(),
-        };
-        bench.last = bench.counters();
-        bench
+        }
     }
 
     /// A frame from host B's station to the parent's.
@@ -214,39 +205,37 @@ impl Bench {
         bytes: &[u8],
         context: Context,
     ) -> (TestRun, Counters) {
-        let path = self.directory.join(program);
+        let opened = self.programs.entry(program.to_owned()).or_insert_with(|| {
+            bpf::open_pinned(&self.directory.join(program))
+                .unwrap_or_else(|error| panic!("{program}: {error}"))
+        });
         let run = self
             .lab
             .a
-            .enter(|| bpf::prog_test_run(&path, bytes, context))
+            .enter(|| bpf::test_run(opened, bytes, context))
             .unwrap_or_else(|error| panic!("{program} on {bytes:02x?}: {error}"));
-        let now = self.counters();
-        let before = std::mem::replace(&mut self.last, now);
-        let risen = self
-            .last
-            .iter()
-            .map(|(name, now)| (name.clone(), now.wrapping_sub(before[name])))
-            .filter(|(_, by)| *by != 0)
-            .collect();
-        (run, risen)
+        (run, self.cells.risen())
     }
 
     /// Makes `alias_deliver` look up by itself, as on a driver without metadata.
     #[track_caller]
     pub(crate) fn refuse_metadata(&self) {
-        let path = self.directory.join(names::HEADER);
-        let mut header: Header = golden_maps::read(&path, 0);
-        header.metadata_refused = 1;
-        golden_maps::write(&path, 0, &header);
+        self.cells
+            .amend_header(|header| header.metadata_refused = 1);
     }
 
+    /// What `stats` shows is what was counted, and that is all.
     #[track_caller]
-    fn counters(&self) -> Counters {
-        let mut found = self.parent_counters();
-        for row in self.lab.ctl_json(&["stats"]).as_array().expect("an array") {
-            let alias = row["alias"].as_str().expect("an alias has a name");
-            let slot = row["slot"].as_u64().expect("and a number") as u32;
-            assert_eq!(alias, format!("eth0:{slot}"));
+    fn compare_with_stats(&self) {
+        self.cells.nothing_for_nobody();
+        let counted = self.cells.totals();
+        let sum =
+            |names: &[String]| -> u64 { names.iter().filter_map(|name| counted.get(name)).sum() };
+        let rows = self.lab.ctl_json(&["stats"]);
+        let rows = rows.as_array().expect("an array");
+        assert_eq!(rows.len(), FAMILIES.len() * ALIASES.len());
+        for row in rows {
+            let slot = row["slot"].as_u64().expect("a number") as u32;
             for name in [
                 "rx_packets",
                 "rx_bytes",
@@ -255,39 +244,42 @@ impl Bench {
                 "neighbor_rx_packets",
                 "neighbor_tx_packets",
             ] {
-                found.insert(of(slot, name), number(&row[name]));
+                assert_eq!(
+                    number(&row[name]),
+                    sum(&[of(slot, name)]),
+                    "eth0:{slot} {name}"
+                );
             }
-            for (reason, value) in row["dropped"].as_object().expect("an object by reason") {
-                found.insert(of(slot, &format!("dropped.{reason}")), number(value));
+            let dropped = &row["dropped"];
+            for name in ["policy", "spoof"] {
+                let counted = sum(&[of(slot, &format!("dropped.{name}"))]);
+                assert_eq!(number(&dropped[name]), counted, "eth0:{slot} {name}");
             }
+            // With what the kernel has counted at the port.
+            let counted = sum(&[of(slot, "dropped.no_target"), of(slot, "lost")]);
+            assert!(number(&dropped["no_target"]) >= counted, "{row}: {counted}");
         }
-        found
+        let rows = self.lab.ctl_json(&["stats", "--parent"]);
+        let row = &rows[0];
+        for name in ["miss", "malformed", "local", "device", "to", "tx"] {
+            assert_eq!(number(&row[name]), sum(&[parent(name)]), "parent {name}");
+        }
+        for (name, counters) in [
+            ("policy", &["dropped"][..]),
+            ("spoof", &["spoof"]),
+            ("no_target", &["no_target", "lost", "undelivered"]),
+        ] {
+            let names: Vec<_> = counters.iter().map(|name| parent(name)).collect();
+            assert_eq!(number(&row["dropped"][name]), sum(&names), "parent {name}");
+        }
     }
+}
 
-    #[track_caller]
-    fn parent_counters(&self) -> Counters {
-        let header: Header = golden_maps::read(&self.directory.join(names::HEADER), 0);
-        let path = self.directory.join(names::PARENT);
-        let mut found = Counters::new();
-        for cpu in 0..header.cpus {
-            let cell: ParentCell = golden_maps::read(&path, cpu);
-            for (name, value) in [
-                ("miss", cell.miss),
-                ("malformed", cell.malformed),
-                ("local", cell.local),
-                ("device", cell.device),
-                ("to", cell.to),
-                ("dropped", cell.dropped),
-                ("no_target", cell.no_target),
-                ("spoof", cell.spoof),
-                ("tx", cell.tx),
-                ("lost", cell.lost),
-                ("undelivered", cell.undelivered),
-            ] {
-                *found.entry(parent(name)).or_default() += value;
-            }
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.compare_with_stats();
         }
-        found
     }
 }
 

@@ -109,6 +109,23 @@ pub(crate) const SENDERS: [(u32, u32, Option<u16>); 7] = [
     (TWIN, TWIN, None),
 ];
 
+/// Extension headers that lead on (RFC 8200, 4.1): hop-by-hop options, routing,
+/// fragment, destination options.
+pub(crate) const EXTENSIONS: [u8; 4] = [0, 43, 44, 60];
+
+/// A chain of them around what they lead to; its first number and its bytes.
+pub(crate) fn behind(chain: &[u8], last: u8, payload: &[u8]) -> (u8, Vec<u8>) {
+    let lead = |(next, bytes): (u8, Vec<u8>), kind: &u8| {
+        // A first fragment with more to come; options that are padding.
+        let header = match kind {
+            44 => [next, 0, 0, 1, 0, 0, 0, 9],
+            _ => [next, 0, 1, 4, 0, 0, 0, 0],
+        };
+        (*kind, [&header[..], &bytes].concat())
+    };
+    chain.iter().rev().fold((last, payload.to_vec()), lead)
+}
+
 /// Frames that the alias with this number may send.
 pub(crate) fn own_frames(
     family: Family,
@@ -153,7 +170,16 @@ pub(crate) fn own_frames(
             let ip = s().ipv6(own, B_V6);
             let routers = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
             let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-            vec![
+            let groups = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16);
+            let extended = |chain: &[u8], last, payload: &[u8]| {
+                let (first, bytes) = behind(chain, last, payload);
+                s().ipv6(own, B_V6).payload(first, &bytes)
+            };
+            let echo = [128, 0, 0, 0, 0, 1, 0, 1];
+            let (_, report) = behind(&[0], 58, &[143, 0, 0, 0, 0, 0, 0, 0]);
+            // What looks like discovery, and begins no message.
+            let later = [58, 0, 0, 8, 0, 0, 0, 9, 136, 0, 0, 0];
+            let mut frames = vec![
                 ("UDP", Data, ip.clone().udp(1, 2, b"x")),
                 (
                     "an echo",
@@ -186,7 +212,41 @@ pub(crate) fn own_frames(
                     Neighbor,
                     s().ipv6(own, routers).icmp(133, 0, [0; 4], &[]),
                 ),
-            ]
+                (
+                    "an echo behind three headers",
+                    Data,
+                    extended(&[0, 43, 60], 58, &echo),
+                ),
+                (
+                    "UDP behind three headers",
+                    Data,
+                    extended(&[0, 60, 44], 17, &echo),
+                ),
+                (
+                    "a later fragment",
+                    Data,
+                    s().ipv6(own, B_V6).payload(44, &later),
+                ),
+                (
+                    "a report of its own",
+                    Data,
+                    s().ipv6(own, groups).payload(0, &report),
+                ),
+                (
+                    "a report of its own to others",
+                    Data,
+                    s().ipv6(own, B_V6).payload(0, &report),
+                ),
+            ];
+            for kind in EXTENSIONS {
+                frames.push((
+                    "an echo behind a header",
+                    Data,
+                    extended(&[kind], 58, &echo),
+                ));
+                frames.push(("UDP behind a header", Data, extended(&[kind], 17, &echo)));
+            }
+            frames
         }
     }
 }

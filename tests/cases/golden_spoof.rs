@@ -10,7 +10,7 @@ use alias_tests::{
 
 use crate::{
     golden_bench::*,
-    golden_send::{Fate::Spoof, SENDERS, check, own_frames},
+    golden_send::{EXTENSIONS, Fate::Spoof, SENDERS, behind, check, own_frames},
     scene::{FAMILIES, Family},
 };
 
@@ -192,6 +192,90 @@ fn forged(s: &Frame, number: u32) -> Vec<(&'static str, Frame)> {
     ]
 }
 
+/// What extension headers hide, in a packet of the alias's own.
+fn hidden(s: &Frame, number: u32) -> Vec<(String, Frame)> {
+    let own = v6(number);
+    let discovery = |kind: u8, target: Ipv6Addr| {
+        let message = [&[kind, 0, 0, 0, 0, 0, 0, 0], &target.octets()[..]].concat();
+        [message, [&[2, 1], &FOREIGN[..]].concat()].concat()
+    };
+    let other = Ipv6Addr::new(0x2001, 0xdb8, 5, 0, 0, 0, 0, 0x99);
+    let mut rows = Vec::new();
+    let mut row = |what: String, chain: &[u8], last, payload: &[u8]| {
+        let (first, bytes) = behind(chain, last, payload);
+        rows.push((what, s.clone().ipv6(own, B_V6).payload(first, &bytes)));
+    };
+    for kind in EXTENSIONS {
+        for (what, message) in [
+            ("an advertisement", discovery(136, other)),
+            ("its own advertisement", discovery(136, own)),
+            ("a solicitation", discovery(135, B_V6)),
+            ("a router solicitation", vec![133, 0, 0, 0, 0, 0, 0, 0]),
+            ("a router advertisement", discovery(134, other)),
+            ("a redirect", discovery(137, other)),
+        ] {
+            row(format!("{what} behind {kind}"), &[kind], 58, &message);
+            let chain = [kind, 60, kind];
+            row(format!("{what} behind {chain:?}"), &chain, 58, &message);
+        }
+        for (what, last) in [("an echo", 58), ("UDP", 17)] {
+            let chain = [kind, 60, 60, kind];
+            row(format!("{what} behind {chain:?}"), &chain, last, &[128; 8]);
+        }
+    }
+    rows
+}
+
+/// What is no listener's report, from `::`.
+fn no_reports(s: &Frame, number: u32) -> Vec<(&'static str, Frame)> {
+    let group = |last| Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, last);
+    let report = |kind: u8| [kind, 0, 0, 0, 0, 0, 0, 0];
+    let advertisement = [&[136, 0, 0, 0, 0, 0, 0, 0], &v6(number).octets()[..]].concat();
+    let say = |to, chain: &[u8], last, payload: &[u8]| {
+        let (first, bytes) = behind(chain, last, payload);
+        let start = s.clone().ipv6(Ipv6Addr::UNSPECIFIED, to);
+        start.payload(first, &bytes)
+    };
+    let anybody = |chain: &[u8], last, payload: &[u8]| say(group(0x16), chain, last, payload);
+    vec![
+        ("UDP from ::", anybody(&[], 17, &[0; 8])),
+        ("UDP behind a header from ::", anybody(&[0], 17, &[0; 8])),
+        ("UDP 143 from ::", anybody(&[0], 17, &report(143))),
+        ("an echo from ::", anybody(&[0], 58, &report(128))),
+        (
+            "an advertisement from ::, hidden",
+            anybody(&[0], 58, &advertisement),
+        ),
+        (
+            "a router advertisement from ::",
+            anybody(&[], 58, &report(134)),
+        ),
+        (
+            "a router advertisement from ::, hidden",
+            anybody(&[0], 58, &report(134)),
+        ),
+        ("a query", anybody(&[0], 58, &report(130))),
+        ("MLDv1 from ::", anybody(&[0], 58, &report(131))),
+        ("a report without header", anybody(&[], 58, &report(143))),
+        (
+            "a report behind destination options",
+            anybody(&[60], 58, &report(143)),
+        ),
+        ("a report in a fragment", anybody(&[44], 58, &report(143))),
+        (
+            "a report to all nodes",
+            say(group(1), &[0], 58, &report(143)),
+        ),
+        ("a report to a host", say(B_V6, &[0], 58, &report(143))),
+        (
+            "a report from another",
+            s.clone()
+                .ipv6(B_V6, group(0x16))
+                .payload(0, &behind(&[0], 58, &report(143)).1),
+        ),
+    ]
+}
+
 /// At ports with no tag, with one, with two; the joined alias is another's
 /// matter at a port that is not its own.
 #[test]
@@ -201,6 +285,14 @@ fn an_alias_speaks_for_no_other() {
         for (port, number, _) in SENDERS {
             let at = slot(family, port);
             for (what, built) in forged(&bench.to_b(), number) {
+                let what = format!("at the port of {family:?} alias {port}: {what}");
+                check(&mut bench, &what, at, &built, None, Spoof);
+            }
+            for (what, built) in hidden(&bench.to_b(), number) {
+                let what = format!("at the port of {family:?} alias {port}: {what}");
+                check(&mut bench, &what, at, &built, None, Spoof);
+            }
+            for (what, built) in no_reports(&bench.to_b(), number) {
                 let what = format!("at the port of {family:?} alias {port}: {what}");
                 check(&mut bench, &what, at, &built, None, Spoof);
             }

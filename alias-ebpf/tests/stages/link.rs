@@ -10,16 +10,17 @@ use crate::wire::{ARP, IPV4, IPV6, LLDP, OTHER, SERVICE_TAG, TAG, frame};
 /// where the network layer begins.
 type Found = (Vlan, u8, u16, usize);
 
-fn parse(bytes: &[u8], stripped: Vlan) -> Result<Found, Truncated> {
+fn parse(bytes: &[u8], stripped: Option<Vlan>) -> Result<Found, Truncated> {
     let found = link::parse(Packet::of(bytes), stripped)?;
     assert_eq!(found.source, &OTHER);
+    assert_eq!(found.stripped, stripped.is_some());
     let ethertype = found.ethertype.0;
     Ok((found.vlan, found.tags, ethertype, found.network))
 }
 
 /// The frame as it is, and cut off at every length.
 #[track_caller]
-fn check(what: &str, bytes: &[u8], stripped: Vlan, expected: Found) {
+fn check(what: &str, bytes: &[u8], stripped: Option<Vlan>, expected: Found) {
     for len in 0..=bytes.len() {
         let wanted = if len < expected.3 {
             Err(Truncated)
@@ -135,8 +136,8 @@ fn tags() {
         ),
     ] {
         let bytes = frame(OTHER, tags, ethertype, &[0; 28]);
-        check(what, &bytes, Vlan::NONE, expected);
-        check(what, &bytes[..expected.3], Vlan::NONE, expected);
+        check(what, &bytes, None, expected);
+        check(what, &bytes[..expected.3], None, expected);
     }
 }
 
@@ -162,8 +163,45 @@ fn a_stripped_tag_is_the_outermost() {
             &[(TAG, 10)],
             (vlan(10, 0), 1, IPV4, 18),
         ),
+        (
+            "a stripped priority tag alone",
+            vlan(0, 0).then(0),
+            &[],
+            (vlan(0, 0), 0, IPV4, 14),
+        ),
+        // Three tags in all are one too many, wherever the first of them went.
+        (
+            "two in the frame",
+            vlan(20, 0),
+            &[(TAG, 10), (TAG, 5)],
+            (vlan(20, 10), 1, TAG, 18),
+        ),
+        (
+            "a service tag and another in the frame",
+            vlan(20, 0),
+            &[(SERVICE_TAG, 10), (SERVICE_TAG, 5)],
+            (vlan(20, 10), 1, SERVICE_TAG, 18),
+        ),
+        (
+            "a priority tag and another in the frame",
+            vlan(20, 0),
+            &[(TAG, 0), (TAG, 10)],
+            (vlan(20, 0), 1, TAG, 18),
+        ),
+        (
+            "a stripped priority tag and two in the frame",
+            vlan(0, 0).then(0),
+            &[(TAG, 20), (TAG, 10)],
+            (vlan(20, 0), 1, TAG, 18),
+        ),
+        (
+            "three in the frame",
+            vlan(30, 0),
+            &[(SERVICE_TAG, 20), (TAG, 10), (TAG, 5)],
+            (vlan(30, 20), 1, TAG, 18),
+        ),
     ] {
         let bytes = frame(OTHER, tags, IPV4, &[0; 28]);
-        check(what, &bytes, stripped, expected);
+        check(what, &bytes, Some(stripped), expected);
     }
 }

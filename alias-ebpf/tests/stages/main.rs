@@ -8,5 +8,6 @@ mod receive;
 mod receive_neighbour;
 mod rewrite;
 mod send;
+mod send_extensions;
 mod send_neighbour;
 mod wire;

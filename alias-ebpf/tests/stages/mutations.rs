@@ -34,6 +34,8 @@ impl Random {
 /// One frame of each shape that a stage knows.
 fn shapes() -> Vec<Vec<u8>> {
     let mld = extension(ICMPV6, &icmpv6(143, &[0; 24]));
+    let hidden = neighbour(136, ALIAS_V6, &option(2, OWN));
+    let chain = extension(DESTINATION, &fragment(ICMPV6, 0, true, &hidden));
     let options = [option(1, OWN), vec![14, 1, 0, 0, 0, 0, 0, 0]].concat();
     let packets = [
         (IPV4, ipv4(OTHER_V4, ALIAS_V4, &[], b"datagram")),
@@ -63,6 +65,7 @@ fn shapes() -> Vec<Vec<u8>> {
             IPV6,
             ipv6(ALIAS_V6, ALL_NODES, ICMPV6, &icmpv6(133, &[0; 12])),
         ),
+        (IPV6, ipv6(ALIAS_V6, ALL_NODES, HOP_BY_HOP, &chain)),
         (LLDP, vec![0; 46]),
     ];
     let tags = [
@@ -133,14 +136,14 @@ fn no_mutation_leads_outside_of_the_frame() {
         let bytes = mutate(&mut random, shape);
         let packet = Packet::of(&bytes);
         let stripped = match random.below(8) {
-            0 => Vlan::NONE.then(random.next() as u16 & 0xfff),
-            _ => Vlan::NONE,
+            0 => Some(Vlan::NONE.then(random.next() as u16 & 0xfff)),
+            _ => None,
         };
         let Ok(link) = link::parse(packet, stripped) else {
             continue;
         };
         assert_inside(&bytes, link.source);
-        assert!(link.network <= bytes.len() && link.tags <= 2);
+        assert!(link.network <= bytes.len() && link.tags + u8::from(link.stripped) <= 2);
         if let Ok(Some(destination)) = receive::destination(packet, link) {
             assert_address_inside(&bytes, destination.address);
             found += 1;
@@ -151,7 +154,7 @@ fn no_mutation_leads_outside_of_the_frame() {
         match send::claim(packet, link, &OWN) {
             Ok(Claim::As(source)) => {
                 assert_address_inside(&bytes, source.address);
-                assert!(link.tags == 0 && link.vlan == Vlan::NONE && link.source == &OWN);
+                assert!(link.tags == 0 && !link.stripped && link.source == &OWN);
                 claimed += 1;
             }
             Ok(Claim::Listener) => listened += 1,

@@ -305,6 +305,27 @@ fn the_end_that_the_headers_announce() {
             received(IPV4, &with(v4(), &[(2, 0xff), (3, 0xff)])),
             14 + 65535,
         ),
+        // 0 in a packet larger than the field (BIG TCP).
+        (
+            "IPv4, super-frame",
+            received(IPV4, &with(v4(), &[(2, 0), (3, 0)])),
+            usize::MAX,
+        ),
+        (
+            "IPv4, super-frame, two tags",
+            frame(
+                OTHER,
+                &[(SERVICE_TAG, 20), (TAG, 10)],
+                IPV4,
+                &with(v4(), &[(2, 0), (3, 0)]),
+            ),
+            usize::MAX,
+        ),
+        (
+            "IPv4, shorter than its header",
+            received(IPV4, &with(v4(), &[(2, 0), (3, 1)])),
+            14 + 1,
+        ),
         (
             "IPv4, tagged",
             frame(OTHER, &[(TAG, 10)], IPV4, &v4()),

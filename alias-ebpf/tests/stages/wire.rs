@@ -4,8 +4,6 @@
 use alias_ebpf::link::{self, Link};
 use alias_ebpf::packet::{Packet, Truncated};
 
-use alias_common::key::Vlan;
-
 /// A MAC address.
 pub(crate) type Mac = [u8; 6];
 
@@ -46,8 +44,10 @@ pub(crate) const LLDP: u16 = 0x88cc;
 /// Protocol numbers (IANA).
 pub(crate) const HOP_BY_HOP: u8 = 0;
 pub(crate) const UDP: u8 = 17;
+pub(crate) const ROUTING: u8 = 43;
 pub(crate) const FRAGMENT: u8 = 44;
 pub(crate) const ICMPV6: u8 = 58;
+pub(crate) const DESTINATION: u8 = 60;
 
 /// An address of four groups: the first three, and the last.
 pub(crate) const fn v6(first: u16, second: u16, third: u16, last: u16) -> [u8; 16] {
@@ -161,5 +161,5 @@ pub(crate) fn with(mut bytes: Vec<u8>, changes: &[(usize, u8)]) -> Vec<u8> {
 
 /// The link layer of a frame from which nothing was stripped.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Link<'_>, Truncated> {
-    link::parse(Packet::of(bytes), Vlan::NONE)
+    link::parse(Packet::of(bytes), None)
 }
