@@ -136,6 +136,22 @@ pub(super) struct TargetArguments {
     pub(super) drop: bool,
 }
 
+/// What `add` and `set` have in common.
+#[derive(Debug, Args)]
+pub(super) struct PlacementArguments {
+    #[command(flatten)]
+    pub(super) target: TargetArguments,
+    /// Namespace of the device: a name, a path or a process id
+    #[arg(long, value_name = "NS", conflicts_with_all = ["join", "to", "local", "drop"])]
+    pub(super) netns: Option<String>,
+    /// MAC of the far side of --to; found out where it can be
+    #[arg(long, requires = "to", value_name = "MAC")]
+    pub(super) mac: Option<String>,
+    /// Do not tell the neighbours
+    #[arg(long)]
+    pub(super) no_announce: bool,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Add {
     /// DEVICE:SLOT, or DEVICE for the lowest free slot
@@ -153,19 +169,10 @@ pub(super) struct Add {
     #[arg(long, value_name = "BITS")]
     pub(super) prefix_len: Option<u8>,
     #[command(flatten)]
-    pub(super) target: TargetArguments,
-    /// Namespace of the device: a name, a path or a process id
-    #[arg(long, value_name = "NS", conflicts_with_all = ["join", "to", "local", "drop"])]
-    pub(super) netns: Option<String>,
-    /// MAC of the far side of --to; found out where it can be
-    #[arg(long, requires = "to", value_name = "MAC")]
-    pub(super) mac: Option<String>,
+    pub(super) placement: PlacementArguments,
     /// Only frames of this VLAN; OUTER.INNER for two tags
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,
-    /// Do not tell the neighbours
-    #[arg(long)]
-    pub(super) no_announce: bool,
 }
 
 #[derive(Debug, Args)]
@@ -188,22 +195,13 @@ pub(super) struct Set {
     /// Another ADDRESS or ADDRESS/LENGTH
     pub(super) address: Option<String>,
     #[command(flatten)]
-    pub(super) target: TargetArguments,
-    /// Namespace of the device
-    #[arg(long, value_name = "NS", conflicts_with_all = ["join", "to", "local", "drop"])]
-    pub(super) netns: Option<String>,
-    /// MAC of the far side of --to
-    #[arg(long, requires = "to", value_name = "MAC")]
-    pub(super) mac: Option<String>,
+    pub(super) placement: PlacementArguments,
     /// Refuse slots of the device from this number on; what is there stays
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_aliases: Option<u32>,
     /// Another VLAN; 0 for none
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,
-    /// Do not tell the neighbours
-    #[arg(long)]
-    pub(super) no_announce: bool,
 }
 
 #[derive(Debug, Args)]

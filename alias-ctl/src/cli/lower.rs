@@ -13,7 +13,7 @@ use crate::model::address::{self, Range, bits};
 use crate::model::wish::{Addresses, Target, Wish};
 
 use super::Unreadable;
-use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, Set, TargetArguments, Tc, Verb};
+use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
 
 /// The result of reading words.
 type Read<T> = std::result::Result<T, Unreadable>;
@@ -137,9 +137,8 @@ fn add(words: Add) -> Read<Request> {
         addresses,
         prefix_len,
         vlan: words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?,
-        target: target(words.target, words.netns.clone(), words.mac.as_deref())?
-            .unwrap_or(Target::Device { netns: words.netns }),
-        announce: !words.no_announce,
+        announce: !words.placement.no_announce,
+        target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
     };
     Ok(Request::Add {
         name: words.name,
@@ -147,23 +146,23 @@ fn add(words: Add) -> Read<Request> {
     })
 }
 
-fn target(
-    words: TargetArguments,
-    netns: Option<String>,
-    mac: Option<&str>,
-) -> Result<Option<Target>> {
-    Ok(if let Some(alias) = words.join {
+/// The target that was named; `None`: none was.
+fn target(words: PlacementArguments) -> Result<Option<Target>> {
+    let PlacementArguments {
+        target, netns, mac, ..
+    } = words;
+    Ok(if let Some(alias) = target.join {
         Some(Target::Join { alias })
-    } else if let Some(device) = words.to {
+    } else if let Some(device) = target.to {
         Some(Target::To {
             device,
-            mac: mac.map(read_mac).transpose()?,
+            mac: mac.as_deref().map(read_mac).transpose()?,
         })
-    } else if words.local {
+    } else if target.local {
         Some(Target::Local)
-    } else if words.drop {
+    } else if target.drop {
         Some(Target::Drop)
-    } else if words.device || netns.is_some() {
+    } else if target.device || netns.is_some() {
         Some(Target::Device { netns })
     } else {
         None
@@ -247,8 +246,8 @@ fn set(words: Set) -> Read<Request> {
     let change = Change {
         address: words.address.as_deref().map(address::parse).transpose()?,
         vlan: words.vlan.as_deref().map(vlan).transpose()?,
-        target: target(words.target, words.netns, words.mac.as_deref())?,
-        announce: !words.no_announce,
+        announce: !words.placement.no_announce,
+        target: target(words.placement)?,
     };
     let Some(max_aliases) = words.max_aliases else {
         return Ok(Request::Set {

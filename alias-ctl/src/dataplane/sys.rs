@@ -240,8 +240,22 @@ struct ProgAttachAttribute {
     expected_revision: u64,
 }
 
-/// Attaches a tcx program without a link: it stays until the device goes. That
-/// is what a port wants, which is nothing without its program.
+impl ProgAttachAttribute {
+    fn new(program: BorrowedFd<'_>, ifindex: u32, attach_type: AttachType) -> Self {
+        ProgAttachAttribute {
+            target_ifindex: ifindex,
+            attach_bpf_fd: program.as_raw_fd() as u32,
+            attach_type: attach_type as u32,
+            attach_flags: 0,
+            replace_bpf_fd: 0,
+            relative_fd: 0,
+            expected_revision: 0,
+        }
+    }
+}
+
+/// Attaches a tcx program without a link: it stays until the device goes
+/// or it is detached, as on a `--to` device.
 ///
 /// # Errors
 ///
@@ -251,15 +265,7 @@ pub fn prog_attach(
     ifindex: u32,
     attach_type: AttachType,
 ) -> io::Result<()> {
-    let mut attribute = ProgAttachAttribute {
-        target_ifindex: ifindex,
-        attach_bpf_fd: program.as_raw_fd() as u32,
-        attach_type: attach_type as u32,
-        attach_flags: 0,
-        replace_bpf_fd: 0,
-        relative_fd: 0,
-        expected_revision: 0,
-    };
+    let mut attribute = ProgAttachAttribute::new(program, ifindex, attach_type);
     bpf(BPF_PROG_ATTACH, &mut attribute).map(drop)
 }
 
@@ -274,15 +280,7 @@ pub fn prog_detach(
     ifindex: u32,
     attach_type: AttachType,
 ) -> io::Result<()> {
-    let mut attribute = ProgAttachAttribute {
-        target_ifindex: ifindex,
-        attach_bpf_fd: program.as_raw_fd() as u32,
-        attach_type: attach_type as u32,
-        attach_flags: 0,
-        replace_bpf_fd: 0,
-        relative_fd: 0,
-        expected_revision: 0,
-    };
+    let mut attribute = ProgAttachAttribute::new(program, ifindex, attach_type);
     match bpf(BPF_PROG_DETACH, &mut attribute) {
         Err(error) if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV)) => {
             Err(error)
