@@ -235,6 +235,16 @@ pub fn only_return(verdict: i32) -> [Instruction; 2] {
 
 /// Loads a program; it lives as long as the descriptor, its links and pins.
 pub fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
+    load_like(kind, 0, 0, program)
+}
+
+/// The same with `prog_flags` and `expected_attach_type` of `union bpf_attr`.
+pub fn load_like(
+    kind: Kind,
+    flags: u32,
+    expected_attach_type: u32,
+    program: &[Instruction],
+) -> io::Result<OwnedFd> {
     #[repr(C)]
     #[derive(Default)]
     struct LoadAttr {
@@ -247,6 +257,9 @@ pub fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
         log_buf: u64,
         kern_version: u32,
         prog_flags: u32,
+        prog_name: [u8; 16],
+        prog_ifindex: u32,
+        expected_attach_type: u32,
     }
     let encode = |Instruction(code, registers, offset, immediate): &Instruction| {
         let ([o0, o1], [i0, i1, i2, i3]) = (offset.to_ne_bytes(), immediate.to_ne_bytes());
@@ -258,6 +271,8 @@ pub fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
         insn_cnt: instructions.len() as u32,
         insns: instructions.as_ptr() as u64,
         license: c"GPL".as_ptr() as u64,
+        prog_flags: flags,
+        expected_attach_type,
         ..LoadAttr::default()
     };
     // SAFETY: the instructions and the license outlive the call.

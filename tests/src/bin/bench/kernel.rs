@@ -4,12 +4,11 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use alias_tests::bpf::{Instruction, Kind, only_return};
+use alias_tests::bpf::{Instruction, Kind, load_like, only_return};
 
 // enum bpf_cmd of linux/bpf.h.
 const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
-const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 /// BPF_MAP_TYPE_PROG_ARRAY.
@@ -93,38 +92,7 @@ impl Likeness {
     }
 
     fn load(self, program: &[Instruction]) -> io::Result<OwnedFd> {
-        #[repr(C)]
-        #[derive(Default)]
-        struct Attr {
-            prog_type: u32,
-            insn_cnt: u32,
-            insns: u64,
-            license: u64,
-            log_level: u32,
-            log_size: u32,
-            log_buf: u64,
-            kern_version: u32,
-            prog_flags: u32,
-            prog_name: [u8; 16],
-            prog_ifindex: u32,
-            expected_attach_type: u32,
-        }
-        let encode = |Instruction(code, registers, offset, immediate): &Instruction| {
-            let ([o0, o1], [i0, i1, i2, i3]) = (offset.to_ne_bytes(), immediate.to_ne_bytes());
-            [*code, *registers, o0, o1, i0, i1, i2, i3]
-        };
-        let instructions: Vec<[u8; 8]> = program.iter().map(encode).collect();
-        let mut attr = Attr {
-            prog_type: Kind::Xdp as u32,
-            insn_cnt: instructions.len() as u32,
-            insns: instructions.as_ptr() as u64,
-            license: c"GPL".as_ptr() as u64,
-            prog_flags: self.flags,
-            expected_attach_type: self.expected_attach_type,
-            ..Attr::default()
-        };
-        // SAFETY: the instructions and the license outlive the call.
-        own(unsafe { bpf(BPF_PROG_LOAD, &mut attr) }?)
+        load_like(Kind::Xdp, self.flags, self.expected_attach_type, program)
     }
 }
 
