@@ -193,8 +193,10 @@ pub struct Record {
     pub replaces: u32,
     /// Zero.
     pub reserved2: u32,
+    /// Cookie of that namespace: unlike the inode never used again.
+    pub netns_cookie: u64,
     /// Zero.
-    pub reserved3: [u64; 3],
+    pub reserved3: [u64; 2],
 }
 
 impl Record {

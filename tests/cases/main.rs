@@ -25,6 +25,7 @@ mod parents;
 mod range;
 mod scene;
 mod security;
+mod shared_targets;
 mod spoof;
 mod targets;
 mod traffic;

@@ -170,24 +170,26 @@ fn target(words: PlacementArguments) -> Result<Option<Target>> {
 }
 
 fn read_mac(text: &str) -> Result<[u8; 6]> {
-    let mut mac = [0; 6];
-    let mut parts = text.split(':');
-    let read = mac.iter_mut().all(|byte| {
-        let part = parts.next().filter(|part| part.len() == 2);
-        part.and_then(|part| u8::from_str_radix(part, 16).ok())
-            .map(|value| *byte = value)
-            .is_some()
-    });
-    if read && parts.next().is_none() && mac[0] & 1 == 0 {
-        return Ok(mac);
-    }
-    Err(Refusal::new(
-        text,
-        "read MAC address",
-        "not a unicast MAC address",
-        libc::EINVAL,
-    )
-    .way_out("write it like 02:00:00:00:00:01"))
+    let byte = |part: &str| {
+        let is_hex = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if is_hex {
+            u8::from_str_radix(part, 16).ok()
+        } else {
+            None
+        }
+    };
+    let bytes: Option<Vec<u8>> = text.split(':').map(byte).collect();
+    let mac = bytes.and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
+    mac.filter(|mac| mac[0] & 1 == 0 && *mac != [0; 6])
+        .ok_or_else(|| {
+            Refusal::new(
+                text,
+                "read MAC address",
+                "not a unicast MAC address",
+                libc::EINVAL,
+            )
+            .way_out("write it like 02:00:00:00:00:01")
+        })
 }
 
 /// An id of 1 to 4094 (IEEE 802.1Q, 9.6), or two with a dot between. 0: none.

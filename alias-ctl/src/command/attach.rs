@@ -1,6 +1,7 @@
 //! `attach` and `detach`.
 
 use alias_common::record::{MAX_SLOTS, State};
+use alias_common::table::Geometry;
 
 use crate::dataplane::attach::{self, AttachSpec, DEFAULT_CAPACITY, Mode};
 use crate::dataplane::{Parent, WriteLock};
@@ -84,6 +85,23 @@ fn attach_link(
             ),
             libc::EINVAL,
         ));
+    }
+    let cells = u64::from(Geometry::for_capacity(spec.capacity).positions())
+        * aya::util::nr_cpus().map_or(1, |cpus| cpus as u64);
+    if cells > u64::from(u32::MAX) {
+        return Err(Refusal::new(
+            &link.name,
+            "attach",
+            format!(
+                "capacity {} needs {cells} counter cells on this machine",
+                spec.capacity
+            ),
+            libc::EINVAL,
+        )
+        .way_out(format!(
+            "a map holds {}: give a smaller --capacity",
+            u32::MAX
+        )));
     }
     recover::sweep_dead_namespaces(&host.directory)?;
     attach::attach(&host.directory, link, spec, lock)

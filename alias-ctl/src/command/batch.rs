@@ -114,7 +114,11 @@ pub fn record(batch: &Batch, item: &Item) -> Record {
     item.past.note(&mut record);
     table::set_address(&mut record, item.address, batch.prefix_len, batch.vlan);
     match &batch.placement {
-        Placement::Device(netns) => record.netns_inode = netns.as_ref().map_or(0, Netns::inode),
+        Placement::Device(Some(netns)) => {
+            record.netns_inode = netns.inode();
+            record.netns_cookie = netns.cookie().unwrap_or_default();
+        }
+        Placement::Device(None) => {}
         Placement::Join(owner) => record.link = *owner,
         Placement::To(device, mac) => {
             record.port_ifindex = device.ifindex;

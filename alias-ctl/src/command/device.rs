@@ -214,10 +214,9 @@ fn hang_programs(
     all_done(host.netlink.batch(&requests)?)?;
     let program = parent.object(names::ALIAS_TX)?;
     let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
-    match host.netlink.run(filter) {
-        Err(error) if error.errno() != libc::EEXIST => Err(error.into()),
-        _ => Ok(()),
-    }
+    // In place of the one that is there: a block that outlived its parent's last
+    // attachment would run the programs of that one.
+    Ok(host.netlink.run(filter)?)
 }
 
 /// The namespace of an alias device; `None`: the parent's own.
@@ -230,7 +229,13 @@ pub fn namespace(record: &Record) -> Result<Option<Netns>> {
         return Ok(None);
     }
     Netns::all()
-        .find(|netns| netns.inode() == record.netns_inode)
+        // An inode is given to the next namespace as soon as its own is gone.
+        .filter(|netns| netns.inode() == record.netns_inode)
+        .find(|netns| {
+            netns
+                .cookie()
+                .is_ok_and(|cookie| cookie == record.netns_cookie)
+        })
         .map(Some)
         .ok_or_else(|| {
             Refusal::new(
@@ -329,8 +334,8 @@ pub fn follow_mac(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
         .map(|(_, record)| record)
         .filter(|record| record.target == TargetKind::Device as u8)
         .collect();
-    devices.sort_by_key(|record| record.netns_inode);
-    for together in devices.chunk_by(|a, b| a.netns_inode == b.netns_inode) {
+    devices.sort_by_key(|record| record.netns_cookie);
+    for together in devices.chunk_by(|a, b| a.netns_cookie == b.netns_cookie) {
         let requests: Vec<Request> = together
             .iter()
             .map(|record| Request::set_mac(record.device_ifindex, link.mac))

@@ -31,6 +31,7 @@ pub fn join(
             record.port_ifindex = owner.port_ifindex;
             record.device_ifindex = owner.device_ifindex;
             record.netns_inode = owner.netns_inode;
+            record.netns_cookie = owner.netns_cookie;
         };
         parent.amend(item.slot, note, lock);
     }
@@ -42,7 +43,7 @@ pub fn join(
                 owner.device_ifindex,
                 item.address,
                 batch.prefix_len,
-                owner.netns_inode == 0,
+                owner.netns_cookie == 0,
             ))
         })
         .collect();
@@ -76,13 +77,13 @@ pub fn leave(host: &mut Host, going: &[(u32, Record)]) -> Result<()> {
         .map(|(_, record)| record)
         .filter(|record| record.device_ifindex != 0 && !ports_going.contains(&record.port_ifindex))
         .collect();
-    namespaces.extend(staying.iter().map(|record| record.netns_inode));
+    namespaces.extend(staying.iter().map(|record| record.netns_cookie));
     namespaces.sort_unstable();
     namespaces.dedup();
-    for inode in namespaces {
+    for cookie in namespaces {
         let mine: Vec<&&Record> = staying
             .iter()
-            .filter(|record| record.netns_inode == inode)
+            .filter(|record| record.netns_cookie == cookie)
             .collect();
         let requests: Vec<Request> = mine
             .iter()
@@ -91,7 +92,7 @@ pub fn leave(host: &mut Host, going: &[(u32, Record)]) -> Result<()> {
                     record.device_ifindex,
                     address_of(record),
                     record.prefix_len,
-                    inode == 0,
+                    cookie == 0,
                 ))
             })
             .collect();

@@ -30,6 +30,7 @@ pub fn check(
     device: &Link,
     vlan: Vlan,
     mac: Option<[u8; 6]>,
+    besides: Option<u32>,
 ) -> Result<Option<[u8; 6]>> {
     let refused =
         |reason: String, errno| Refusal::new(&device.name, "use as target", reason, errno);
@@ -64,25 +65,31 @@ pub fn check(
     };
     for key in 0..parent.targets() {
         let target = parent.target(key);
-        let other_vlan = target.vlan_outer != vlan.outer || target.vlan_inner != vlan.inner;
-        if target.ifindex == device.ifindex && in_use(parent, key) && other_vlan {
+        if target.ifindex != device.ifindex || !in_use_besides(parent, key, besides) {
+            continue;
+        }
+        let same_vlan = target.vlan_outer == vlan.outer && target.vlan_inner == vlan.inner;
+        if !same_vlan || target.mac != mac.unwrap_or_default() {
             return Err(refused(
-                "aliases of another VLAN lead there: what comes back could not be told apart"
-                    .into(),
+                "aliases of another VLAN, or with another --mac, lead there".into(),
                 libc::EBUSY,
             )
-            .way_out("use one device for each VLAN"));
+            .way_out("a device serves one VLAN and one MAC: use another device"));
         }
     }
     Ok(mac)
 }
 
 /// Whether an alias leads to a devmap key.
-#[must_use]
-pub fn in_use(parent: &Parent, key: u32) -> bool {
-    parent
-        .live()
-        .any(|(_, record)| record.target == TargetKind::To as u8 && record.link == key)
+fn in_use(parent: &Parent, key: u32) -> bool {
+    in_use_besides(parent, key, None)
+}
+
+/// Whether an alias other than the one in the slot `besides` leads there.
+fn in_use_besides(parent: &Parent, key: u32, besides: Option<u32>) -> bool {
+    parent.live().any(|(slot, record)| {
+        record.target == TargetKind::To as u8 && record.link == key && Some(slot) != besides
+    })
 }
 
 /// Finds or makes the devmap key of a device, and hangs `alias_return` on it.

@@ -31,7 +31,7 @@ pub fn resolve(
     parent: &Parent,
     wish: &Wish,
 ) -> Result<Option<Batch>> {
-    let placement = resolve_target(host, link, parent, wish)?;
+    let placement = resolve_target(host, link, parent, wish, None)?;
     if let Addresses::One {
         address,
         slot: Some(slot),
@@ -100,7 +100,11 @@ fn is_there(
         && record.target == placement.kind() as u8
         && match placement {
             Placement::Device(netns) => {
-                record.netns_inode == netns.as_ref().map_or(0, Netns::inode)
+                record.netns_cookie
+                    == netns
+                        .as_ref()
+                        .and_then(|netns| netns.cookie().ok())
+                        .unwrap_or_default()
             }
             Placement::Join(owner) => record.link == *owner,
             Placement::To(device, _) => record.port_ifindex == device.ifindex,
@@ -251,7 +255,8 @@ pub fn refuse_taken(
     Ok(())
 }
 
-/// Finds what a target names.
+/// Finds what a target names. The alias in the slot `besides` is about to be
+/// changed, and does not stand in its own way.
 ///
 /// # Errors
 ///
@@ -262,11 +267,14 @@ pub fn resolve_target(
     link: &Link,
     parent: &Parent,
     wish: &Wish,
+    besides: Option<u32>,
 ) -> Result<Placement> {
     match &wish.target {
         Target::Device { netns: None } => Ok(Placement::Device(None)),
         Target::Device { netns: Some(spec) } => {
             let netns = open_netns(spec)?;
+            // Asked here, where it can be refused; it is remembered.
+            netns.cookie()?;
             Ok(Placement::Device(
                 (netns.inode() != host.netns.inode()).then_some(netns),
             ))
@@ -274,7 +282,7 @@ pub fn resolve_target(
         Target::Join { alias } => join(host, link, parent, alias, wish.vlan),
         Target::To { device, mac } => {
             let device = host.link(device, "use as target")?;
-            let mac = redirect::check(host, link, parent, &device, wish.vlan, *mac)?;
+            let mac = redirect::check(host, link, parent, &device, wish.vlan, *mac, besides)?;
             Ok(Placement::To(Box::new(device), mac))
         }
         Target::Local if wish.vlan != Vlan::NONE => Err(Refusal::new(

@@ -90,7 +90,12 @@ fn replace(
     wanted.items[0].past = past;
     let result = create::create(host, link, parent, &wanted, lock);
     if result.is_err() && parent.state(slot) != State::Live {
-        put_back(host, link, parent, slot, &old, past, lock)?;
+        // Refused is refused: with the old alias gone too, the new one must not
+        // come to life at the next command. What is left over, that one clears.
+        if put_back(host, link, parent, slot, &old, past, lock).is_err() {
+            parent.set_journal(None, lock);
+            return result;
+        }
     }
     parent.set_journal(None, lock);
     parent.set_unfinished(false, lock);
@@ -208,22 +213,23 @@ fn wanted(
         prefix_len,
     } = change.address.unwrap_or(old_interface);
     let vlan = change.vlan.unwrap_or(old.vlan());
-    let placement = match &change.target {
+    let same = || target_of(host, link, &old);
+    let placement = match change
+        .target
+        .clone()
+        .map_or_else(same, |named| Ok(Some(named)))?
+    {
+        Some(Target::Join { alias }) if alias == alias_name(&link.name, slot) => {
+            return Err(Refusal::new(
+                alias,
+                "set",
+                "an alias cannot join itself",
+                libc::EINVAL,
+            ));
+        }
         Some(target) => {
-            if *target
-                == (Target::Join {
-                    alias: alias_name(&link.name, slot),
-                })
-            {
-                return Err(Refusal::new(
-                    alias_name(&link.name, slot),
-                    "set",
-                    "an alias cannot join itself",
-                    libc::EINVAL,
-                ));
-            }
-            let wish = wish(address, prefix_len, vlan, target.clone(), change.announce);
-            resolve::resolve_target(host, link, parent, &wish)?
+            let wish = wish(address, prefix_len, vlan, target, change.announce);
+            resolve::resolve_target(host, link, parent, &wish, Some(slot))?
         }
         None => resolve::of_record(host, slot, &old)?.placement,
     };
@@ -255,6 +261,33 @@ fn wanted(
     })
 }
 
+/// What a user would have to name to get the target that an alias has, so that it
+/// is checked anew; `None` for a device, which nothing else depends on.
+fn target_of(host: &mut Host, link: &Link, record: &Record) -> Result<Option<Target>> {
+    Ok(match TargetKind::from_number(record.target) {
+        Some(TargetKind::Device) => None,
+        Some(TargetKind::Join) => Some(Target::Join {
+            alias: alias_name(&link.name, record.link),
+        }),
+        Some(TargetKind::To) => {
+            let device = host
+                .netlink
+                .link_by_index(record.port_ifindex)?
+                .ok_or_else(|| {
+                    let device = format!("device {}", record.port_ifindex);
+                    Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
+                })?;
+            let mac = (record.mac != [0; 6]).then_some(record.mac);
+            Some(Target::To {
+                device: device.name,
+                mac,
+            })
+        }
+        Some(TargetKind::Local) => Some(Target::Local),
+        _ => Some(Target::Drop),
+    })
+}
+
 fn wish(
     address: std::net::IpAddr,
     prefix_len: u8,
@@ -279,7 +312,7 @@ fn is_same(old: &Record, new: &Record) -> bool {
         let place = match TargetKind::from_number(record.target) {
             Some(TargetKind::To) => (u64::from(record.port_ifindex), record.mac),
             Some(TargetKind::Join) => (u64::from(record.link), [0; 6]),
-            _ => (record.netns_inode, [0; 6]),
+            _ => (record.netns_cookie, [0; 6]),
         };
         (
             record.family,

@@ -12,7 +12,7 @@ use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
 use crate::model::name::{alias_name, device_name};
-use crate::netlink::{Link, namespace};
+use crate::netlink::{Link, Netns, namespace};
 use crate::render::alias::{
     self as render, AliasView, Dropped, ParentStatsView, ParentView, StatsView,
 };
@@ -222,6 +222,7 @@ fn parent_view(section: &Section) -> ParentView {
 /// Names of devices and namespaces, looked up once for all aliases.
 struct Names {
     devices: HashMap<u32, String>,
+    /// By cookie.
     namespaces: HashMap<u64, String>,
 }
 
@@ -249,7 +250,7 @@ impl Names {
         Ok(Names {
             devices,
             namespaces: if elsewhere {
-                namespace::names()
+                names_by_cookie()
             } else {
                 HashMap::new()
             },
@@ -275,7 +276,7 @@ impl Names {
             device: self.device(&section.link, *slot, record),
             netns: (record.netns_inode != 0).then(|| {
                 self.namespaces
-                    .get(&record.netns_inode)
+                    .get(&record.netns_cookie)
                     .cloned()
                     .unwrap_or_else(|| format!("net:[{}]", record.netns_inode))
             }),
@@ -309,6 +310,14 @@ fn target(record: &Record) -> &'static str {
         Some(TargetKind::Drop) => "drop",
         None => "unknown",
     }
+}
+
+/// The named namespaces by their cookies.
+fn names_by_cookie() -> HashMap<u64, String> {
+    let named = namespace::names().into_values();
+    named
+        .filter_map(|name| Some((Netns::open(&name).ok()?.cookie().ok()?, name)))
+        .collect()
 }
 
 /// What the ports of devices beside their parent dropped, because the device was

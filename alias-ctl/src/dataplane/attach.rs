@@ -120,11 +120,13 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
         ..Header::default()
     };
     object::load(draft, &link.name, &header, generic)?;
-    header.flags |= hang_on_tc(draft, link, spec.hook)?;
     header.devmap_id =
         hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;
+    // What is most often refused comes first. The index is empty, so that the
+    // order in which programs start to run makes no difference to a packet.
     attach_xdp(draft, link, generic)?;
     header.flags |= if generic { Header::GENERIC } else { 0 };
+    header.flags |= hang_on_tc(draft, link, spec.hook)?;
     header.flags |= keep_tags_in_frames(link);
     parent::initialise(draft, &header)?;
     restrict(draft)
@@ -139,7 +141,13 @@ fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
     };
     let both = |hook: Hook| {
         hook.hang_on_parent(draft, names::ALIAS_DELIVER, device, AttachType::TcxIngress)?;
-        hook.hang_on_parent(draft, names::ALIAS_EGRESS, device, AttachType::TcxEgress)
+        let second = hook.hang_on_parent(draft, names::ALIAS_EGRESS, device, AttachType::TcxEgress);
+        if second.is_err() && hook == Hook::Clsact {
+            // A filter is not undone by unpinning its program.
+            let first = draft.join(names::ALIAS_DELIVER);
+            let _ = hook.take_off(&first, names::ALIAS_DELIVER, device, AttachType::TcxIngress);
+        }
+        second
     };
     let refused = |error: &io::Error| Refusal::io(&link.name, "attach to tc", error);
     match both(wanted.unwrap_or(Hook::Tcx)) {

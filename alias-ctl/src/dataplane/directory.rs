@@ -127,6 +127,8 @@ impl Directory {
             make_private(&self.namespace())?;
             make_private(&self.version())?;
             if let Some(lock) = self.lock_present(libc::LOCK_EX)? {
+                // Whoever held it before may have pruned what was empty.
+                make_private(&self.version())?;
                 return Ok(lock);
             }
         }

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+const BPF_MAP_CREATE: u32 = 0;
 const BPF_MAP_UPDATE_ELEM: u32 = 2;
 const BPF_MAP_DELETE_ELEM: u32 = 3;
 const BPF_OBJ_PIN: u32 = 6;
@@ -421,14 +422,45 @@ pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
 ///
 /// # Errors
 ///
-/// That of `membarrier(2)`.
+/// That of the map update that serves where `membarrier(2)` does not.
 pub fn grace_period() -> io::Result<()> {
     const MEMBARRIER_CMD_GLOBAL: i32 = 1;
-    // SAFETY: takes two integers, touches no memory of ours.
+    // SAFETY: takes integers, touches no memory of ours.
     let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
+    if result == 0 {
         Ok(())
+    } else {
+        update_map_of_maps()
     }
+}
+
+#[repr(C)]
+struct MapCreateAttribute {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+    inner_map_fd: u32,
+}
+
+/// An update of a map of maps returns after a grace period, since readers may
+/// hold the old inner map. `membarrier` is refused on kernels with `nohz_full`.
+fn update_map_of_maps() -> io::Result<()> {
+    const ARRAY: u32 = 2;
+    const ARRAY_OF_MAPS: u32 = 12;
+    let create = |kind, inner_map_fd| {
+        let mut attribute = MapCreateAttribute {
+            kind,
+            key_size: 4,
+            value_size: 4,
+            max_entries: 1,
+            flags: 0,
+            inner_map_fd,
+        };
+        bpf(BPF_MAP_CREATE, &mut attribute).map(owned)
+    };
+    let inner = create(ARRAY, 0)?;
+    let outer = create(ARRAY_OF_MAPS, inner.as_raw_fd() as u32)?;
+    map_update(outer.as_fd(), 0, &inner.as_raw_fd().to_ne_bytes())
 }

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::{io, mem, panic, thread};
 
 use super::error::{NetlinkError, Result};
@@ -26,6 +27,7 @@ pub struct Netns {
     object: String,
     device: u64,
     inode: u64,
+    cookie: OnceLock<u64>,
 }
 
 impl Netns {
@@ -77,6 +79,7 @@ impl Netns {
             inode: metadata.ino(),
             file,
             object,
+            cookie: OnceLock::new(),
         })
     }
 
@@ -108,8 +111,13 @@ impl Netns {
     ///
     /// Errors: those of [`Self::within`], socket(2) and getsockopt(2).
     pub fn cookie(&self) -> Result<u64> {
-        self.within(socket_cookie)?
-            .map_err(|error| NetlinkError::from_io(self.object.clone(), "read cookie", &error))
+        if let Some(cookie) = self.cookie.get() {
+            return Ok(*cookie);
+        }
+        let cookie = self
+            .within(socket_cookie)?
+            .map_err(|error| NetlinkError::from_io(self.object.clone(), "read cookie", &error))?;
+        Ok(*self.cookie.get_or_init(|| cookie))
     }
 
     /// Whether the calling thread is in this namespace; false when that cannot be told.

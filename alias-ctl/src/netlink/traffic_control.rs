@@ -58,8 +58,8 @@ impl Request {
         )
     }
 
-    /// Makes a program the filter of a block that some link has joined; EEXIST
-    /// when it has one. `program` must be open until the request is sent.
+    /// Makes a program the filter of a block that some link has joined, in place of
+    /// the one it may have. `program` must be open until the request is sent.
     pub fn filter_block(block: u32, program: RawFd, name: &str) -> Self {
         let mut options = Vec::new();
         attribute(&mut options, TCA_BPF_FD, &program.to_ne_bytes());
@@ -87,7 +87,7 @@ impl Request {
         ];
         Self::new(
             RouteNetlinkMessage::NewTrafficFilter(message),
-            NLM_F_CREATE | NLM_F_EXCL,
+            NLM_F_CREATE,
             format!("filter block {block}"),
             "add filter",
         )

@@ -19,9 +19,10 @@ const MAP_ID: usize = 5;
 #[raw_tracepoint(tracepoint = "xdp_redirect_err")]
 pub fn alias_lost(ctx: RawTracePointContext) -> i32 {
     let map_id: u32 = ctx.arg(MAP_ID);
-    if HEADER
-        .get(0)
-        .is_some_and(|header| header.devmap_id == map_id)
+    if map_id != 0
+        && HEADER
+            .get(0)
+            .is_some_and(|header| header.devmap_id == map_id)
     {
         let mut slot = 0;
         count::parent(|cell| {

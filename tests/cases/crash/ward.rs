@@ -250,8 +250,13 @@ impl Ward {
         if row["alias"] == "eth0:0" {
             self.sent.set(self.sent.get() + 1);
         }
-        device.expect(&format!("{what}: {row}"), LIMIT, |got| {
+        device.expect(&format!("{what}: a frame for {row}"), LIMIT, |got| {
             got.get(14..) == to.get(14..)
+        });
+        // A device that has just come up sends nothing until the kernel's link
+        // watch has given it its queue, which is not in the killed one's hands.
+        wait_for("the device to be operational", LIMIT, || {
+            self.devices.link(text(row, "device"))["operstate"] == "UP"
         });
         let from = frame().between(a, b).ip(alias, Family::V4.b_ip());
         let from = from
@@ -260,7 +265,9 @@ impl Ward {
             .build();
         device.send(&from);
         self.at_b
-            .expect(&format!("{what}: {row}"), LIMIT, |got| got == from);
+            .expect(&format!("{what}: a frame from {row}"), LIMIT, |got| {
+                got == from
+            });
     }
 
     /// The kernel has what is listed, and nothing else of ours.
