@@ -44,12 +44,16 @@ pub struct Header {
     /// Non-zero once the driver refused XDP metadata: `alias_deliver` then looks
     /// up by itself. Written by the datapath.
     pub metadata_refused: u32,
-    /// Non-zero while a writer is at work; found non-zero under the lock, the
-    /// writer before was killed and there is something to undo or to finish.
+    /// [`Header::AT_WORK`] or [`Header::COMMITTED`] while a writer is at work; found
+    /// so under the lock, the writer before was killed.
     pub unfinished: u32,
 }
 
 impl Header {
+    /// What is pending or retiring is to be undone or finished.
+    pub const AT_WORK: u32 = 1;
+    /// What is pending is complete: it only has to be made live.
+    pub const COMMITTED: u32 = 2;
     /// XDP runs in generic mode.
     pub const GENERIC: u32 = 1;
     /// `attach` turned the parent's VLAN offload off; `detach` turns it on again.

@@ -56,7 +56,9 @@ pub fn create(
             };
             parent.publish(item.slot, verdict, target, lead.flags, lock)?;
         }
-        neighbour::hear(link, batch)
+        neighbour::hear(link, batch)?;
+        parent.commit(batch.items.iter().map(|item| item.slot), lock);
+        Ok(())
     });
     if let Err(refusal) = made {
         // What cannot be undone now is undone by the next writer: the records

@@ -33,20 +33,27 @@ pub fn enable(name: &str, enabled: bool) -> Result<()> {
     if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
         return Err(no_such_alias(&link, slot, operation));
     }
-    let record = parent.record(slot);
-    let verdict = match TargetKind::from_number(record.target) {
-        _ if !enabled => Verdict::Disabled,
-        Some(TargetKind::Device | TargetKind::Join) => Verdict::Device,
-        Some(TargetKind::To) => Verdict::To,
-        Some(TargetKind::Local) => Verdict::Local,
-        _ => Verdict::Drop,
-    };
-    // The record first: it says what the word is put back to after a kill.
+    parent.set_unfinished(true, &lock);
+    // The record first: it says what the next writer makes of the word, should
+    // this one be killed in between.
     let note = |record: &mut Record| {
         record.flags &= !Record::ENABLED;
         record.flags |= if enabled { Record::ENABLED } else { 0 };
     };
     parent.amend(slot, note, &lock);
-    parent.set_verdict(slot, verdict, &lock);
+    parent.set_verdict(slot, verdict_of(&parent.record(slot)), &lock);
+    parent.set_unfinished(false, &lock);
     Ok(())
+}
+
+/// The verdict of a live alias's word.
+#[must_use]
+pub fn verdict_of(record: &Record) -> Verdict {
+    match TargetKind::from_number(record.target) {
+        _ if record.flags & Record::ENABLED == 0 => Verdict::Disabled,
+        Some(TargetKind::Device | TargetKind::Join) => Verdict::Device,
+        Some(TargetKind::To) => Verdict::To,
+        Some(TargetKind::Local) => Verdict::Local,
+        _ => Verdict::Drop,
+    }
 }

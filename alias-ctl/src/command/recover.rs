@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use alias_common::header::Header;
 use alias_common::record::State;
 
 use crate::dataplane::parent::holds_on;
@@ -10,6 +11,7 @@ use crate::dataplane::{Directory, Parent, WriteLock, attach};
 use crate::error::Result;
 use crate::netlink::{Link, Netns};
 
+use super::enable::verdict_of;
 use super::host::Host;
 use super::{device, retire, set};
 
@@ -76,12 +78,28 @@ fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> 
         device::follow_mac(host, link, parent)?;
         parent.set_mac(link.mac, lock);
     }
+    if parent.header().unfinished == Header::COMMITTED {
+        let complete: Vec<u32> = parent
+            .in_state(State::Pending)
+            .map(|(slot, _)| slot)
+            .collect();
+        parent.commit(complete.into_iter(), lock);
+    }
+    restore_verdicts(parent, lock);
     if let Some(change) = parent.journal() {
         set::finish(host, link, parent, &change, lock)?;
     }
     retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
     parent.set_unfinished(false, lock);
     Ok(())
+}
+
+/// Gives each live alias the verdict that its record says: a kill may have come
+/// between the two when it was enabled or disabled.
+fn restore_verdicts(parent: &Parent, lock: &WriteLock) {
+    for (slot, record) in parent.live() {
+        parent.set_verdict(slot, verdict_of(&record), lock);
+    }
 }
 
 /// Slots that somebody was at.

@@ -265,15 +265,23 @@ impl Parent {
         self.target.write(key, target);
     }
 
-    /// Notes that a change begins or is complete; returns what was noted before.
-    pub fn set_unfinished(&self, unfinished: bool, _lock: &WriteLock) -> bool {
-        // SAFETY: the mapped header; the field is the writer's (see `claim`).
-        unsafe {
-            let flag = ptr::addr_of_mut!((*self.header.at(0)).unfinished);
-            let before = flag.read_volatile();
-            flag.write_volatile(u32::from(unfinished));
-            before != 0
+    /// Notes that a change begins or is complete.
+    pub fn set_unfinished(&self, unfinished: bool, _lock: &WriteLock) {
+        self.note_progress(if unfinished { Header::AT_WORK } else { 0 });
+    }
+
+    /// Makes pending slots live, all of them or, should a kill come first, none:
+    /// after the one store everything is there, and the next writer goes on.
+    pub fn commit(&self, slots: impl Iterator<Item = u32>, lock: &WriteLock) {
+        self.note_progress(Header::COMMITTED);
+        for slot in slots {
+            self.set_state(slot, State::Live, lock);
         }
+    }
+
+    fn note_progress(&self, progress: u32) {
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe { ptr::addr_of_mut!((*self.header.at(0)).unfinished).write_volatile(progress) };
     }
 
     /// Changes the limit below which slots can be created.

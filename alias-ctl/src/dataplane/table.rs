@@ -83,7 +83,7 @@ impl Parent {
             .map(|hit| Steer(self.steer.load(hit.position)).slot())
     }
 
-    /// Publishes a claimed slot and makes it live.
+    /// Publishes a claimed slot; [`Parent::commit`] makes it live.
     ///
     /// # Errors
     ///
@@ -122,7 +122,6 @@ impl Parent {
         }
         let word = vacancy.word.with(verdict);
         self.index.store(vacancy.position, word.0);
-        self.set_state(slot, State::Live, lock);
         Ok(())
     }
 
