@@ -13,7 +13,7 @@ use super::{create, recover, resolve, set};
 ///
 /// # Errors
 ///
-/// Those of [`batch::resolve`] and [`create::create`].
+/// Those of [`resolve::resolve`] and [`create::create`].
 pub fn add(name: &str, wish: &Wish) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;

@@ -1,7 +1,9 @@
 //! Counting: every function adds to this CPU's cell, and only there.
 //!
-//! Cells are plain memory without atomics. That is right because a CPU runs one
-//! of our programs at a time: all run in softirq context or with softirqs off.
+//! Cells are plain memory without atomics. That is right because a CPU counts for
+//! one packet at a time: the programs run in softirq context or with softirqs off,
+//! and `alias_undelivered`, which runs wherever an skb is dropped, counts only
+//! inside a redirect.
 
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::table::Hit;

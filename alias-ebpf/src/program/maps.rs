@@ -32,7 +32,7 @@ pub static TARGET: Array<Target> = Array::with_max_entries(1, MMAPABLE);
 pub static DEVMAP: DevMap = DevMap::with_max_entries(1, 0);
 #[map(name = "port")]
 pub static PORT: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
-/// Not read here: the controller's memory, and the listing's.
+/// The controller's memory; here only the VLAN of a port's owner is read.
 #[map(name = "record")]
 pub static RECORD: Array<Record> = Array::with_max_entries(1, MMAPABLE);
 
