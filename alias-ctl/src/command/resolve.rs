@@ -344,6 +344,20 @@ fn join(
     Ok(Placement::Join(slot))
 }
 
+/// The device that a `--to` alias leads to.
+///
+/// # Errors
+///
+/// ENODEV when it is gone.
+pub fn device_of(host: &mut Host, record: &Record) -> Result<Link> {
+    host.netlink
+        .link_by_index(record.port_ifindex)?
+        .ok_or_else(|| {
+            let device = format!("device {}", record.port_ifindex);
+            Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
+        })
+}
+
 /// The batch of one that makes what a record says, as a change that was begun is
 /// finished or taken back.
 ///
@@ -355,13 +369,7 @@ pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
         Some(TargetKind::Device) => Placement::Device(device::namespace(record)?),
         Some(TargetKind::Join) => Placement::Join(record.link),
         Some(TargetKind::To) => {
-            let device = host
-                .netlink
-                .link_by_index(record.port_ifindex)?
-                .ok_or_else(|| {
-                    let device = format!("device {}", record.port_ifindex);
-                    Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
-                })?;
+            let device = device_of(host, record)?;
             Placement::To(
                 Box::new(device),
                 (record.mac != [0; 6]).then_some(record.mac),

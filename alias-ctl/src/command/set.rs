@@ -270,13 +270,7 @@ fn target_of(host: &mut Host, link: &Link, record: &Record) -> Result<Option<Tar
             alias: alias_name(&link.name, record.link),
         }),
         Some(TargetKind::To) => {
-            let device = host
-                .netlink
-                .link_by_index(record.port_ifindex)?
-                .ok_or_else(|| {
-                    let device = format!("device {}", record.port_ifindex);
-                    Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
-                })?;
+            let device = resolve::device_of(host, record)?;
             let mac = (record.mac != [0; 6]).then_some(record.mac);
             Some(Target::To {
                 device: device.name,

@@ -1,8 +1,9 @@
 //! Where tc programs hang: tcx (Linux 6.6), or a clsact qdisc before it.
 //!
 //! On the parent a tcx program has a pinned link, which goes with the parent's
-//! directory. On a port it has none, and goes with the port. clsact knows no
-//! links: its filters go with the device, or by their name.
+//! directory. On a `--to` device it has none, and is taken off by hand. clsact
+//! knows no links: its filters go with the device, or by their name. Ports are not
+//! here: they share one filter block (`netlink::traffic_control`).
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,7 +17,7 @@ use aya::programs::tc::{
 use super::directory::link_name;
 use super::sys::{self, AttachType};
 
-/// The kind of hook a parent and its ports use.
+/// The kind of hook a parent and its `--to` devices use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Hook {
     /// Programs without a qdisc.
@@ -61,8 +62,8 @@ impl Hook {
         }
     }
 
-    /// Hangs a pinned program on the ingress of a device of ours, or of a
-    /// `--to` device; that it hangs there already is as good.
+    /// Hangs a pinned program on the ingress of a `--to` device; that it hangs there
+    /// already is as good.
     ///
     /// # Errors
     ///
