@@ -17,6 +17,15 @@ use super::{create, recover, resolve, set};
 pub fn add(name: &str, wish: &Wish) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
+    add_under(&mut host, &lock, name, wish)
+}
+
+/// The same under a lock that is held, as one of several changes.
+///
+/// # Errors
+///
+/// As for [`add`].
+pub fn add_under(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> Result<()> {
     let (link, slot) = host.alias(name, "add")?;
     let mut wish = wish.clone();
     match (&mut wish.addresses, slot) {
@@ -36,11 +45,11 @@ pub fn add(name: &str, wish: &Wish) -> Result<()> {
         return Err(resolve::parent_down(&link, "add"));
     }
     let was_attached = Parent::peek(&host.directory, link.ifindex)?.is_some();
-    let parent = open_or_attach(&mut host, &link, &lock)?;
-    let added = add_to(&mut host, &link, &parent, &wish, &lock);
+    let parent = open_or_attach(host, &link, lock)?;
+    let added = add_to(host, &link, &parent, &wish, lock);
     if added.is_err() && !was_attached {
         // Refused means that nothing has changed: not the parent either.
-        attach::detach(&host.directory, parent, Some(&link), &lock)?;
+        attach::detach(&host.directory, parent, Some(&link), lock)?;
     }
     added
 }

@@ -19,6 +19,20 @@ use super::{device, recover, retire};
 pub fn attach(device: &str, spec: &AttachSpec) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
+    attach_under(&mut host, &lock, device, spec)
+}
+
+/// The same under a lock that is held, as one of several changes.
+///
+/// # Errors
+///
+/// As for [`attach`].
+pub fn attach_under(
+    host: &mut Host,
+    lock: &WriteLock,
+    device: &str,
+    spec: &AttachSpec,
+) -> Result<()> {
     let link = host.link(device, "attach")?;
     if Parent::open(&host.directory, link.ifindex)?.is_some() {
         return Err(
@@ -26,7 +40,7 @@ pub fn attach(device: &str, spec: &AttachSpec) -> Result<()> {
                 .way_out(format!("see it: alias-ctl show {device}")),
         );
     }
-    attach_link(&mut host, &link, spec, &lock).map(drop)
+    attach_link(host, &link, spec, lock).map(drop)
 }
 
 /// Opens the state of a parent, attaching it when it is not.
@@ -128,6 +142,15 @@ pub fn limit(device: &str, max_aliases: u32) -> Result<()> {
 pub fn detach(device: &str, cascade: bool) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
+    detach_under(&mut host, &lock, device, cascade)
+}
+
+/// The same under a lock that is held, as one of several changes.
+///
+/// # Errors
+///
+/// As for [`detach`].
+pub fn detach_under(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) -> Result<()> {
     let link = host.link(device, "detach")?;
     let parent = Parent::open(&host.directory, link.ifindex)?
         .ok_or_else(|| not_attached(&link, "detach"))?;
@@ -143,7 +166,7 @@ pub fn detach(device: &str, cascade: bool) -> Result<()> {
             "delete them too: alias-ctl detach {device} --cascade"
         )));
     }
-    parent.set_unfinished(true, &lock);
-    retire::retire(&mut host, Some(&link), &parent, &slots, &lock)?;
-    attach::detach(&host.directory, parent, Some(&link), &lock)
+    parent.set_unfinished(true, lock);
+    retire::retire(host, Some(&link), &parent, &slots, lock)?;
+    attach::detach(&host.directory, parent, Some(&link), lock)
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use alias_common::key::Vlan;
 use alias_common::record::{State, TargetKind};
 
-use crate::dataplane::Parent;
+use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::name::alias_name;
 use crate::netlink::Link;
@@ -41,6 +41,15 @@ pub enum Victims {
 pub fn del(victims: &Victims) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
+    del_under(&mut host, &lock, victims)
+}
+
+/// The same under a lock that is held, as one of several changes.
+///
+/// # Errors
+///
+/// As for [`del`].
+pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result<()> {
     let mut going: Vec<(Link, Parent, Vec<u32>)> = Vec::new();
     match victims {
         Victims::Named(names) => {
@@ -84,9 +93,9 @@ pub fn del(victims: &Victims) -> Result<()> {
         refuse_shared_devices(link, parent, slots)?;
     }
     for (link, parent, slots) in &going {
-        parent.set_unfinished(true, &lock);
-        retire::retire(&mut host, Some(link), parent, slots, &lock)?;
-        parent.set_unfinished(false, &lock);
+        parent.set_unfinished(true, lock);
+        retire::retire(host, Some(link), parent, slots, lock)?;
+        parent.set_unfinished(false, lock);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use alias_common::record::{Record, State, TargetKind};
 use alias_common::word::Verdict;
 
+use crate::dataplane::WriteLock;
 use crate::error::{Refusal, Result};
 
 use super::del::no_such_alias;
@@ -16,9 +17,18 @@ use super::recover;
 ///
 /// ENODEV when there is no such alias.
 pub fn enable(name: &str, enabled: bool) -> Result<()> {
-    let operation = if enabled { "enable" } else { "disable" };
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
+    enable_under(&mut host, &lock, name, enabled)
+}
+
+/// The same under a lock that is held, as one of several changes.
+///
+/// # Errors
+///
+/// As for [`enable`].
+pub fn enable_under(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> Result<()> {
+    let operation = if enabled { "enable" } else { "disable" };
     let (link, slot) = host.alias(name, operation)?;
     let slot = slot.ok_or_else(|| {
         Refusal::new(
@@ -33,16 +43,16 @@ pub fn enable(name: &str, enabled: bool) -> Result<()> {
     if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
         return Err(no_such_alias(&link, slot, operation));
     }
-    parent.set_unfinished(true, &lock);
+    parent.set_unfinished(true, lock);
     // The record first: it says what the next writer makes of the word, should
     // this one be killed in between.
     let note = |record: &mut Record| {
         record.flags &= !Record::ENABLED;
         record.flags |= if enabled { Record::ENABLED } else { 0 };
     };
-    parent.amend(slot, note, &lock);
-    parent.set_verdict(slot, verdict_of(&parent.record(slot)), &lock);
-    parent.set_unfinished(false, &lock);
+    parent.amend(slot, note, lock);
+    parent.set_verdict(slot, verdict_of(&parent.record(slot)), lock);
+    parent.set_unfinished(false, lock);
     Ok(())
 }
 

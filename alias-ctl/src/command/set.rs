@@ -29,6 +29,15 @@ use super::{Change, create, recover, resolve, retire};
 pub fn set(name: &str, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
+    set_under(&mut host, &lock, name, change)
+}
+
+/// The same under a lock that is held, as one of several changes.
+///
+/// # Errors
+///
+/// As for [`set`].
+pub fn set_under(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Result<()> {
     let (link, slot) = host.alias(name, "set")?;
     let slot = slot.ok_or_else(|| {
         Refusal::new(name, "set", "that is a device, not an alias", libc::EINVAL)
@@ -42,12 +51,12 @@ pub fn set(name: &str, change: &Change) -> Result<()> {
         return Err(resolve::parent_down(&link, "set"));
     }
     let old = parent.record(slot);
-    let wanted = wanted(&mut host, &link, &parent, slot, change)?;
+    let wanted = wanted(host, &link, &parent, slot, change)?;
     let new = batch::record(&wanted, &wanted.items[0]);
-    if is_same(&old, &new) && resolve::is_intact(&mut host, &link, &old)? {
+    if is_same(&old, &new) && resolve::is_intact(host, &link, &old)? {
         return Ok(());
     }
-    replace(&mut host, &link, &parent, wanted, &lock)
+    replace(host, &link, &parent, wanted, lock)
 }
 
 /// Makes an alias again whose device or address somebody took away.
