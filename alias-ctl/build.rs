@@ -1,22 +1,30 @@
-//! Embeds the eBPF object that `cargo xtask build` left at `ALIAS_EBPF_OBJECT`
+//! Embeds the eBPF objects that `cargo xtask build` left in `ALIAS_EBPF_OBJECTS`
 //! (set in `.cargo/config.toml`). Without one the controller still compiles, so
-//! that nobody needs a BPF compiler to work on it; it then says at run time that
-//! it has no datapath.
+//! that nobody needs a BPF compiler to work on it; it then says at run time what
+//! it was built without.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
 
+/// The objects, by their file names.
+const OBJECTS: [&str; 1] = ["alias.bpf.o"];
+
 fn main() -> io::Result<()> {
-    println!("cargo::rerun-if-env-changed=ALIAS_EBPF_OBJECT");
+    println!("cargo::rerun-if-env-changed=ALIAS_EBPF_OBJECTS");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    let embedded = out.join("alias.bpf.o");
-    let Some(object) = env::var_os("ALIAS_EBPF_OBJECT").map(PathBuf::from) else {
-        return fs::write(embedded, []);
-    };
-    println!("cargo::rerun-if-changed={}", object.display());
-    match fs::copy(&object, &embedded) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::write(embedded, []),
-        Err(error) => Err(error),
+    let objects = env::var_os("ALIAS_EBPF_OBJECTS").map(PathBuf::from);
+    for name in OBJECTS {
+        let embedded = out.join(name);
+        let Some(object) = objects.as_ref().map(|objects| objects.join(name)) else {
+            fs::write(embedded, [])?;
+            continue;
+        };
+        println!("cargo::rerun-if-changed={}", object.display());
+        match fs::copy(&object, &embedded) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::write(embedded, [])?,
+            Err(error) => return Err(error),
+        }
     }
+    Ok(())
 }

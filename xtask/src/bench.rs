@@ -44,7 +44,7 @@ fn measure(workspace: &Workspace, ctl: &Path, options: &Options) -> Result<()> {
         .args(["run", "--quiet", "--release", "--package", "alias-tests"])
         .args(["--bin", "bench", "--"])
         .env("ALIAS_CTL", ctl)
-        .env("ALIAS_EBPF_OBJECT", workspace.bpf_object());
+        .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects());
     if options.quick {
         cargo.arg("--quick");
     }

@@ -1,4 +1,4 @@
-//! `build`: the eBPF object first, because alias-ctl embeds it.
+//! `build`: the eBPF objects first, because alias-ctl embeds them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  cargo xtask build                  target/bpf/alias.bpf.o, then the host binary
+  cargo xtask build                  target/bpf/*.bpf.o, then the host binary
   bpftool btf dump file target/bpf/alias.bpf.o
                                      the types in the object just built";
 
@@ -26,6 +26,9 @@ const BPF_CPU: &str = "v3";
 /// one is a single load and not one per byte; the kernel allows it where the
 /// CPU does.
 const BPF_CPU_FEATURES: &str = "+allows-misaligned-mem-access";
+
+/// The eBPF programs: the package and its binary. Each becomes `<binary>.bpf.o`.
+const OBJECTS: &[(&str, &str)] = &[("alias-ebpf", "alias")];
 
 /// alias-ctl's program.
 const CTL: &str = "alias-ctl";
@@ -44,40 +47,48 @@ pub(crate) fn run(workspace: &Workspace, _options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The object, then alias-ctl with that object in it; its path is returned.
+/// The objects, then alias-ctl with those in it that it embeds; its path is
+/// returned.
 pub(crate) fn everything(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    object(workspace, toolchain)?;
+    objects(workspace, toolchain)?;
     process::reported(
         || controller(workspace),
         |path| format!("build: {CTL}: {}", workspace.shown(path)),
     )
 }
 
-/// Compiles the eBPF crate and leaves the object where alias-ctl looks for it.
-pub(crate) fn object(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
-    let object = workspace.bpf_object();
-    process::reported(
-        || {
-            let built = compile(workspace, toolchain)?;
-            publish(&built, &object)
-        },
-        |changed| {
-            format!(
-                "build: eBPF object: {}{}",
-                workspace.shown(&object),
-                if *changed { "" } else { " (unchanged)" }
-            )
-        },
-    )?;
+/// Compiles the eBPF programs and leaves them where alias-ctl looks for them.
+pub(crate) fn objects(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    for (package, program) in OBJECTS {
+        let object = workspace.bpf_objects().join(format!("{program}.bpf.o"));
+        process::reported(
+            || {
+                let built = compile(workspace, toolchain, package, program)?;
+                publish(&built, &object)
+            },
+            |changed| {
+                format!(
+                    "build: eBPF object: {}{}",
+                    workspace.shown(&object),
+                    if *changed { "" } else { " (unchanged)" }
+                )
+            },
+        )?;
+    }
     Ok(())
 }
 
-fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+fn compile(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    package: &str,
+    program: &str,
+) -> Result<PathBuf> {
     let target = workspace.bpf_build();
     let mut cargo = toolchain.compiler.cargo(workspace)?;
     cargo
-        .args(["build", "--package", "alias-ebpf"])
-        .args(["--bin", "alias", "--features", "bpf", "--profile", "bpf"])
+        .args(["build", "--package", package, "--bin", program])
+        .args(["--features", "bpf", "--profile", "bpf"])
         .args(["--target", TARGET, "--target-dir"])
         .arg(&target);
     if toolchain.compiler.core == Core::FromSource {
@@ -101,8 +112,9 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
         format!("-Clink-arg=--cpu-features={BPF_CPU_FEATURES}"),
     ];
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-    process::run(&mut cargo).context("alias-ebpf: the eBPF object was not built")?;
-    Ok(target.join(TARGET).join("bpf").join("alias"))
+    process::run(&mut cargo)
+        .with_context(|| format!("{package}: the eBPF object {program} was not built"))?;
+    Ok(target.join(TARGET).join("bpf").join(program))
 }
 
 /// Puts the object in place, whole or not at all, and only when it differs: a
@@ -119,7 +131,7 @@ fn publish(built: &Path, object: &Path) -> Result<bool> {
     }
     let Some(directory) = object.parent() else {
         bail!(
-            "{}: has no directory: unset ALIAS_EBPF_OBJECT",
+            "{}: has no directory: unset ALIAS_EBPF_OBJECTS",
             object.display()
         );
     };
@@ -146,7 +158,7 @@ fn controller(workspace: &Workspace) -> Result<PathBuf> {
         process::host_cargo(workspace)
             .args(["build", "--release", "--package", CTL, "--target-dir"])
             .arg(&target)
-            .env("ALIAS_EBPF_OBJECT", workspace.bpf_object()),
+            .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects()),
     )
     .with_context(|| format!("{CTL}: was not built"))?;
     let path = target.join("release").join(CTL);

@@ -32,7 +32,7 @@ fn scene(workspace: &Workspace, ctl: &Path) -> Result<()> {
             .args(["run", "--quiet", "--release", "--package", "alias-tests"])
             .args(["--bin", "demo"])
             .env("ALIAS_CTL", ctl)
-            .env("ALIAS_EBPF_OBJECT", workspace.bpf_object()),
+            .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects()),
     )
     .context("demo: did not reach its end")
 }

@@ -23,10 +23,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         skipped.push("fmt (apt-get install rustfmt-web, or rustup component add rustfmt)");
     }
     if has(workspace, "clippy") {
-        // alias-ctl's build script wants the object it embeds.
-        if !workspace.bpf_object().exists() {
+        // alias-ctl's build script wants the objects it embeds.
+        if !workspace.bpf_objects().exists() {
             let toolchain = setup::toolchain(workspace)?;
-            build::object(workspace, &toolchain)?;
+            build::objects(workspace, &toolchain)?;
         }
         process::reported(
             || {
@@ -34,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
                     process::host_cargo(workspace)
                         .args(["clippy", "--workspace", "--all-targets"])
                         .args(["--", "-D", "warnings"])
-                        .env("ALIAS_EBPF_OBJECT", workspace.bpf_object()),
+                        .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects()),
                 )
             },
             |()| "lint: clippy: ok".to_owned(),

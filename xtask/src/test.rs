@@ -109,7 +109,7 @@ impl Suite {
         }
         cargo
             .env("ALIAS_CTL", ctl)
-            .env("ALIAS_EBPF_OBJECT", workspace.bpf_object());
+            .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects());
         if let Some(filter) = &options.filter {
             cargo.arg("--").arg(filter);
         }

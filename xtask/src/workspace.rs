@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// Set by `.cargo/config.toml`; alias-ctl's build script reads the same name.
-const OBJECT_VARIABLE: &str = "ALIAS_EBPF_OBJECT";
+const OBJECTS_VARIABLE: &str = "ALIAS_EBPF_OBJECTS";
 
 /// The checkout, and what is built inside it.
 pub(crate) struct Workspace {
@@ -48,12 +48,11 @@ impl Workspace {
         self.root.join("target/bpf-build")
     }
 
-    /// The eBPF object that alias-ctl embeds.
-    pub(crate) fn bpf_object(&self) -> PathBuf {
-        env::var_os(OBJECT_VARIABLE).map_or_else(
-            || self.root.join("target/bpf/alias.bpf.o"),
-            |path| self.root.join(path),
-        )
+    /// Where the eBPF objects are left: those that alias-ctl embeds, and those
+    /// that it reads from files.
+    pub(crate) fn bpf_objects(&self) -> PathBuf {
+        env::var_os(OBJECTS_VARIABLE)
+            .map_or_else(|| self.root.join("target/bpf"), |path| self.root.join(path))
     }
 
     /// Where cargo builds for the host.
