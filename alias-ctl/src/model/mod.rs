@@ -3,4 +3,5 @@
 
 pub mod address;
 pub mod name;
+pub mod netmask;
 pub mod wish;
