@@ -1,5 +1,6 @@
 //! Words to values: the only place where text of the command line is read.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use alias_common::key::Vlan;
@@ -125,7 +126,7 @@ fn add(words: Add) -> Read<Request> {
             let found = address::parse(address)?;
             (
                 Addresses::One {
-                    address: found.address,
+                    address: found.address.into(),
                     slot: None,
                 },
                 found.prefix_len,
@@ -229,12 +230,12 @@ fn del(words: Del) -> Read<Victims> {
         return Ok(Victims::All(device));
     }
     if let [device, second] = &words.names[..]
-        && let Ok(address) = second.parse()
+        && let Ok(address) = second.parse::<IpAddr>()
     {
         let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?;
         return Ok(Victims::Address {
             device: device.clone(),
-            address,
+            address: address.into(),
             vlan,
         });
     }

@@ -1,13 +1,12 @@
 //! Aliases to make, with everything looked up and checked: what [`super::create`]
 //! needs so that only the kernel can still refuse.
 
-use std::net::IpAddr;
-
 use alias_common::counters::RxCell;
 use alias_common::key::Vlan;
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::table;
+use crate::model::address::Address;
 use crate::netlink::{Link, Netns};
 
 /// One alias to make.
@@ -16,7 +15,7 @@ pub struct Item {
     /// Its slot, free or to be vacated.
     pub slot: u32,
     /// Its address, no other alias's.
-    pub address: IpAddr,
+    pub address: Address,
     /// Whether the controller shall put the address on a device.
     pub assign: bool,
     /// What it takes over: creation number and counters. Zero for a new alias.

@@ -1,13 +1,13 @@
 //! `del`.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 use alias_common::key::Vlan;
 use alias_common::record::{State, TargetKind};
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
+use crate::model::address::Address;
 use crate::model::name::alias_name;
 use crate::netlink::Link;
 
@@ -24,7 +24,7 @@ pub enum Victims {
         /// The parent.
         device: String,
         /// The address.
-        address: IpAddr,
+        address: Address,
         /// The VLAN it is scoped to.
         vlan: Vlan,
     },
@@ -100,7 +100,7 @@ pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result
     Ok(())
 }
 
-fn absent(link: &Link, address: IpAddr) -> Refusal {
+fn absent(link: &Link, address: Address) -> Refusal {
     Refusal::new(
         address.to_string(),
         "delete",

@@ -11,6 +11,7 @@ use alias_common::record::{Record, TargetKind};
 use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
+use crate::model::address::Address;
 use crate::model::name::{alias_name, device_name, port_name};
 use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, VethSpec, sysctl};
@@ -131,18 +132,20 @@ fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)])
     let mut requests = Vec::with_capacity(ends.len() * 4);
     for (item, (_, device)) in batch.items.iter().zip(ends) {
         let name = alias_name(&link.name, item.slot);
-        let address = device_address(*device, item.address, batch.prefix_len, netns.is_none());
         requests.push(Request::add_altname(*device, &name).about(&name));
-        if item.address.is_ipv6() {
+        if matches!(item.address, Address::V6(_)) {
             requests.push(Request::quiet(*device).about(&name));
         }
         requests.push(Request::set_up(*device).about(&name));
-        requests.push(Request::add_address(&address).about(&name));
+        if let Some(ip) = item.address.ip() {
+            let address = device_address(*device, ip, batch.prefix_len, netns.is_none());
+            requests.push(Request::add_address(&address).about(&name));
+        }
     }
     let dress = || -> Result<()> {
         for item in &batch.items {
             let device = device_name(link.ifindex, item.slot);
-            if item.address.is_ipv4() {
+            if !matches!(item.address, Address::V6(_)) {
                 silence_ipv6(&device)?;
             }
             if netns.is_none() {

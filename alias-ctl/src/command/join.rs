@@ -7,6 +7,7 @@ use alias_common::record::{Record, TargetKind};
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
+use crate::model::address::Address;
 use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{Conversation, Request, sysctl};
 
@@ -38,16 +39,20 @@ pub fn join(
     let requests: Vec<Request> = batch
         .items
         .iter()
-        .map(|item| {
+        .filter_map(|item| item.address.ip())
+        .map(|address| {
             Request::add_address(&device_address(
                 owner.device_ifindex,
-                item.address,
+                address,
                 batch.prefix_len,
                 owner.netns_cookie == 0,
             ))
         })
         .collect();
-    let has_ipv6 = batch.items.iter().any(|item| item.address.is_ipv6());
+    let has_ipv6 = batch
+        .items
+        .iter()
+        .any(|item| matches!(item.address, Address::V6(_)));
     let assign = |conversation: &mut Conversation| -> Result<()> {
         if has_ipv6 {
             // The owner may be an IPv4 alias, whose device does without.
@@ -87,13 +92,13 @@ pub fn leave(host: &mut Host, going: &[(u32, Record)]) -> Result<()> {
             .collect();
         let requests: Vec<Request> = mine
             .iter()
-            .map(|record| {
-                Request::delete_address(&device_address(
+            .filter_map(|record| {
+                Some(Request::delete_address(&device_address(
                     record.device_ifindex,
-                    address_of(record),
+                    address_of(record).ip()?,
                     record.prefix_len,
                     cookie == 0,
-                ))
+                )))
             })
             .collect();
         let results = match namespace(mine[0]) {

@@ -32,16 +32,18 @@ const MAIN_TABLE: u32 = 254;
 ///
 /// What the kernel refused.
 pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
-    let assigned = || batch.items.iter().filter(|item| item.assign);
+    let assigned = || {
+        let wanted = batch.items.iter().filter(|item| item.assign);
+        wanted.filter_map(|item| Some((item.slot, item.address.ip()?)))
+    };
     let requests: Vec<Request> = assigned()
-        .map(|item| {
-            Request::add_address(&address(link, item.slot, item.address))
-                .about(alias_name(&link.name, item.slot))
+        .map(|(slot, ip)| {
+            Request::add_address(&address(link, slot, ip)).about(alias_name(&link.name, slot))
         })
         .collect();
     all_done(host.netlink.batch(&requests)?)?;
     let mut networks: Vec<IpAddr> = assigned()
-        .map(|item| network(item.address, batch.prefix_len))
+        .map(|(_, ip)| network(ip, batch.prefix_len))
         .collect();
     networks.sort_unstable();
     networks.dedup();
@@ -70,19 +72,20 @@ pub fn unassign(
     parent: &Parent,
     going: &[(u32, Record)],
 ) -> Result<()> {
-    let assigned: Vec<&(u32, Record)> = of_kind(going, TargetKind::Local)
+    let assigned: Vec<(u32, &Record, IpAddr)> = of_kind(going, TargetKind::Local)
         .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
+        .filter_map(|(slot, record)| Some((*slot, record, address_of(record).ip()?)))
         .collect();
     if assigned.is_empty() {
         return Ok(());
     }
     let requests: Vec<Request> = assigned
         .iter()
-        .map(|(slot, record)| Request::delete_address(&address(link, *slot, address_of(record))))
+        .map(|(slot, _, ip)| Request::delete_address(&address(link, *slot, *ip)))
         .collect();
     all_gone(host.netlink.batch(&requests)?)?;
     let route_of = |record: &Record| {
-        let destination = network(address_of(record), record.prefix_len);
+        let destination = network(address_of(record).ip()?, record.prefix_len);
         (record.prefix_len < bits(destination)).then_some((destination, record.prefix_len))
     };
     let still_wanted: HashSet<(IpAddr, u8)> = parent
@@ -92,7 +95,7 @@ pub fn unassign(
         .collect();
     let unwanted: HashSet<(IpAddr, u8)> = assigned
         .iter()
-        .filter_map(|(_, record)| route_of(record))
+        .filter_map(|(_, record, _)| route_of(record))
         .collect();
     let requests: Vec<Request> = unwanted
         .difference(&still_wanted)

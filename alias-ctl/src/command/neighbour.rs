@@ -2,13 +2,14 @@
 //! that neighbour solicitations come in.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
+use crate::model::address::Address;
 use crate::netlink::{Announcement, Link, announce, hardware};
 
 use super::batch::{Batch, Placement};
@@ -24,7 +25,7 @@ pub fn hear(link: &Link, batch: &Batch) -> Result<()> {
         return Ok(());
     }
     for item in &batch.items {
-        if let IpAddr::V6(address) = item.address {
+        if let Address::V6(address) = item.address {
             hardware::multicast_add(&link.name, solicited_node_mac(address))?;
         }
     }
@@ -34,7 +35,7 @@ pub fn hear(link: &Link, batch: &Batch) -> Result<()> {
 /// Takes the groups away again that no alias needs any more.
 pub fn forget(link: &Link, parent: &Parent, going: &[(u32, Record)]) {
     let group = |record: &Record| match address_of(record) {
-        IpAddr::V6(address)
+        Address::V6(address)
             if record.target != TargetKind::Local as u8
                 && record.target != TargetKind::Drop as u8 =>
         {
@@ -77,10 +78,12 @@ pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
     let news: Vec<Announcement> = batch
         .items
         .iter()
-        .map(|item| Announcement {
-            address: item.address,
-            vlan_outer: batch.vlan.outer,
-            vlan_inner: batch.vlan.inner,
+        .filter_map(|item| {
+            Some(Announcement {
+                address: item.address.ip()?,
+                vlan_outer: batch.vlan.outer,
+                vlan_inner: batch.vlan.inner,
+            })
         })
         .collect();
     announce(link.ifindex, link.mac, &news)?;

@@ -10,6 +10,7 @@ use alias_common::record::{Record, State, TargetKind};
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
+use crate::model::address::Address;
 use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::netlink::{Link, Netns};
@@ -66,9 +67,9 @@ pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
         }
         Some(TargetKind::To) => host.netlink.link_by_index(record.port_ifindex)?.is_some(),
         Some(TargetKind::Local) => {
-            let address = address_of(record);
+            let address = address_of(record).ip();
             let found = host.netlink.addresses(Some(link.ifindex))?;
-            found.iter().any(|found| found.address == address)
+            found.iter().any(|found| Some(found.address) == address)
         }
         _ => true,
     })
@@ -86,7 +87,7 @@ fn is_there(
     link: &Link,
     parent: &Parent,
     slot: u32,
-    address: IpAddr,
+    address: Address,
     wish: &Wish,
     placement: &Placement,
 ) -> Result<bool> {
@@ -157,7 +158,7 @@ fn choose_slots(link: &Link, parent: &Parent, addresses: &Addresses) -> Result<V
             }
             Ok((0u64..)
                 .zip(free)
-                .map(|(n, slot)| item(slot, range.nth(n)))
+                .map(|(n, slot)| item(slot, range.nth(n).into()))
                 .collect())
         }
     }
@@ -239,7 +240,7 @@ pub fn refuse_taken(
             )
             .way_out("nothing was added; give another address, or delete that alias first"));
         }
-        if own.contains(&item.address) {
+        if item.address.ip().is_some_and(|ip| own.contains(&ip)) {
             if wish.target != Target::Local {
                 return Err(Refusal::new(
                     item.address.to_string(),

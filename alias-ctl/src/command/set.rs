@@ -10,7 +10,7 @@ use alias_common::record::{Record, State, TargetKind};
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::model::address::Interface;
+use crate::model::address::{Address, Interface};
 use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::netlink::Link;
@@ -213,14 +213,13 @@ fn wanted(
     change: &Change,
 ) -> Result<Batch> {
     let old = parent.record(slot);
-    let old_interface = Interface {
-        address: address_of(&old),
-        prefix_len: old.prefix_len,
+    let (address, prefix_len) = match change.address {
+        Some(Interface {
+            address,
+            prefix_len,
+        }) => (address.into(), prefix_len),
+        None => (address_of(&old), old.prefix_len),
     };
-    let Interface {
-        address,
-        prefix_len,
-    } = change.address.unwrap_or(old_interface);
     let vlan = change.vlan.unwrap_or(old.vlan());
     let same = || target_of(host, link, &old);
     let placement = match change
@@ -254,7 +253,7 @@ fn wanted(
         assign: true,
         past: Past::default(),
     }];
-    let keeps_address = address == old_interface.address && vlan == old.vlan();
+    let keeps_address = address == address_of(&old) && vlan == old.vlan();
     if !(keeps_address && old.target == TargetKind::Local as u8) {
         resolve::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
     } else {
@@ -292,7 +291,7 @@ fn target_of(host: &mut Host, link: &Link, record: &Record) -> Result<Option<Tar
 }
 
 fn wish(
-    address: std::net::IpAddr,
+    address: Address,
     prefix_len: u8,
     vlan: alias_common::key::Vlan,
     target: Target,

@@ -1,7 +1,6 @@
 //! An attached parent: its pinned maps, opened and checked, and its records.
 
 use std::cell::OnceCell;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -10,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use alias_common::ABI_VERSION;
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
-use alias_common::key::WideKey;
+use alias_common::key::{Family, WideKey};
 use alias_common::names;
 use alias_common::record::{Record, State, Target};
 
@@ -20,6 +19,7 @@ use super::shape::{check, foreign, map, open_pin, shapes};
 use super::shared::Shared;
 use super::sys;
 use crate::error::{Refusal, Result};
+use crate::model::address::Address;
 
 /// The state of one parent. Reading needs no lock.
 pub struct Parent {
@@ -331,26 +331,13 @@ pub fn holds_on(path: &Path, ifindex: u32) -> bool {
         .is_ok_and(|info| info.ifindex == ifindex)
 }
 
-/// The 16 bytes of a record, and its address family's number.
-#[must_use]
-pub fn address_bytes(address: IpAddr) -> (u16, [u8; 16]) {
-    match address {
-        IpAddr::V4(v4) => {
-            let mut bytes = [0; 16];
-            bytes[..4].copy_from_slice(&v4.octets());
-            (alias_common::key::Family::IPV4.0, bytes)
-        }
-        IpAddr::V6(v6) => (alias_common::key::Family::IPV6.0, v6.octets()),
-    }
-}
-
 /// The address of a record.
 #[must_use]
-pub fn address_of(record: &Record) -> IpAddr {
-    if record.family() == alias_common::key::Family::IPV4 {
+pub fn address_of(record: &Record) -> Address {
+    if record.family() == Family::IPV4 {
         let [a, b, c, d, ..] = record.address;
-        IpAddr::from([a, b, c, d])
+        Address::V4([a, b, c, d].into())
     } else {
-        IpAddr::from(record.address)
+        Address::V6(record.address.into())
     }
 }

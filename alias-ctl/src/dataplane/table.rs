@@ -4,18 +4,17 @@
 //! and removed by one store. What it leaves behind is used again only after a
 //! grace period, when no program run can still be looking at it.
 
-use std::net::IpAddr;
-
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
-use alias_common::key::{Family, Hash, Vlan, WideKey};
+use alias_common::key::{Hash, Vlan, WideKey};
 use alias_common::record::{Record, State, Steer};
 use alias_common::table::{self, Geometry, Hit, Slots};
 use alias_common::word::{Verdict, Word};
 
 use super::directory::WriteLock;
-use super::parent::{Parent, address_bytes, address_of};
+use super::parent::{Parent, address_of};
 use super::sys;
 use crate::error::{Refusal, Result};
+use crate::model::address::Address;
 
 /// What was counted for an alias, over all CPUs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -45,15 +44,15 @@ struct Sought {
 }
 
 impl Parent {
-    fn sought(&self, address: IpAddr, vlan: Vlan) -> Sought {
+    fn sought(&self, address: Address, vlan: Vlan) -> Sought {
         let hash_key = &self.fixed().hash_key;
         match address {
-            IpAddr::V4(v4) => Sought {
+            Address::V4(v4) => Sought {
                 hash: hash_key.narrow(v4.octets(), vlan),
                 wide: None,
             },
-            IpAddr::V6(v6) => {
-                let key = WideKey::new(Family::IPV6, &v6.octets(), vlan);
+            longer => {
+                let key = WideKey::new(longer.family(), &longer.bytes(), vlan);
                 Sought {
                     hash: hash_key.wide(&key),
                     wide: Some(key),
@@ -71,14 +70,14 @@ impl Parent {
 
     /// Where an address stands in the index, enabled or not.
     #[must_use]
-    pub fn find(&self, address: IpAddr, vlan: Vlan) -> Option<Hit> {
-        let sought = self.sought(address, vlan);
+    pub fn find(&self, address: impl Into<Address>, vlan: Vlan) -> Option<Hit> {
+        let sought = self.sought(address.into(), vlan);
         table::find(self, self.home_shift(), sought.hash, sought.wide.as_ref())
     }
 
     /// The slot of an address.
     #[must_use]
-    pub fn slot_of(&self, address: IpAddr, vlan: Vlan) -> Option<u32> {
+    pub fn slot_of(&self, address: impl Into<Address>, vlan: Vlan) -> Option<u32> {
         self.find(address, vlan)
             .map(|hit| Steer(self.steer.load(hit.position)).slot())
     }
@@ -291,8 +290,9 @@ pub fn grace_period() -> Result<()> {
 }
 
 /// A record's address fields.
-pub fn set_address(record: &mut Record, address: IpAddr, prefix_len: u8, vlan: Vlan) {
-    (record.family, record.address) = address_bytes(address);
+pub fn set_address(record: &mut Record, address: Address, prefix_len: u8, vlan: Vlan) {
+    record.family = address.family().0;
+    record.address = address.bytes();
     record.prefix_len = prefix_len;
     record.vlan_outer = vlan.outer;
     record.vlan_inner = vlan.inner;

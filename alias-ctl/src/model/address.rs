@@ -1,10 +1,73 @@
 //! Addresses, prefixes and ranges as users write them.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use alias_common::key::Family;
 
 use crate::error::{Refusal, Result};
 
-/// An address and how much of it is the network's.
+/// An alias's address, of whatever family.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Address {
+    /// IPv4.
+    V4(Ipv4Addr),
+    /// IPv6.
+    V6(Ipv6Addr),
+}
+
+impl Address {
+    /// The IP address, if it is one.
+    #[must_use]
+    pub const fn ip(self) -> Option<IpAddr> {
+        match self {
+            Address::V4(v4) => Some(IpAddr::V4(v4)),
+            Address::V6(v6) => Some(IpAddr::V6(v6)),
+        }
+    }
+
+    /// Its family.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Address::V4(_) => Family::IPV4,
+            Address::V6(_) => Family::IPV6,
+        }
+    }
+
+    /// In network order, padded with zero bytes, as records and keys hold it.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 16] {
+        match self {
+            Address::V4(v4) => {
+                let mut bytes = [0; 16];
+                bytes[..4].copy_from_slice(&v4.octets());
+                bytes
+            }
+            Address::V6(v6) => v6.octets(),
+        }
+    }
+}
+
+impl From<IpAddr> for Address {
+    fn from(address: IpAddr) -> Address {
+        match address {
+            IpAddr::V4(v4) => Address::V4(v4),
+            IpAddr::V6(v6) => Address::V6(v6),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::V4(v4) => v4.fmt(f),
+            Address::V6(v6) => v6.fmt(f),
+        }
+    }
+}
+
+/// An IP address and how much of it is the network's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Interface {
     /// The address.

@@ -1,9 +1,9 @@
 //! What a user wants of aliases, checked as far as that goes without looking at
 //! the machine.
 
-use std::net::IpAddr;
-
 use alias_common::key::Vlan;
+
+use super::address::{Address, Range};
 
 /// What shall happen to an alias's packets.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,14 +52,14 @@ pub enum Addresses {
     /// One, in a certain slot or in the lowest free one.
     One {
         /// The address.
-        address: IpAddr,
+        address: Address,
         /// The slot.
         slot: Option<u32>,
     },
     /// Many, in free slots from `start` on.
     Range {
         /// The addresses.
-        range: super::address::Range,
+        range: Range,
         /// Where to begin to look for free slots.
         start: u32,
     },
