@@ -6,6 +6,7 @@
 
 mod change;
 mod crash;
+mod doctor;
 mod errors;
 mod golden_bench;
 mod golden_deliver;
