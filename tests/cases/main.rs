@@ -4,9 +4,9 @@
 //! `alias-ctl` built in release mode or named in `ALIAS_CTL`. Nothing is
 //! skipped silently.
 
+mod budget;
 mod change;
 mod crash;
-mod doctor;
 mod errors;
 mod golden_bench;
 mod golden_deliver;
@@ -23,6 +23,7 @@ mod limits;
 mod losses;
 mod neighbours;
 mod parents;
+mod queues;
 mod range;
 mod scene;
 mod security;

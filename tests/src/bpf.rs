@@ -14,9 +14,11 @@ const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
-const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_ATTACH_TYPE_XDP: u32 = 37;
+const BPF_ATTACH_TYPE_TCX_INGRESS: u32 = 46;
+/// BPF_F_TEST_XDP_LIVE_FRAMES.
+const LIVE_FRAMES: u32 = 1 << 1;
 
 /// XDP verdicts (enum xdp_action).
 pub mod xdp {
@@ -187,6 +189,51 @@ pub fn test_run(program: &OwnedFd, frame: &[u8], context: Context) -> io::Result
     })
 }
 
+/// A test run of many repetitions.
+#[derive(Clone, Copy, Debug)]
+pub struct Timed {
+    /// What the last repetition returned.
+    pub verdict: u32,
+    /// Time of one repetition: whole ns, rounded down, as the kernel has it.
+    pub ns: u32,
+}
+
+/// Runs a program over and over on one frame. The kernel does not set the frame
+/// back in between: what the program changes, its next repetition finds.
+pub fn timed_run(program: &OwnedFd, frame: &[u8], repeat: u32) -> io::Result<Timed> {
+    let mut run = TestRunAttr {
+        prog_fd: program.as_raw_fd() as u32,
+        data_size_in: frame.len() as u32,
+        data_in: frame.as_ptr() as u64,
+        repeat,
+        ..TestRunAttr::default()
+    };
+    // SAFETY: the frame has the stated length and outlives the call; no output
+    // is asked for.
+    unsafe { bpf(BPF_PROG_TEST_RUN, &mut run) }?;
+    Ok(Timed {
+        verdict: run.retval,
+        ns: run.duration,
+    })
+}
+
+/// Runs an XDP program on `packets` frames like this one, and does with each what
+/// it says: a redirect sends it. Device indices mean those of the calling
+/// thread's namespace. The frames' memory is used again, as the program left it.
+pub fn live_run(program: &OwnedFd, frame: &[u8], packets: u32) -> io::Result<()> {
+    let mut run = TestRunAttr {
+        prog_fd: program.as_raw_fd() as u32,
+        data_size_in: frame.len() as u32,
+        data_in: frame.as_ptr() as u64,
+        repeat: packets,
+        flags: LIVE_FRAMES,
+        ..TestRunAttr::default()
+    };
+    // SAFETY: the frame has the stated length and outlives the call; no output
+    // is asked for.
+    unsafe { bpf(BPF_PROG_TEST_RUN, &mut run) }.map(drop)
+}
+
 /// The part of union bpf_attr for BPF_PROG_TEST_RUN.
 #[repr(C)]
 #[derive(Default)]
@@ -289,29 +336,23 @@ pub fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
     own(object_at(BPF_OBJ_GET, path, 0)?)
 }
 
-/// The id by which `bpftool` and error messages know a program.
-pub fn program_id(program: &OwnedFd) -> io::Result<u32> {
-    #[repr(C)]
-    struct InfoAttr {
-        fd: u32,
-        length: u32,
-        info: u64,
-    }
-    // struct bpf_prog_info begins with the type and the id.
-    let mut info = [0u32; 2];
-    let mut attr = InfoAttr {
-        fd: program.as_raw_fd() as u32,
-        length: mem::size_of_val(&info) as u32,
-        info: info.as_mut_ptr() as u64,
-    };
-    // SAFETY: `info` has the stated length and outlives the call.
-    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    Ok(info[1])
-}
-
 /// Attaches an XDP program to a device, as somebody else's tool would; it is
 /// detached when the returned link is dropped.
 pub fn attach_xdp(program: &OwnedFd, namespace: &Namespace, device: &str) -> io::Result<OwnedFd> {
+    attach(program, namespace, device, BPF_ATTACH_TYPE_XDP)
+}
+
+/// The same for a tc program, on what comes in (tcx: since Linux 6.6).
+pub fn attach_tc(program: &OwnedFd, namespace: &Namespace, device: &str) -> io::Result<OwnedFd> {
+    attach(program, namespace, device, BPF_ATTACH_TYPE_TCX_INGRESS)
+}
+
+fn attach(
+    program: &OwnedFd,
+    namespace: &Namespace,
+    device: &str,
+    attach_type: u32,
+) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct LinkAttr {
         prog_fd: u32,
@@ -322,7 +363,7 @@ pub fn attach_xdp(program: &OwnedFd, namespace: &Namespace, device: &str) -> io:
     let mut attr = LinkAttr {
         prog_fd: program.as_raw_fd() as u32,
         target_ifindex: namespace.ifindex(device),
-        attach_type: BPF_ATTACH_TYPE_XDP,
+        attach_type,
         flags: 0,
     };
     // SAFETY: the request holds no pointers.
@@ -348,7 +389,7 @@ fn object_at(command: libc::c_long, path: &Path, fd: u32) -> io::Result<RawFd> {
 
 /// # Safety
 /// Every address in `attr` must be valid for what the command does with it.
-unsafe fn bpf<A>(command: libc::c_long, attr: &mut A) -> io::Result<RawFd> {
+pub(crate) unsafe fn bpf<A>(command: libc::c_long, attr: &mut A) -> io::Result<RawFd> {
     // SAFETY: `attr` has the stated size; the caller vouches for what it
     // points to. The kernel takes a shorter attr as filled up with zeros.
     let result =
@@ -359,7 +400,7 @@ unsafe fn bpf<A>(command: libc::c_long, attr: &mut A) -> io::Result<RawFd> {
     Ok(result as RawFd)
 }
 
-fn own(fd: RawFd) -> io::Result<OwnedFd> {
+pub(crate) fn own(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: only called with a descriptor that bpf(2) has just returned.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -46,12 +46,6 @@ impl Lab {
     /// As `ctl_err`, with the rights to administer networks and BPF gone.
     #[track_caller]
     pub fn ctl_err_unprivileged(&self, arguments: &[&str], errno_name: &str) -> String {
-        assert_refused(self.ctl_unprivileged(arguments), errno_name)
-    }
-
-    /// Runs `alias-ctl` with the rights to administer networks and BPF gone.
-    #[track_caller]
-    pub fn ctl_unprivileged(&self, arguments: &[&str]) -> CtlOutput {
         let mut command = self.ctl_command(&self.a, arguments);
         // SAFETY: prctl with integers only is async-signal-safe. It comes
         // after the command's setns, which still needs the capability, and
@@ -66,7 +60,7 @@ impl Lab {
                 Ok(())
             });
         }
-        run_to_end(command, b"", TOOL_LIMIT)
+        assert_refused(run_to_end(command, b"", TOOL_LIMIT), errno_name)
     }
 
     /// Runs `alias-ctl` with `-j` and parses what it prints.

@@ -40,7 +40,6 @@ pub(super) fn lower(arguments: Arguments) -> Read<Request> {
         Verb::Journal(words) => Request::Journal {
             device: words.device,
         },
-        Verb::Doctor(words) => super::doctor::lower(words),
         Verb::Show(words) => Request::Show {
             filter: words.name,
             json: words.json,

@@ -2,7 +2,6 @@
 //! machine, and no clap type leaves it.
 
 mod arguments;
-mod doctor;
 mod lower;
 
 use clap::error::ErrorKind;

@@ -8,7 +8,7 @@ pub mod object;
 pub mod parent;
 mod shape;
 mod shared;
-pub mod symbols;
+mod symbols;
 pub mod sys;
 pub mod table;
 

@@ -9,8 +9,7 @@ const REDIRECT: &str = "skb_do_redirect";
 
 /// Its start and end; zero, which nothing matches, when it is not found, as when
 /// the kernel hides its addresses (`kernel.kptr_restrict`).
-#[must_use]
-pub fn redirect_site() -> [u64; 2] {
+pub(super) fn redirect_site() -> [u64; 2] {
     let Ok(file) = File::open("/proc/kallsyms") else {
         return [0; 2];
     };

@@ -2,7 +2,6 @@
 //! the kernel.
 
 pub mod address;
-pub mod finding;
 pub mod name;
 pub mod netmask;
 pub mod wish;

@@ -1,5 +1,4 @@
 //! Values to text. Nothing here looks anything up.
 
 pub mod alias;
-pub mod finding;
 pub mod table;

@@ -5,11 +5,10 @@ use std::io;
 use std::mem;
 
 use alias_tests::Lab;
-use alias_tests::bpf::xdp;
+use alias_tests::bpf::{timed_run, xdp};
 use serde_json::{Value, json};
 
 use crate::controller::{Labs, MILLION_RANGE, THOUSANDS};
-use crate::kernel::timed_run;
 use crate::options::Effort;
 use crate::report::{Report, Table};
 use crate::rows::{Program, RANDOM_MILLION, fill, rows};

@@ -11,7 +11,7 @@
 mod child;
 mod controller;
 mod datapath;
-mod kernel;
+mod detour;
 mod options;
 mod report;
 mod rows;

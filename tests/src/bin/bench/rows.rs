@@ -12,7 +12,7 @@ use alias_tests::{Lab, Namespace};
 use crate::Result;
 use crate::controller::{MILLION, THOUSANDS, THOUSANDS_RANGE};
 use crate::datapath::Row;
-use crate::kernel::{Detour, Likeness};
+use crate::detour::{Detour, Likeness};
 use crate::varying::{METADATA, SEED, random_destination, without_metadata};
 use crate::verifier::pins_of_parent;
 

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use alias_tests::{Lab, bpf};
+use alias_tests::{Lab, bpf, program_info::program_info};
 use serde_json::json;
 
 use crate::Result;
-use crate::kernel;
 use crate::report::{Report, Table};
 
 const METHOD: &str = "bpf_prog_info of the pinned program";
@@ -20,7 +19,7 @@ pub(crate) fn report(lab: &Lab, report: &mut Report) -> Result<()> {
     for pin in pins_of_parent(lab)? {
         let said = |error| format!("{}: {error}", pin.display());
         let object = bpf::open_pinned(&pin).map_err(said)?;
-        let Some(info) = kernel::program_info(&object).map_err(said)? else {
+        let Some(info) = program_info(&object).map_err(said)? else {
             continue;
         };
         let name = pin.file_name().unwrap_or_default().to_string_lossy();

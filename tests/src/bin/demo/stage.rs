@@ -1,18 +1,9 @@
-//! Where the demo plays: hosts as network namespaces, in a mount namespace of
-//! this process's own.
-//!
-//! The names below /run/netns and the bpffs are mounts that only this process
-//! and its children see. When the last of them is gone, however it ended, the
-//! kernel takes the mounts away, with them the namespaces and pins, and with
-//! those the devices and programs. So nothing has to be caught or swept.
+//! Where the demo plays: hosts as network namespaces, which go with this process
+//! however it ends.
 
-use std::ffi::CStr;
-use std::fs;
-use std::io;
-use std::ptr;
 use std::time::Duration;
 
-use alias_tests::{Namespace, wait_for};
+use alias_tests::{Namespace, retreat, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -79,45 +70,4 @@ impl Stage {
             self.a.link("tovm")["operstate"] == "UP"
         });
     }
-}
-
-/// Leaves the machine's mounts to the machine.
-fn retreat() -> Result<(), String> {
-    // SAFETY: takes an integer and changes only this thread, the only one, and
-    // those it will start.
-    if unsafe { libc::unshare(libc::CLONE_NEWNS) } < 0 {
-        return Err(format!(
-            "mount namespace: unshare: {}; run it as root",
-            io::Error::last_os_error()
-        ));
-    }
-    mount(c"none", c"/", None, libc::MS_REC | libc::MS_PRIVATE)?;
-    // iproute2 would make the directory, and leave it, in the same way.
-    fs::create_dir_all("/run/netns").map_err(|error| format!("/run/netns: {error}"))?;
-    mount(c"tmpfs", c"/run/netns", Some(c"tmpfs"), 0)?;
-    mount(c"bpf", c"/sys/fs/bpf", Some(c"bpf"), 0)
-}
-
-fn mount(
-    source: &CStr,
-    target: &CStr,
-    kind: Option<&CStr>,
-    flags: libc::c_ulong,
-) -> Result<(), String> {
-    // SAFETY: strings that outlive the call; the kind may be null, and none of
-    // these mounts takes data.
-    let result = unsafe {
-        libc::mount(
-            source.as_ptr(),
-            target.as_ptr(),
-            kind.map_or(ptr::null(), CStr::as_ptr),
-            flags,
-            ptr::null(),
-        )
-    };
-    if result < 0 {
-        let error = io::Error::last_os_error();
-        return Err(format!("{}: mount: {error}", target.to_string_lossy()));
-    }
-    Ok(())
 }

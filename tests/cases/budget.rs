@@ -1,0 +1,69 @@
+//! What each program may cost the verifier. A program that grows past it makes
+//! loading slower and comes nearer to the kernel's limit of a million: that is to
+//! be decided, not to happen.
+
+use std::collections::BTreeMap;
+
+use alias_tests::{Lab, Mode, bpf::open_pinned, program_info::program_info};
+
+/// Instructions that the verifier may walk, over all paths, by the name that the
+/// program is pinned under. A tenth above what Linux 6.18 said when it was last
+/// looked at; another kernel's verifier counts a little otherwise.
+const BUDGET: &[(&str, u32)] = &[
+    ("alias_rx", 138_000),
+    ("alias_deliver", 42_000),
+    ("alias_tx", 80_000),
+    ("alias_return", 53_000),
+    ("alias_egress", 32_500),
+    ("alias_lost", 60),
+    ("alias_undelivered", 100),
+];
+
+#[test]
+fn every_program_keeps_to_its_budget() {
+    for mode in [Mode::Native, Mode::Generic] {
+        let lab = Lab::attached(mode);
+        let mut wrong = Vec::new();
+        let verified = verified(&lab);
+        for (name, walked) in &verified {
+            match budget(name) {
+                Some(budget) if *walked <= budget => {}
+                Some(budget) => wrong.push(format!("{name}: {walked}, and {budget} is its budget")),
+                None => wrong.push(format!("{name}: {walked}, and it has no budget")),
+            }
+        }
+        for (name, _) in BUDGET.iter().filter(|(n, _)| !verified.contains_key(*n)) {
+            wrong.push(format!("{name}: has a budget, and is not pinned"));
+        }
+        assert!(
+            wrong.is_empty(),
+            "{}: instructions walked:\n{}",
+            mode.name(),
+            wrong.join("\n")
+        );
+    }
+}
+
+fn budget(name: &str) -> Option<u32> {
+    let entry = BUDGET.iter().find(|(of, _)| *of == name);
+    entry.map(|&(_, budget)| budget)
+}
+
+/// Of every program that is pinned, the parent's and the namespace's.
+fn verified(lab: &Lab) -> BTreeMap<String, u32> {
+    let mut verified = BTreeMap::new();
+    for pin in lab.pins() {
+        // Directories, and the files that the kernel puts into every bpffs.
+        let Ok(object) = open_pinned(&pin) else {
+            continue;
+        };
+        let said = |error| panic!("{}: {error}", pin.display());
+        if let Some(info) = program_info(&object).unwrap_or_else(said) {
+            let name = pin.file_name().expect("a pin has a name");
+            let walked = info.verified_instructions;
+            assert!(walked > 0, "{}: the kernel does not tell", pin.display());
+            verified.insert(name.to_string_lossy().into_owned(), walked);
+        }
+    }
+    verified
+}
