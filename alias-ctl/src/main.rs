@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alias_ctl::cli::{self, Invocation};
-use alias_ctl::command;
+use alias_ctl::command::{self, Outcome};
 
 fn main() -> ExitCode {
     // A reader that closes the pipe ends a listing, as with any other tool. What
@@ -20,10 +20,10 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     match cli::read(std::env::args_os())? {
-        Invocation::Run(request) => {
-            command::run(request)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Invocation::Run(request) => Ok(match command::run(request)? {
+            Outcome::Done => ExitCode::SUCCESS,
+            Outcome::Found => ExitCode::FAILURE,
+        }),
         Invocation::Print(text) => {
             // Help goes to standard output, a usage error to standard error; a
             // reader that is gone needs neither.

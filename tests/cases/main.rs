@@ -7,6 +7,7 @@
 mod budget;
 mod change;
 mod crash;
+mod doctor;
 mod errors;
 mod golden_bench;
 mod golden_deliver;

@@ -46,6 +46,12 @@ impl Lab {
     /// As `ctl_err`, with the rights to administer networks and BPF gone.
     #[track_caller]
     pub fn ctl_err_unprivileged(&self, arguments: &[&str], errno_name: &str) -> String {
+        assert_refused(self.ctl_unprivileged(arguments), errno_name)
+    }
+
+    /// Runs `alias-ctl` with the rights to administer networks and BPF gone.
+    #[track_caller]
+    pub fn ctl_unprivileged(&self, arguments: &[&str]) -> CtlOutput {
         let mut command = self.ctl_command(&self.a, arguments);
         // SAFETY: prctl with integers only is async-signal-safe. It comes
         // after the command's setns, which still needs the capability, and
@@ -60,7 +66,7 @@ impl Lab {
                 Ok(())
             });
         }
-        assert_refused(run_to_end(command, b"", TOOL_LIMIT), errno_name)
+        run_to_end(command, b"", TOOL_LIMIT)
     }
 
     /// Runs `alias-ctl` with `-j` and parses what it prints.

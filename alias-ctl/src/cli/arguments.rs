@@ -53,6 +53,12 @@ pub(super) enum Verb {
     Disable(Name),
     /// Print rare events (spoofed frames, a target that is gone) as they happen
     Journal(Journal),
+    /// Look for what stands in the way of aliases, and say what to do
+    #[command(
+        after_help = "Examples:\n  alias-ctl doctor\n  alias-ctl doctor eth1\n\n\
+        Exit code 1 when there is a problem."
+    )]
+    Doctor(super::doctor::Doctor),
     /// List aliases
     Show(Show),
     /// List what was counted for each alias

@@ -40,6 +40,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Request> {
         Verb::Journal(words) => Request::Journal {
             device: words.device,
         },
+        Verb::Doctor(words) => super::doctor::lower(words),
         Verb::Show(words) => Request::Show {
             filter: words.name,
             json: words.json,

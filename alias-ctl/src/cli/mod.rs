@@ -2,6 +2,7 @@
 //! machine, and no clap type leaves it.
 
 mod arguments;
+mod doctor;
 mod lower;
 
 use clap::error::ErrorKind;

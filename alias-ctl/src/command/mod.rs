@@ -10,6 +10,7 @@ pub mod batch;
 pub mod create;
 pub mod del;
 pub mod device;
+pub mod doctor;
 pub mod enable;
 pub mod host;
 pub mod join;
@@ -48,6 +49,8 @@ pub enum Request {
     Enable { name: String, enabled: bool },
     /// Print what the programs write of rare events.
     Journal { device: String },
+    /// Look for what stands in the way.
+    Doctor { device: Option<String>, json: bool },
     /// List aliases.
     Show { filter: Option<String>, json: bool },
     /// List what was counted.
@@ -72,13 +75,23 @@ pub struct Change {
     pub announce: bool,
 }
 
+/// How what was asked for ended, when nothing was refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// What was looked for was found, and a script wants to know: exit code 1.
+    Found,
+}
+
 /// Does it.
 ///
 /// # Errors
 ///
 /// Why not; nothing is half done.
-pub fn run(request: Request) -> Result<()> {
+pub fn run(request: Request) -> Result<Outcome> {
     match request {
+        Request::Doctor { device, json } => return doctor::doctor(device.as_deref(), json),
         Request::Attach { device, spec } => attach::attach(&device, &spec),
         Request::Detach { device, cascade } => attach::detach(&device, cascade),
         Request::Add { name, wish } => add::add(&name, &wish),
@@ -98,4 +111,5 @@ pub fn run(request: Request) -> Result<()> {
             watch,
         } => show::stats(filter.as_deref(), json, parents, watch),
     }
+    .map(|()| Outcome::Done)
 }

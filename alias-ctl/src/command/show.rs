@@ -104,7 +104,7 @@ pub fn stats(
     }
 }
 
-fn write(text: &str) -> Result<()> {
+pub(super) fn write(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -112,7 +112,9 @@ fn write(text: &str) -> Result<()> {
 }
 
 /// An array with one object a line: a million of them are not kept in memory.
-fn write_json<T: serde::Serialize>(views: impl Iterator<Item = Result<T>>) -> Result<()> {
+pub(super) fn write_json<T: serde::Serialize>(
+    views: impl Iterator<Item = Result<T>>,
+) -> Result<()> {
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut separator = "[\n";
     for view in views {

@@ -8,7 +8,7 @@ pub mod object;
 pub mod parent;
 mod shape;
 mod shared;
-mod symbols;
+pub mod symbols;
 pub mod sys;
 pub mod table;
 

@@ -17,6 +17,12 @@ use crate::error::{Refusal, Result};
 /// The compiled datapath; empty when there was none to embed.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
 
+/// Whether this binary carries the datapath.
+#[must_use]
+pub fn is_embedded() -> bool {
+    !OBJECT.is_empty()
+}
+
 /// Loads everything for a parent and pins it under `directory`.
 ///
 /// # Errors
@@ -24,7 +30,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/al
 /// ENOSYS when this binary was built without a datapath; else what the kernel
 /// said, with the verifier's last words.
 pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> Result<()> {
-    if OBJECT.is_empty() {
+    if !is_embedded() {
         return Err(Refusal::new(
             "alias-ctl",
             "load the datapath",

@@ -9,7 +9,8 @@ const REDIRECT: &str = "skb_do_redirect";
 
 /// Its start and end; zero, which nothing matches, when it is not found, as when
 /// the kernel hides its addresses (`kernel.kptr_restrict`).
-pub(super) fn redirect_site() -> [u64; 2] {
+#[must_use]
+pub fn redirect_site() -> [u64; 2] {
     let Ok(file) = File::open("/proc/kallsyms") else {
         return [0; 2];
     };

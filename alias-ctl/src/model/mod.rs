@@ -2,6 +2,7 @@
 //! the kernel.
 
 pub mod address;
+pub mod finding;
 pub mod name;
 pub mod netmask;
 pub mod wish;

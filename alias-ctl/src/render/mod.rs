@@ -1,4 +1,5 @@
 //! Values to text. Nothing here looks anything up.
 
 pub mod alias;
+pub mod finding;
 pub mod table;

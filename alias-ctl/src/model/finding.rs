@@ -1,0 +1,144 @@
+//! What an examination finds: pure, so that how it is told is somebody else's.
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Level {
+    /// As it should be.
+    Fine,
+    /// It works, but slower, or not as one might think.
+    Note,
+    /// Packets are lost, or a command will be refused.
+    Problem,
+}
+
+impl Level {
+    /// As it is printed.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Level::Fine => "ok",
+            Level::Note => "note",
+            Level::Problem => "problem",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// What was looked at: an alias, a device, a part of the system.
+    pub object: String,
+    /// What was found.
+    pub what: String,
+    /// What to do about it; empty when there is nothing to do.
+    pub way_out: String,
+}
+
+/// Findings in the order they were made.
+#[derive(Debug, Default)]
+pub struct Findings {
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    /// How many findings of one kind are told one by one.
+    const TOLD: usize = 5;
+
+    fn add(&mut self, level: Level, object: impl Into<String>, what: impl Into<String>) {
+        self.all.push(Finding {
+            level,
+            object: object.into(),
+            what: what.into(),
+            way_out: String::new(),
+        });
+    }
+
+    /// Something is as it should be.
+    pub fn fine(&mut self, object: impl Into<String>, what: impl Into<String>) {
+        self.add(Level::Fine, object, what);
+    }
+
+    /// Something is worth knowing.
+    pub fn note(
+        &mut self,
+        object: impl Into<String>,
+        what: impl Into<String>,
+        way_out: impl Into<String>,
+    ) {
+        self.add(Level::Note, object, what);
+        self.add_way_out(way_out);
+    }
+
+    /// Something is wrong.
+    pub fn problem(
+        &mut self,
+        object: impl Into<String>,
+        what: impl Into<String>,
+        way_out: impl Into<String>,
+    ) {
+        self.add(Level::Problem, object, what);
+        self.add_way_out(way_out);
+    }
+
+    fn add_way_out(&mut self, way_out: impl Into<String>) {
+        if let Some(last) = self.all.last_mut() {
+            last.way_out = way_out.into();
+        }
+    }
+
+    /// The same thing found for many objects: the first few are told one by one, and
+    /// how many more there are.
+    pub fn each(&mut self, level: Level, found: &[(String, String)], what: &str) {
+        for (object, way_out) in found.iter().take(Self::TOLD) {
+            self.add(level, object, what);
+            self.add_way_out(way_out);
+        }
+        if found.len() > Self::TOLD {
+            let more = found.len() - Self::TOLD;
+            self.add(level, format!("and {more} more"), what);
+        }
+    }
+
+    /// Number of problems.
+    #[must_use]
+    pub fn problems(&self) -> usize {
+        let is_problem = |finding: &&Finding| finding.level == Level::Problem;
+        self.all.iter().filter(is_problem).count()
+    }
+
+    /// All of them, in the order they were made.
+    #[must_use]
+    pub fn all(&self) -> &[Finding] {
+        &self.all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_of_a_kind_are_summed_up() {
+        let mut findings = Findings::default();
+        let found: Vec<_> = (0..7)
+            .map(|n| (format!("eth0:{n}"), String::new()))
+            .collect();
+        findings.each(Level::Problem, &found, "its device is gone");
+        let objects: Vec<_> = findings.all().iter().map(|f| f.object.as_str()).collect();
+        assert_eq!(
+            objects,
+            [
+                "eth0:0",
+                "eth0:1",
+                "eth0:2",
+                "eth0:3",
+                "eth0:4",
+                "and 2 more"
+            ]
+        );
+        findings.note("eth0", "slow", "");
+        assert_eq!(findings.problems(), 6);
+    }
+}

@@ -1,0 +1,177 @@
+//! `doctor` tells the truth: what it calls a problem loses packets, and what it
+//! says to do ends the loss.
+
+use alias_tests::bpf::{self, Kind, only_return, xdp};
+use alias_tests::{Lab, Mode};
+use serde_json::Value;
+
+use crate::scene::{Family, Place, Scene};
+
+/// What `doctor -j` found, and its exit code.
+#[track_caller]
+fn doctor(lab: &Lab, arguments: &[&str]) -> (Vec<Value>, i32) {
+    let output = lab.ctl(&[&["doctor", "-j"], arguments].concat());
+    let code = output.code();
+    let found: Value = serde_json::from_str(&output.stdout)
+        .unwrap_or_else(|error| panic!("doctor -j: {error}: {output}"));
+    let found = found.as_array().expect("an array").clone();
+    (found, code)
+}
+
+fn of_level(found: &[Value], level: &str) -> Vec<Value> {
+    let wanted = found.iter().filter(|finding| finding["level"] == level);
+    wanted.cloned().collect()
+}
+
+/// Exactly one problem, with that object, and the exit code that goes with it.
+#[track_caller]
+fn only_problem(lab: &Lab, object: &str) -> Value {
+    let (found, code) = doctor(lab, &[]);
+    let problems = of_level(&found, "problem");
+    assert_eq!(problems.len(), 1, "{found:#?}");
+    assert_eq!(problems[0]["object"], object, "{found:#?}");
+    assert_eq!(code, 1);
+    problems[0].clone()
+}
+
+#[track_caller]
+fn no_problem(lab: &Lab) {
+    let (found, code) = doctor(lab, &[]);
+    assert_eq!(of_level(&found, "problem"), Vec::<Value>::new());
+    assert_eq!(code, 0, "{found:#?}");
+}
+
+/// Runs what the finding says to do.
+#[track_caller]
+fn heed(lab: &Lab, finding: &Value) {
+    let command = finding["way_out"].as_str().expect("a way out");
+    lab.a.run(command).ok();
+}
+
+#[test]
+fn what_is_well_has_no_problem() {
+    for place in [Place::SameHost, Place::OwnNamespace] {
+        let scene = Scene::with_two(Mode::Native, Family::V4, place);
+        scene
+            .lab
+            .ctl_ok(&["add", "eth0:2", "203.0.113.12", "--local"]);
+        scene.lab.b.ping_ok(Family::V4.alias(0), 1);
+        no_problem(&scene.lab);
+    }
+}
+
+#[test]
+fn it_changes_nothing() {
+    let scene = Scene::with_two(Mode::Native, Family::V4, Place::SameHost);
+    let (before, pins) = (scene.lab.snapshot(), scene.lab.pins());
+    doctor(&scene.lab, &[]);
+    doctor(&scene.lab, &["eth0"]);
+    scene.lab.assert_unchanged(&before);
+    assert_eq!(scene.lab.pins(), pins);
+}
+
+#[test]
+fn generic_mode_is_a_note() {
+    let lab = Lab::attached(Mode::Generic);
+    let (found, code) = doctor(&lab, &[]);
+    assert_eq!(code, 0, "{found:#?}");
+    let notes = of_level(&found, "note");
+    assert!(
+        notes.iter().any(|note| note["object"] == "eth0"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn strict_reverse_path_filtering_is_found_and_mended() {
+    let scene = Scene::with_two(Mode::Native, Family::V4, Place::SameHost);
+    let lab = &scene.lab;
+    let setting = format!("ipv4/conf/{}/rp_filter", scene.device("eth0:0"));
+    lab.a.sysctl(&setting, "1");
+    lab.b.ping_unanswered(Family::V4.alias(0));
+    heed(lab, &only_problem(lab, "eth0:0"));
+    no_problem(lab);
+    lab.b.ping_ok(Family::V4.alias(0), 1);
+}
+
+#[test]
+fn a_device_that_is_down_is_found_and_mended() {
+    let scene = Scene::with_two(Mode::Native, Family::V4, Place::SameHost);
+    let lab = &scene.lab;
+    lab.a
+        .ip(&format!("link set {} down", scene.device("eth0:1")));
+    heed(lab, &only_problem(lab, "eth0:1"));
+    no_problem(lab);
+    lab.b.ping_ok(Family::V4.alias(1), 1);
+}
+
+#[test]
+fn a_parent_that_is_down_is_found() {
+    let lab = Lab::attached(Mode::Native);
+    lab.a.ip("link set eth0 down");
+    heed(&lab, &only_problem(&lab, "eth0"));
+    no_problem(&lab);
+}
+
+#[test]
+fn a_target_that_is_down_is_found_and_mended() {
+    let lab = Lab::attached(Mode::Native);
+    lab.a.ip("link add to0 type veth peer name far0");
+    lab.a.ip("link set far0 up");
+    lab.a.ip("link set to0 up");
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--to", "to0"]);
+    no_problem(&lab);
+    lab.a.ip("link set to0 down");
+    heed(&lab, &only_problem(&lab, "eth0:0"));
+    no_problem(&lab);
+}
+
+#[test]
+fn a_foreign_program_is_found_on_a_device_that_is_not_attached() {
+    let lab = Lab::plain();
+    let program = bpf::load(Kind::Xdp, &only_return(xdp::PASS as i32)).expect("load");
+    let link = bpf::attach_xdp(&program, &lab.a, "eth0").expect("attach");
+    let (found, code) = doctor(&lab, &["eth0"]);
+    let problems = of_level(&found, "problem");
+    assert_eq!((problems.len(), code), (1, 1), "{found:#?}");
+    let id = bpf::program_id(&program).expect("a program has an id");
+    let what = problems[0]["finding"].as_str().unwrap_or_default();
+    assert!(what.contains(&format!("id {id}")), "{found:#?}");
+    drop(link);
+    drop(program);
+    let (found, code) = doctor(&lab, &["eth0"]);
+    assert_eq!(code, 0, "{found:#?}");
+}
+
+#[test]
+fn many_of_a_kind_are_summed_up() {
+    let lab = Lab::attached(Mode::Native);
+    lab.ctl_ok(&[
+        "add",
+        "eth0",
+        "--range",
+        "198.18.0.0-198.18.0.19",
+        "--local",
+    ]);
+    no_problem(&lab);
+    for n in 0..20 {
+        lab.a.ip(&format!("addr del 198.18.0.{n}/32 dev eth0"));
+    }
+    let (found, code) = doctor(&lab, &[]);
+    let problems = of_level(&found, "problem");
+    assert_eq!((problems.len(), code), (6, 1), "{found:#?}");
+    assert_eq!(problems[5]["object"], "and 15 more");
+}
+
+#[test]
+fn an_unknown_device_is_enodev() {
+    Lab::plain().ctl_err(&["doctor", "eth9"], "ENODEV");
+}
+
+#[test]
+fn without_privilege_that_is_the_problem() {
+    let lab = Lab::plain();
+    let output = lab.ctl_unprivileged(&["doctor"]);
+    assert_eq!(output.code(), 1, "{output}");
+    assert!(output.stdout.contains("CAP_NET_ADMIN"), "{output}");
+}
