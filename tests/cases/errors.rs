@@ -3,7 +3,6 @@
 use alias_tests::{
     Lab, Mode,
     bpf::{self, Kind, only_return, xdp},
-    program_info,
 };
 
 const ADDRESS: &str = "198.51.100.8/24";
@@ -127,7 +126,7 @@ fn an_unknown_namespace_is_enoent() {
 fn a_foreign_program_is_ebusy_and_named() {
     let lab = Lab::plain();
     let program = bpf::load(Kind::Xdp, &only_return(xdp::PASS as i32)).expect("load");
-    let id = program_info::program_id(&program)
+    let id = bpf::program_id(&program)
         .expect("a program has an id")
         .to_string();
     let _link = bpf::attach_xdp(&program, &lab.a, "eth0").expect("attach");

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+pub use crate::program_info::program_id;
 use crate::{bpffs::c_path, namespace::Namespace};
 
 // enum bpf_cmd, bpf_prog_type and bpf_attach_type of linux/bpf.h.
