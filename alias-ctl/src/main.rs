@@ -24,6 +24,10 @@ fn run() -> anyhow::Result<ExitCode> {
             Outcome::Done => ExitCode::SUCCESS,
             Outcome::Found => ExitCode::FAILURE,
         }),
+        Invocation::Text(text) => {
+            io::stdout().write_all(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Invocation::Print(text) => {
             // Help goes to standard output, a usage error to standard error; a
             // reader that is gone needs neither.

@@ -59,6 +59,14 @@ pub(super) enum Verb {
         Exit code 1 when there is a problem."
     )]
     Doctor(super::doctor::Doctor),
+    /// Print a script that completes the words of this command line
+    #[command(
+        after_help = "Example:\n  alias-ctl completions bash > /etc/bash_completion.d/alias-ctl"
+    )]
+    Completions(super::manual::Completions),
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  alias-ctl man /usr/local/share/man/man1")]
+    Man(super::manual::Man),
     /// List aliases
     Show(Show),
     /// List what was counted for each alias

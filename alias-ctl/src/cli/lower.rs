@@ -13,14 +13,19 @@ use crate::error::{Refusal, Result};
 use crate::model::address::{self, Range, bits};
 use crate::model::wish::{Addresses, Target, Wish};
 
-use super::Unreadable;
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
+use super::{Invocation, Unreadable, manual};
 
 /// The result of reading words.
 type Read<T> = std::result::Result<T, Unreadable>;
 
-pub(super) fn lower(arguments: Arguments) -> Read<Request> {
-    Ok(match arguments.verb {
+pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
+    Ok(Invocation::Run(match arguments.verb {
+        Verb::Completions(words) => return Ok(Invocation::Text(manual::completions(&words))),
+        Verb::Man(words) => {
+            manual::man(&words)?;
+            return Ok(Invocation::Text(Vec::new()));
+        }
         Verb::Attach(words) => attach(words),
         Verb::Detach(words) => Request::Detach {
             device: words.device,
@@ -51,7 +56,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Request> {
             parents: words.parent,
             watch: words.watch.map(interval).transpose()?,
         },
-    })
+    }))
 }
 
 fn interval(seconds: f64) -> Result<Duration> {

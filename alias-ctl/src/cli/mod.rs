@@ -1,9 +1,10 @@
 //! The command line: words in, a [`Request`] out. Nothing here touches the
-//! machine, and no clap type leaves it.
+//! machine, but `man`, which writes its pages; and no clap type leaves it.
 
 mod arguments;
 mod doctor;
 mod lower;
+mod manual;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -17,6 +18,8 @@ pub enum Invocation {
     Run(Request),
     /// Print this help or version, or this usage error, and end with its code.
     Print(clap::Error),
+    /// Write this to standard output.
+    Text(Vec<u8>),
 }
 
 /// Why words are no request.
@@ -44,7 +47,7 @@ pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Invoc
         Err(error) => return Ok(Invocation::Print(error)),
     };
     match lower::lower(arguments) {
-        Ok(request) => Ok(Invocation::Run(request)),
+        Ok(invocation) => Ok(invocation),
         Err(Unreadable::Value(refusal)) => Err(refusal),
         Err(Unreadable::Usage(text)) => {
             let mut command = arguments::Arguments::command();
