@@ -47,6 +47,8 @@ pub struct Header {
     /// [`Header::AT_WORK`] or [`Header::COMMITTED`] while a writer is at work; found
     /// so under the lock, the writer before was killed.
     pub unfinished: u32,
+    /// The parent's name, padded with zero bytes: what the kernel's listing calls it.
+    pub name: [u8; 16],
 }
 
 impl Header {
@@ -64,4 +66,4 @@ impl Header {
 
 // SAFETY: fields are ordered without padding (size asserted below).
 unsafe impl Plain for Header {}
-const _: () = assert!(size_of::<Header>() == 96);
+const _: () = assert!(size_of::<Header>() == 112);

@@ -3,7 +3,7 @@
 //! Everything both sides must agree on is stated here and nowhere else: the
 //! hashed key, the slot word, the records, the counters and the names under
 //! which they are pinned. Both sides run the same [`table::find`], so a lookup
-//! cannot mean two things.
+//! cannot mean two things, and print with the same [`listing`].
 //!
 //! This crate does no I/O, allocates nothing and depends on nothing. It must
 //! stay that way: it is compiled for the BPF target.
@@ -13,9 +13,11 @@
 
 #![no_std]
 
+pub mod alias_type;
 pub mod counters;
 pub mod header;
 pub mod key;
+pub mod listing;
 pub mod names;
 pub mod record;
 pub mod table;
@@ -24,7 +26,7 @@ pub mod word;
 /// Version of everything in this crate. It is part of the pin path, so a
 /// controller never opens maps of another layout; bump it with any change to a
 /// `#[repr(C)]` type, a key, the slot word or a map's shape.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// A type that may be read from and written to shared memory as it stands:
 /// every bit pattern is valid, and there is no implicit padding.

@@ -43,6 +43,9 @@ pub const DEVMAP: &str = "devmap";
 /// Slot of the alias that owns a port, by the port's ifindex.
 pub const PORT: &str = "port";
 
+/// [`crate::alias_type::TypeRow`] by row; one map for the namespace.
+pub const TYPES: &str = "types";
+
 /// When each CPU last wrote to the journal, ns since boot.
 pub const JOURNAL_GATE: &str = "journal_gate";
 /// aya-log's ring.

@@ -187,8 +187,10 @@ pub struct Record {
     pub base_policy: u64,
     /// Destination MAC for `--to`; zero for none.
     pub mac: [u8; 6],
-    /// Zero.
-    pub reserved: [u8; 2],
+    /// How the address is printed: an [`crate::alias_type::AddressFormat`].
+    pub format: u8,
+    /// Bytes of the address.
+    pub address_len: u8,
     /// In the journal: the slot that this record shall replace.
     pub replaces: u32,
     /// Zero.

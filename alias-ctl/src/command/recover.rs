@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use alias_common::header::Header;
 use alias_common::record::State;
 
-use crate::dataplane::parent::holds_on;
+use crate::dataplane::parent::{holds_on, padded_name};
 use crate::dataplane::{Directory, Parent, WriteLock, attach};
 use crate::error::Result;
 use crate::netlink::{Link, Netns};
@@ -48,8 +48,10 @@ fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
         };
         let link = host.netlink.link_by_index(ifindex)?;
         let alive = holds_on(&host.directory.parent(ifindex), ifindex);
-        let same_mac = link.as_ref().is_some_and(|link| link.mac == header.mac);
-        if alive && same_mac && header.unfinished == 0 {
+        let same = link
+            .as_ref()
+            .is_some_and(|link| link.mac == header.mac && padded_name(&link.name) == header.name);
+        if alive && same && header.unfinished == 0 {
             continue;
         }
         let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
@@ -60,7 +62,7 @@ fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
             _ => bury(host, parent, lock)?,
         }
     }
-    Ok(())
+    host.directory.clear_shared(lock)
 }
 
 /// The device went, or moved to another namespace. Nothing reaches its aliases;
@@ -72,12 +74,13 @@ fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
     attach::detach(&host.directory, parent, None, lock)
 }
 
-/// Finishes what was begun, and follows the parent's MAC.
+/// Finishes what was begun, and follows the parent's MAC and name.
 fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
     if parent.header().mac != link.mac {
         device::follow_mac(host, link, parent)?;
         parent.set_mac(link.mac, lock);
     }
+    parent.set_name(&link.name, lock);
     if parent.header().unfinished == Header::COMMITTED {
         let complete: Vec<u32> = parent
             .in_state(State::Pending)
@@ -145,6 +148,7 @@ pub fn sweep_dead_namespaces(directory: &Directory) -> Result<()> {
                 _ => {}
             }
         }
+        sibling.clear_shared(&lock)?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use super::hook::{Device, Hook};
 use super::object;
 use super::parent::{self, Parent};
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
+use super::types::Types;
 use crate::error::{Refusal, Result};
 use crate::netlink::{Link, hardware};
 
@@ -64,6 +65,7 @@ pub fn attach(
     lock: &WriteLock,
 ) -> Result<Parent> {
     refuse_foreign_program(link)?;
+    Types::open_or_make(directory, lock)?;
     let attach = |generic| {
         let draft = directory.begin(link.ifindex, lock)?;
         populate(&draft, link, spec, generic)?;
@@ -77,6 +79,7 @@ pub fn attach(
     };
     if result.is_err() {
         directory.clear_drafts(lock)?;
+        directory.clear_shared(lock)?;
     }
     result
 }
@@ -117,6 +120,7 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
         hash_key: HashKey::from_random(random()?),
         mac: link.mac,
         log_level: spec.log_level,
+        name: parent::padded_name(&link.name),
         ..Header::default()
     };
     object::load(draft, &link.name, &header, generic)?;

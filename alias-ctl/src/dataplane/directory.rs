@@ -3,12 +3,14 @@
 //! ```text
 //! <bpffs>/alias                 0700, ours
 //! <bpffs>/alias/<netns cookie>  locked by writers
-//! <bpffs>/alias/<netns cookie>/v1/<parent ifindex>/{maps, programs, links}
+//! <bpffs>/alias/<netns cookie>/v2/<parent ifindex>/{maps, programs, links}
+//! <bpffs>/alias/<netns cookie>/v2/…  what the parents share: see `types`
 //! ```
 //!
 //! A parent's directory appears complete, by a rename, and goes as a whole: what
-//! is not a number is being made or removed, and the next writer clears
-//! it away.
+//! is called `new-…` or `old-…` is being made or removed, and the next writer
+//! clears it away. What the parents share is made before the first of them
+//! appears, and goes after the last.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -26,6 +28,11 @@ pub const ROOT_VARIABLE: &str = "ALIAS_BPFFS_ROOT";
 const DEFAULT_ROOT: &str = "/sys/fs/bpf";
 /// `BPF_FS_MAGIC` of `linux/magic.h`.
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+
+/// What the name of a parent's directory begins with while it is made.
+const DRAFT_PREFIX: &str = "new-";
+/// And while it is removed.
+const RETIRED_PREFIX: &str = "old-";
 
 /// What a link's name ends with.
 const LINK_SUFFIX: &str = "_link";
@@ -82,7 +89,13 @@ impl Directory {
     /// Where a parent's directory is put together.
     #[must_use]
     pub fn draft(&self, ifindex: u32) -> PathBuf {
-        self.version().join(format!("new-{ifindex}"))
+        self.version().join(format!("{DRAFT_PREFIX}{ifindex}"))
+    }
+
+    /// Where the namespace's parents share something.
+    #[must_use]
+    pub fn shared(&self) -> PathBuf {
+        self.version()
     }
 
     /// Ifindexes of the attached parents, in ascending order.
@@ -180,8 +193,30 @@ impl Directory {
     /// That of removing it.
     pub fn clear_drafts(&self, _lock: &WriteLock) -> Result<()> {
         for name in names(&self.version())? {
-            if name.parse::<u32>().is_err() {
+            if name.starts_with(DRAFT_PREFIX) || name.starts_with(RETIRED_PREFIX) {
                 remove(&self.version().join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what parents share when there is none.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn clear_shared(&self, _lock: &WriteLock) -> Result<()> {
+        let names = names(&self.version())?;
+        if names.iter().any(|name| name.parse::<u32>().is_ok()) {
+            return Ok(());
+        }
+        for name in names {
+            let path = self.version().join(name);
+            if path.is_dir() {
+                remove(&path)?;
+            } else {
+                fs::remove_file(&path)
+                    .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
             }
         }
         Ok(())
@@ -211,16 +246,18 @@ impl Directory {
     }
 
     /// Removes a parent's directory: unpinning its links detaches its programs.
+    /// With the last parent goes what it shared.
     ///
     /// # Errors
     ///
     /// That of removing it.
-    pub fn discard(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let going = self.version().join(format!("old-{ifindex}"));
+    pub fn discard(&self, ifindex: u32, lock: &WriteLock) -> Result<()> {
+        let going = self.version().join(format!("{RETIRED_PREFIX}{ifindex}"));
         let path = self.parent(ifindex);
         fs::rename(&path, &going)
             .map_err(|error| Refusal::io(path.display().to_string(), "retire", &error))?;
-        remove(&going)
+        remove(&going)?;
+        self.clear_shared(lock)
     }
 }
 

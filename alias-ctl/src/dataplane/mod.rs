@@ -11,7 +11,9 @@ mod shared;
 pub mod symbols;
 pub mod sys;
 pub mod table;
+pub mod types;
 
 pub use directory::{Directory, WriteLock};
 pub use parent::Parent;
 pub use table::Figures;
+pub use types::Types;

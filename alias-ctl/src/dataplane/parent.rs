@@ -295,9 +295,37 @@ impl Parent {
         // SAFETY: the mapped header; the field is the writer's (see `claim`).
         unsafe { ptr::addr_of_mut!((*self.header.at(0)).mac).write_volatile(mac) };
     }
+
+    /// Follows a change of the parent's name.
+    pub fn set_name(&self, name: &str, _lock: &WriteLock) {
+        let name = padded_name(name);
+        for (at, bytes) in name.as_chunks::<8>().0.iter().enumerate() {
+            // SAFETY: the mapped header; the field is the writer's (see `claim`) and
+            // aligned to 8 (asserted below). The kernel may read it meanwhile: two
+            // stores tear it less than sixteen.
+            unsafe {
+                ptr::addr_of_mut!((*self.header.at(0)).name)
+                    .cast::<u64>()
+                    .add(at)
+                    .write_volatile(u64::from_ne_bytes(*bytes));
+            }
+        }
+    }
 }
 
 const _: () = assert!(std::mem::offset_of!(Record, state) == 0);
+const _: () = assert!(std::mem::offset_of!(Header, name) % 8 == 0);
+
+/// A device's name as the header has it.
+#[must_use]
+pub fn padded_name(name: &str) -> [u8; 16] {
+    let mut padded = [0; 16];
+    // The kernel's names have at most 15 bytes (IFNAMSIZ of `linux/if.h`).
+    for (to, from) in padded.iter_mut().zip(name.bytes().take(15)) {
+        *to = from;
+    }
+    padded
+}
 
 fn header_at(path: &Path) -> Result<Option<Shared<Header>>> {
     let Some(map) = open_pin(path, names::HEADER)? else {

@@ -2,10 +2,11 @@
 //! of another shape would be read out of bounds.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use alias_common::Plain;
+use alias_common::alias_type::{MAX_TYPES, TypeRow};
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::WideKey;
@@ -76,6 +77,27 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
             flags: 0,
         },
     ]
+}
+
+/// The map of alias types, one for a namespace.
+pub(super) const TYPES: Shape = Shape {
+    name: names::TYPES,
+    kind: ARRAY,
+    value_size: size_of::<TypeRow>() as u32,
+    max_entries: MAX_TYPES,
+    flags: MMAPABLE,
+};
+
+/// Makes a map of this shape.
+pub(super) fn create(shape: Shape, inner: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+    let Shape {
+        kind,
+        value_size,
+        max_entries,
+        flags,
+        ..
+    } = shape;
+    sys::map_create(kind, value_size, max_entries, flags, inner)
 }
 
 /// Opens a pin; `None` when there is none.

@@ -444,23 +444,35 @@ struct MapCreateAttribute {
     inner_map_fd: u32,
 }
 
+/// Makes a map with 4-byte keys.
+///
+/// # Errors
+///
+/// That of `BPF_MAP_CREATE`.
+pub fn map_create(
+    kind: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+    inner: Option<BorrowedFd<'_>>,
+) -> io::Result<OwnedFd> {
+    let mut attribute = MapCreateAttribute {
+        kind,
+        key_size: 4,
+        value_size,
+        max_entries,
+        flags,
+        inner_map_fd: inner.map_or(0, |inner| inner.as_raw_fd() as u32),
+    };
+    bpf(BPF_MAP_CREATE, &mut attribute).map(owned)
+}
+
 /// An update of a map of maps returns after a grace period, since readers may
 /// hold the old inner map. `membarrier` is refused on kernels with `nohz_full`.
 fn update_map_of_maps() -> io::Result<()> {
     const ARRAY: u32 = 2;
     const ARRAY_OF_MAPS: u32 = 12;
-    let create = |kind, inner_map_fd| {
-        let mut attribute = MapCreateAttribute {
-            kind,
-            key_size: 4,
-            value_size: 4,
-            max_entries: 1,
-            flags: 0,
-            inner_map_fd,
-        };
-        bpf(BPF_MAP_CREATE, &mut attribute).map(owned)
-    };
-    let inner = create(ARRAY, 0)?;
-    let outer = create(ARRAY_OF_MAPS, inner.as_raw_fd() as u32)?;
+    let inner = map_create(ARRAY, 4, 1, 0, None)?;
+    let outer = map_create(ARRAY_OF_MAPS, 4, 1, 0, Some(inner.as_fd()))?;
     map_update(outer.as_fd(), 0, &inner.as_raw_fd().to_ne_bytes())
 }

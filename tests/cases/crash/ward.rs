@@ -326,11 +326,14 @@ impl Ward {
         });
     }
 
-    /// Pins of one parent: ours, but for the three directories above it.
+    /// Pins of one parent, its directory among them: eth0 is the only one before.
     fn pins_of_one(&self) -> usize {
-        let ours = self.lab.bpffs().join("alias");
-        let ours = self.pins.iter().filter(|pin| pin.starts_with(&ours));
-        ours.count() - 3
+        let header = self.pins.iter().find(|pin| pin.ends_with("header"));
+        let directory = header
+            .and_then(|pin| pin.parent())
+            .expect("eth0 is attached");
+        let ours = self.pins.iter().filter(|pin| pin.starts_with(directory));
+        ours.count()
     }
 
     fn home_of(&self, row: &Value) -> Option<&Namespace> {
