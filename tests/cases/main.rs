@@ -26,6 +26,7 @@ mod neighbours;
 mod parents;
 mod queues;
 mod range;
+mod route;
 mod scene;
 mod security;
 mod shared_targets;

@@ -36,6 +36,15 @@ impl Lab {
         self.ctl(arguments).ok().stdout
     }
 
+    /// Runs `alias-ctl` in host A through a link with another name.
+    #[track_caller]
+    pub fn ctl_called(&self, name: &str, arguments: &[&str]) -> CtlOutput {
+        let mut command = self.ctl_command(&self.a, arguments);
+        // What a link does to a program: it sees another name.
+        command.arg0(format!("/usr/local/sbin/{name}"));
+        run_to_end(command, b"", TOOL_LIMIT)
+    }
+
     /// Runs `alias-ctl`, which must refuse with this errno's name, in the
     /// project's one form of message; hands standard error on.
     #[track_caller]

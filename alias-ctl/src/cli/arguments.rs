@@ -51,6 +51,12 @@ pub(super) enum Verb {
     Enable(Name),
     /// Leave an alias's packets to the device, as if it were not
     Disable(Name),
+    /// Add, delete and list routes, in the words of route(8)
+    #[command(after_help = super::route::ROUTE_HELP)]
+    Route(super::route::Words),
+    /// List routes, as netstat -rn
+    #[command(after_help = super::route::NETSTAT_HELP)]
+    Netstat(super::route::Words),
     /// Print rare events (spoofed frames, a target that is gone) as they happen
     Journal(Journal),
     /// Look for what stands in the way of aliases, and say what to do

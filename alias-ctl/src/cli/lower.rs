@@ -42,6 +42,8 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             name: words.name,
             enabled: false,
         },
+        Verb::Route(words) => words.route()?,
+        Verb::Netstat(words) => words.netstat()?,
         Verb::Journal(words) => Request::Journal {
             device: words.device,
         },

@@ -2,9 +2,11 @@
 //! machine, but `man`, which writes its pages; and no clap type leaves it.
 
 mod arguments;
+mod called_as;
 mod doctor;
 mod lower;
 mod manual;
+mod route;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -42,7 +44,7 @@ impl From<Refusal> for Unreadable {
 ///
 /// A value that is none of its kind: an address, a slot, a VLAN id.
 pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Invocation> {
-    let arguments = match arguments::Arguments::try_parse_from(words) {
+    let arguments = match arguments::Arguments::try_parse_from(called_as::spelled_out(words)) {
         Ok(arguments) => arguments,
         Err(error) => return Ok(Invocation::Print(error)),
     };

@@ -1,6 +1,7 @@
 //! `--join` aliases: more addresses on the device of another alias.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use alias_common::record::{Record, TargetKind};
 
@@ -14,6 +15,7 @@ use crate::netlink::{Conversation, Request, sysctl};
 use super::batch::{Batch, of_kind};
 use super::device::{device_address, namespace};
 use super::host::Host;
+use super::route::way;
 
 /// Puts more addresses on the device of another alias.
 ///
@@ -103,11 +105,27 @@ pub fn leave(host: &mut Host, going: &[(u32, Record)]) -> Result<()> {
             .collect();
         let results = match namespace(mine[0]) {
             Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
-            Ok(None) => host.netlink.batch(&requests)?,
+            Ok(None) => {
+                close_routes(&mut host.netlink, &mine)?;
+                host.netlink.batch(&requests)?
+            }
             // The namespace went, and the device with it.
             Err(_) => continue,
         };
         all_gone(results)?;
+    }
+    Ok(())
+}
+
+/// Takes away the routes through aliases that leave their devices.
+fn close_routes(netlink: &mut Conversation, leaving: &[&&Record]) -> Result<()> {
+    let mut by_device: HashMap<u32, HashSet<IpAddr>> = HashMap::new();
+    for record in leaving {
+        let sources = by_device.entry(record.device_ifindex).or_default();
+        sources.extend(address_of(record).ip());
+    }
+    for (device, sources) in by_device {
+        way::close(netlink, device, &sources)?;
     }
     Ok(())
 }

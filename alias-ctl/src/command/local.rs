@@ -15,15 +15,10 @@ use crate::netlink::{AddressSpec, Link, Request, RouteSpec};
 
 use super::batch::{Batch, of_kind};
 use super::host::Host;
+use super::route::way::{self, MAIN_TABLE, RTPROT_ALIAS};
 
 /// Metric of the route to a `local` alias's network: behind the operator's own.
 const ROUTE_METRIC: u32 = 1000;
-/// Who made our routes, in place of an RTPROT_* of `linux/rtnetlink.h`: only what
-/// carries it is deleted again. Numbers from 4 on are free for whoever wants one.
-const RTPROT_ALIAS: u8 = 0xa1;
-/// RT_TABLE_MAIN.
-const MAIN_TABLE: u32 = 254;
-
 /// Puts addresses on the parent itself, as host addresses: the kernel then has
 /// no primary among them whose removal takes the others along. The network's
 /// route is ours, and goes with its last alias.
@@ -72,6 +67,10 @@ pub fn unassign(
     parent: &Parent,
     going: &[(u32, Record)],
 ) -> Result<()> {
+    let sources = of_kind(going, TargetKind::Local)
+        .filter_map(|(_, record)| address_of(record).ip())
+        .collect();
+    way::close(&mut host.netlink, link.ifindex, &sources)?;
     let assigned: Vec<(u32, &Record, IpAddr)> = of_kind(going, TargetKind::Local)
         .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
         .filter_map(|(slot, record)| Some((*slot, record, address_of(record).ip()?)))
@@ -127,7 +126,7 @@ fn route_to(link: &Link, destination: IpAddr, prefix_len: u8) -> RouteSpec {
     RouteSpec {
         dst: destination,
         prefix_len,
-        ifindex: link.ifindex,
+        ifindex: Some(link.ifindex),
         gateway: None,
         prefsrc: None,
         table: MAIN_TABLE,

@@ -22,11 +22,13 @@ pub mod recover;
 pub mod redirect;
 pub mod resolve;
 pub mod retire;
+pub mod route;
 pub mod set;
 pub mod show;
 
 use crate::dataplane::attach::AttachSpec;
 use crate::error::Result;
+use crate::model::route::{Action, Listing, RouteWish};
 use crate::model::wish::{Target, Wish};
 
 /// Everything a user can ask for, free of the words it was asked in.
@@ -47,6 +49,10 @@ pub enum Request {
     Limit { device: String, max_aliases: u32 },
     /// Match an alias's packets, or leave them to the parent.
     Enable { name: String, enabled: bool },
+    /// Make a route, or take one away.
+    Route { action: Action, wish: RouteWish },
+    /// List routes.
+    Routes { listing: Listing },
     /// Print what the programs write of rare events.
     Journal { device: String },
     /// Look for what stands in the way.
@@ -102,6 +108,8 @@ pub fn run(request: Request) -> Result<Outcome> {
             max_aliases,
         } => attach::limit(&device, max_aliases),
         Request::Enable { name, enabled } => enable::enable(&name, enabled),
+        Request::Route { action, wish } => route::change(action, &wish),
+        Request::Routes { listing } => route::list(&listing),
         Request::Journal { device } => journal::journal(&device),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),
         Request::Stats {

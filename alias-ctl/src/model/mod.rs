@@ -5,4 +5,5 @@ pub mod address;
 pub mod finding;
 pub mod name;
 pub mod netmask;
+pub mod route;
 pub mod wish;

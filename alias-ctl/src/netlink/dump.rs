@@ -103,9 +103,10 @@ impl Conversation {
         Ok(addresses)
     }
 
-    /// The IPv4 and IPv6 routes of all tables that leave by one link, or all.
-    /// Empty when the link is gone. Cached routes are not among them.
-    pub fn routes(&mut self, ifindex: Option<u32>) -> Result<Vec<Route>> {
+    /// The IPv4 and IPv6 routes of the main table; of one link and of one maker
+    /// (RTPROT_*) if asked. Empty when the link is gone. Cached routes are not
+    /// among them.
+    pub fn routes(&mut self, ifindex: Option<u32>, protocol: Option<u8>) -> Result<Vec<Route>> {
         let mut routes = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let found = self.dump(
@@ -114,11 +115,20 @@ impl Conversation {
                 || {
                     let mut query = RouteMessage::default();
                     query.header.address_family = family;
+                    query.header.table = libc::RT_TABLE_MAIN;
+                    query.header.protocol = protocol.unwrap_or(libc::RTPROT_UNSPEC).into();
                     query.attributes.extend(ifindex.map(RouteAttribute::Oif));
                     RouteNetlinkMessage::GetRoute(query)
                 },
             );
-            routes.extend(empty_when_gone(found, ifindex)?);
+            let found = match found {
+                // A namespace that never had a route has no table.
+                Err(error) if error.errno() == libc::ENOENT => Vec::new(),
+                found => empty_when_gone(found, ifindex)?,
+            };
+            // A kernel without IPv6 answers with what it has, and does not filter.
+            let wanted = |route: &Route| route.table == u32::from(libc::RT_TABLE_MAIN);
+            routes.extend(found.into_iter().filter(wanted));
         }
         Ok(routes)
     }

@@ -34,4 +34,4 @@ pub use link::{Link, XdpMode, XdpStatus};
 pub use link_request::VethSpec;
 pub use namespace::Netns;
 pub use request::Request;
-pub use route::{Route, RouteSpec};
+pub use route::{NextHop, Route, RouteSpec, TcpMetrics};

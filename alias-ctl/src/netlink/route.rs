@@ -6,7 +6,7 @@ use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteScope, RouteType};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::attribute::{attributes, ip, u32_at};
+use super::attribute::{attributes, ip, u16_at, u32_at};
 use super::request::Request;
 
 // Attribute numbers of linux/rtnetlink.h.
@@ -15,10 +15,18 @@ const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
+const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
+const RTA_VIA: u16 = 18;
+const RTAX_WINDOW: u16 = 3;
+const RTAX_RTT: u16 = 4;
+const RTAX_ADVMSS: u16 = 8;
 
 /// Bytes of `struct rtmsg`.
 const HEADER: usize = 12;
+/// Bytes of `struct rtnexthop`.
+const NEXT_HOP: usize = 8;
 
 /// A wanted unicast route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +35,8 @@ pub struct RouteSpec {
     pub dst: IpAddr,
     /// Prefix length in bits; 0 is the default route.
     pub prefix_len: u8,
-    /// Index of the link it leaves by.
-    pub ifindex: u32,
+    /// Index of the link it leaves by; `None`: the one the gateway is reached by.
+    pub ifindex: Option<u32>,
     /// Next hop, of the destination's family; `None` when the destination is on the link.
     pub gateway: Option<IpAddr>,
     /// Source address of packets that have none yet.
@@ -41,6 +49,30 @@ pub struct RouteSpec {
     pub protocol: u8,
 }
 
+impl RouteSpec {
+    /// What says exactly this route. All hops of a multipath route are meant when
+    /// none is named.
+    pub fn of(route: &Route) -> Self {
+        let only = match route.hops[..] {
+            [hop] => Some(hop),
+            _ => None,
+        };
+        Self {
+            dst: route.dst,
+            prefix_len: route.prefix_len,
+            ifindex: only.map(|hop| hop.ifindex),
+            // One of the other family (RTA_VIA) is told by its device alone.
+            gateway: only
+                .and_then(|hop| hop.gateway)
+                .filter(|gateway| gateway.is_ipv4() == route.dst.is_ipv4()),
+            prefsrc: route.prefsrc,
+            table: route.table,
+            metric: route.metric,
+            protocol: route.protocol,
+        }
+    }
+}
+
 /// A route as observed. Source: RTM_NEWROUTE of rtnetlink(7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -48,10 +80,8 @@ pub struct Route {
     pub dst: IpAddr,
     /// Prefix length in bits.
     pub prefix_len: u8,
-    /// Index of the link it leaves by; `None` for a multipath or blackhole route.
-    pub oif: Option<u32>,
-    /// Next hop of the same family.
-    pub gateway: Option<IpAddr>,
+    /// Where it leads: one, several for a multipath route, none for a blackhole.
+    pub hops: Vec<NextHop>,
     /// Preferred source address.
     pub prefsrc: Option<IpAddr>,
     /// Table: 254 is main, 255 local.
@@ -60,16 +90,36 @@ pub struct Route {
     pub metric: Option<u32>,
     /// Who made it, RTPROT_*: 2 is the kernel.
     pub protocol: u8,
-    /// Scope, RT_SCOPE_*.
-    pub scope: u8,
-    /// Type, RTN_*: 1 unicast, 2 local, 3 broadcast.
+    /// Type, RTN_*: 1 unicast, 6 blackhole, 7 unreachable.
     pub kind: u8,
+    /// What TCP is told of it.
+    pub tcp: TcpMetrics,
+}
+
+/// One way that a route leads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NextHop {
+    /// Index of the link it leaves by.
+    pub ifindex: u32,
+    /// Next hop, of either family; `None` when the destination is on the link.
+    pub gateway: Option<IpAddr>,
+}
+
+/// RTA_METRICS of a route, as far as `netstat -r` shows them; 0 when not set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpMetrics {
+    /// Advertised maximum segment size in bytes (RTAX_ADVMSS).
+    pub segment_size: u32,
+    /// Largest window in bytes (RTAX_WINDOW).
+    pub window: u32,
+    /// Round trip time in eighths of a millisecond (RTAX_RTT).
+    pub round_trip: u32,
 }
 
 impl Route {
     /// From the bytes after the netlink header; `None` for other families.
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
-        let [family, prefix_len, _, _, table, protocol, scope, kind] = *payload.first_chunk()?;
+        let [family, prefix_len, _, _, table, protocol, _, kind] = *payload.first_chunk()?;
         let unspecified = match i32::from(family) {
             libc::AF_INET => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             libc::AF_INET6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -78,28 +128,73 @@ impl Route {
         let mut route = Self {
             dst: unspecified,
             prefix_len,
-            oif: None,
-            gateway: None,
+            hops: Vec::new(),
             prefsrc: None,
             table: u32::from(table),
             metric: None,
             protocol,
-            scope,
             kind,
+            tcp: TcpMetrics::default(),
         };
+        let mut hop = NextHop::default();
         for (kind, value) in attributes(payload.get(HEADER..)?) {
             match kind {
                 RTA_DST => route.dst = ip(value)?,
-                RTA_OIF => route.oif = u32_at(value, 0),
-                RTA_GATEWAY => route.gateway = ip(value),
+                RTA_OIF => hop.ifindex = u32_at(value, 0)?,
+                RTA_GATEWAY | RTA_VIA => hop.gateway = gateway(kind, value),
+                RTA_MULTIPATH => route.hops = next_hops(value),
+                RTA_METRICS => route.tcp = tcp_metrics(value),
                 RTA_PRIORITY => route.metric = u32_at(value, 0),
                 RTA_PREFSRC => route.prefsrc = ip(value),
                 RTA_TABLE => route.table = u32_at(value, 0)?,
                 _ => {}
             }
         }
+        if hop.ifindex != 0 {
+            route.hops = vec![hop];
+        }
         Some(route)
     }
+}
+
+/// RTA_GATEWAY is the address; RTA_VIA has its family in front.
+fn gateway(kind: u16, value: &[u8]) -> Option<IpAddr> {
+    match kind {
+        RTA_VIA => ip(value.get(2..)?),
+        _ => ip(value),
+    }
+}
+
+fn next_hops(mut rest: &[u8]) -> Vec<NextHop> {
+    let mut hops = Vec::new();
+    while let (Some(length), Some(ifindex)) = (u16_at(rest, 0), u32_at(rest, 4)) {
+        let Some(value) = rest.get(NEXT_HOP..usize::from(length)) else {
+            break;
+        };
+        let found = attributes(value).find(|(kind, _)| matches!(*kind, RTA_GATEWAY | RTA_VIA));
+        hops.push(NextHop {
+            ifindex,
+            gateway: found.and_then(|(kind, value)| gateway(kind, value)),
+        });
+        rest = rest
+            .get(usize::from(length).next_multiple_of(4)..)
+            .unwrap_or(&[]);
+    }
+    hops
+}
+
+fn tcp_metrics(value: &[u8]) -> TcpMetrics {
+    let mut tcp = TcpMetrics::default();
+    for (kind, value) in attributes(value) {
+        let number = u32_at(value, 0).unwrap_or(0);
+        match kind {
+            RTAX_ADVMSS => tcp.segment_size = number,
+            RTAX_WINDOW => tcp.window = number,
+            RTAX_RTT => tcp.round_trip = number,
+            _ => {}
+        }
+    }
+    tcp
 }
 
 impl Request {
@@ -114,7 +209,10 @@ impl Request {
 
     /// Removes the route that agrees with all of `spec`. Errors: ESRCH when there is none.
     pub fn delete_route(spec: &RouteSpec) -> Self {
-        let message = RouteNetlinkMessage::DelRoute(route_message(spec));
+        let mut message = route_message(spec);
+        // Whatever its scope: that follows from the rest.
+        message.header.scope = RouteScope::NoWhere;
+        let message = RouteNetlinkMessage::DelRoute(message);
         Self::new(message, 0, route_object(spec), "delete route")
     }
 }
@@ -140,7 +238,7 @@ fn route_message(spec: &RouteSpec) -> RouteMessage {
     if spec.prefix_len > 0 {
         attributes.push(RouteAttribute::Destination(spec.dst.into()));
     }
-    attributes.push(RouteAttribute::Oif(spec.ifindex));
+    attributes.extend(spec.ifindex.map(RouteAttribute::Oif));
     attributes.push(RouteAttribute::Table(spec.table));
     attributes.extend(spec.gateway.map(|ip| RouteAttribute::Gateway(ip.into())));
     attributes.extend(spec.prefsrc.map(|ip| RouteAttribute::PrefSource(ip.into())));
@@ -150,4 +248,86 @@ fn route_message(spec: &RouteSpec) -> RouteMessage {
 
 fn route_object(spec: &RouteSpec) -> String {
     format!("{}/{}", spec.dst, spec.prefix_len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    /// `struct rtmsg` of an IPv4 unicast route to a /24 in the main table.
+    fn message(attributes: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = vec![2, 24, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
+        bytes.extend(attributes.concat());
+        bytes
+    }
+
+    #[test]
+    fn parses_one_hop() {
+        let metrics = [
+            attribute(RTAX_ADVMSS, &1000_u32.to_ne_bytes()),
+            attribute(RTAX_WINDOW, &200_u32.to_ne_bytes()),
+            attribute(RTAX_RTT, &100_u32.to_ne_bytes()),
+        ]
+        .concat();
+        let route = Route::parse(&message(&[
+            attribute(RTA_DST, &[203, 0, 113, 0]),
+            attribute(RTA_OIF, &7_u32.to_ne_bytes()),
+            attribute(RTA_GATEWAY, &[192, 0, 2, 1]),
+            attribute(RTA_PRIORITY, &5_u32.to_ne_bytes()),
+            attribute(RTA_METRICS, &metrics),
+        ]))
+        .unwrap();
+        let hop = NextHop {
+            ifindex: 7,
+            gateway: Some([192, 0, 2, 1].into()),
+        };
+        assert_eq!(route.dst, IpAddr::from([203, 0, 113, 0]));
+        assert_eq!((route.hops, route.metric), (vec![hop], Some(5)));
+        let tcp = TcpMetrics {
+            segment_size: 1000,
+            window: 200,
+            round_trip: 100,
+        };
+        assert_eq!(route.tcp, tcp);
+    }
+
+    #[test]
+    fn parses_several_hops_and_none() {
+        let hop = |ifindex: u32, gateway: Vec<u8>| {
+            let length = u16::try_from(NEXT_HOP + gateway.len()).unwrap();
+            let mut bytes = length.to_ne_bytes().to_vec();
+            bytes.extend([0, 0]);
+            bytes.extend(ifindex.to_ne_bytes());
+            bytes.extend(gateway);
+            bytes
+        };
+        let via = [&[10, 0][..], &[0x20, 1, 0xd, 0xb8], &[0; 11], &[1]].concat();
+        let hops = [
+            hop(3, attribute(RTA_GATEWAY, &[192, 0, 2, 1])),
+            hop(4, attribute(RTA_VIA, &via)),
+            hop(5, Vec::new()),
+        ]
+        .concat();
+        let route = Route::parse(&message(&[attribute(RTA_MULTIPATH, &hops)])).unwrap();
+        let found: Vec<(u32, Option<String>)> = route
+            .hops
+            .iter()
+            .map(|hop| (hop.ifindex, hop.gateway.map(|ip| ip.to_string())))
+            .collect();
+        let expected = [
+            (3, Some("192.0.2.1".to_owned())),
+            (4, Some("2001:db8::1".to_owned())),
+            (5, None),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(Route::parse(&message(&[])).unwrap().hops, []);
+    }
 }

@@ -2,4 +2,5 @@
 
 pub mod alias;
 pub mod finding;
+pub mod route;
 pub mod table;

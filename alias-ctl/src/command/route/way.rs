@@ -1,0 +1,184 @@
+//! Which way packets leave by an alias, and the end of the routes that lead there.
+//!
+//! A route through an alias carries the alias's address as its preferred source:
+//! what is sent by it is the alias's, and counted for it.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use alias_common::record::{Record, State, TargetKind};
+
+use crate::command::del::no_such_alias;
+use crate::command::device;
+use crate::command::host::Host;
+use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
+use crate::error::{Refusal, Result};
+use crate::model::name::{AliasName, alias_name};
+use crate::netlink::outcome::all_gone;
+use crate::netlink::{Conversation, Request, RouteSpec};
+
+/// Who made our routes, in place of an RTPROT_* of `linux/rtnetlink.h`: only what
+/// carries it is deleted unasked. Numbers from 4 on are free for whoever wants one.
+pub const RTPROT_ALIAS: u8 = 0xa1;
+/// What the historic `route` leaves on a route of the operator's own.
+const RTPROT_BOOT: u8 = 3;
+/// RT_TABLE_MAIN.
+pub const MAIN_TABLE: u32 = 254;
+/// RTN_UNICAST.
+pub(super) const RTN_UNICAST: u8 = 1;
+
+/// How a route leaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// The device; `None`: the one that its gateway is reached by.
+    pub(super) ifindex: Option<u32>,
+    /// The alias's address; `None`: through no alias.
+    pub(super) source: Option<IpAddr>,
+    /// The device serves others too, and only the source tells the routes apart.
+    pub(super) is_shared: bool,
+}
+
+impl Way {
+    /// No device was named.
+    pub(super) const UNNAMED: Way = Way {
+        ifindex: None,
+        source: None,
+        is_shared: false,
+    };
+
+    pub(super) const fn protocol(self) -> u8 {
+        match self.source {
+            Some(_) => RTPROT_ALIAS,
+            None => RTPROT_BOOT,
+        }
+    }
+}
+
+/// Finds what a user named: `eth0:0` is an alias, or a device that answers to
+/// that name, and never `eth0`; a name without a colon is a device's.
+///
+/// # Errors
+///
+/// ENODEV for neither, EOPNOTSUPP for an alias that nothing can be sent by from
+/// here, EAFNOSUPPORT for one that is not of the destination's family.
+pub(super) fn find(host: &mut Host, name: &str, destination: IpAddr) -> Result<Way> {
+    let device = |ifindex| Way {
+        ifindex: Some(ifindex),
+        ..Way::UNNAMED
+    };
+    if !name.contains(':') {
+        return Ok(device(host.link(name, "route")?.ifindex));
+    }
+    let parsed = AliasName::parse(name)?;
+    if let Some(link) = host.netlink.link_by_name(&parsed.parent)?
+        && let Some(slot) = parsed.slot
+        && let Some(parent) = Parent::open(&host.directory, link.ifindex)?
+    {
+        if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+            return Err(no_such_alias(&link, slot, "route"));
+        }
+        let name = alias_name(&link.name, slot);
+        return by_alias(host, &name, link.ifindex, &parent.record(slot), destination);
+    }
+    // In the namespace that an alias's device was put into its parent is not.
+    match host.netlink.link_by_name(name)? {
+        Some(link) => Ok(device(link.ifindex)),
+        None => Err(Refusal::new(
+            name,
+            "route",
+            "no such alias, and no such device",
+            libc::ENODEV,
+        )
+        .way_out("list them: alias-ctl show, ip link")),
+    }
+}
+
+fn by_alias(
+    host: &mut Host,
+    name: &str,
+    parent: u32,
+    record: &Record,
+    destination: IpAddr,
+) -> Result<Way> {
+    let refused = |reason: &str, errno| Refusal::new(name, "route", reason, errno);
+    let address = address_of(record);
+    let source = address
+        .ip()
+        .filter(|source| source.is_ipv4() == destination.is_ipv4())
+        .ok_or_else(|| {
+            refused(
+                &format!("its address {address} is of another family than {destination}"),
+                libc::EAFNOSUPPORT,
+            )
+            .way_out("name an alias with an address of the destination's family")
+        })?;
+    let kind = TargetKind::from_number(record.target);
+    let ifindex = match kind {
+        Some(TargetKind::Local) => parent,
+        Some(TargetKind::Device | TargetKind::Join) if record.netns_cookie != 0 => {
+            return Err(refused(
+                "its device is in another network namespace, which has its own routes",
+                libc::EOPNOTSUPP,
+            )
+            .way_out(format!(
+                "call it there, or: ip -n NAMESPACE route add … dev {name}"
+            )));
+        }
+        Some(TargetKind::Device | TargetKind::Join) => {
+            // A number may be another device's by now.
+            let found = host.netlink.link_by_index(record.device_ifindex)?;
+            found
+                .filter(device::is_ours)
+                .ok_or_else(|| {
+                    refused("its device is gone", libc::ENODEV)
+                        .way_out("delete the alias and add it again")
+                })?
+                .ifindex
+        }
+        Some(TargetKind::To) => {
+            return Err(refused(
+                "its packets are another device's, whose owner sends them",
+                libc::EOPNOTSUPP,
+            )
+            .way_out(
+                "the route belongs behind that device, or give the alias a device: --device",
+            ));
+        }
+        Some(TargetKind::Drop) | None => {
+            return Err(
+                refused("it drops its packets and sends none", libc::EOPNOTSUPP)
+                    .way_out(format!("give it a way out: alias-ctl set {name} --device")),
+            );
+        }
+    };
+    Ok(Way {
+        ifindex: Some(ifindex),
+        source: Some(source),
+        is_shared: kind != Some(TargetKind::Device),
+    })
+}
+
+/// Takes away the routes through aliases that leave a device which stays. IPv4
+/// routes go by themselves with the address that is their source; IPv6 routes
+/// stay and forget it, so this comes before the addresses are taken away.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn close(netlink: &mut Conversation, ifindex: u32, sources: &HashSet<IpAddr>) -> Result<()> {
+    if sources.is_empty() {
+        return Ok(());
+    }
+    let requests: Vec<Request> = netlink
+        .routes(Some(ifindex), Some(RTPROT_ALIAS))?
+        .iter()
+        .filter(|route| {
+            route
+                .prefsrc
+                .is_some_and(|source| sources.contains(&source))
+        })
+        .map(|route| Request::delete_route(&RouteSpec::of(route)))
+        .collect();
+    Ok(all_gone(netlink.batch(&requests)?)?)
+}
