@@ -22,6 +22,7 @@ mod harness;
 mod lifecycle;
 mod limits;
 mod losses;
+mod moving;
 mod neighbours;
 mod parents;
 mod queues;

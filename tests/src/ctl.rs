@@ -30,6 +30,12 @@ impl Lab {
         run_to_end(self.ctl_command(&self.a, arguments), b"", TOOL_LIMIT)
     }
 
+    /// Runs `alias-ctl` in another host of the lab, with the lab's bpffs.
+    #[track_caller]
+    pub fn ctl_in(&self, host: &Namespace, arguments: &[&str]) -> CtlOutput {
+        run_to_end(self.ctl_command(host, arguments), b"", TOOL_LIMIT)
+    }
+
     /// Runs `alias-ctl`, which must succeed; hands its standard output on.
     #[track_caller]
     pub fn ctl_ok(&self, arguments: &[&str]) -> String {

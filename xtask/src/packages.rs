@@ -41,6 +41,7 @@ pub(crate) const RUNTIME_TOOLS: &[Tool] = &[
     tool("ip", &["iproute2"], "iproute", "iproute2"),
     tool("ping", &["iputils-ping"], "iputils", "iputils"),
     tool("arping", &["iputils-arping"], "iputils", "iputils"),
+    tool("dnsmasq", &["dnsmasq-base"], "dnsmasq", "dnsmasq"),
     tool("iperf3", &["iperf3"], "iperf3", "iperf3"),
     tool("tcpdump", &["tcpdump"], "tcpdump", "tcpdump"),
     tool("ethtool", &["ethtool"], "ethtool", "ethtool"),
