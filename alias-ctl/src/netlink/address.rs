@@ -80,11 +80,6 @@ impl Address {
         })
     }
 
-    /// Whether an IPv6 address is not usable yet (IFA_F_TENTATIVE).
-    pub fn is_tentative(&self) -> bool {
-        self.flags & AddressFlags::Tentative.bits() != 0
-    }
-
     /// Whether another address of the same IPv4 subnet came first (IFA_F_SECONDARY):
     /// the kernel deletes it with that one unless `promote_secondaries` is set.
     pub fn is_secondary(&self) -> bool {

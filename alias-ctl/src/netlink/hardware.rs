@@ -16,7 +16,6 @@ const ETHTOOL_GFLAGS: u32 = 0x25;
 const ETHTOOL_SFLAGS: u32 = 0x26;
 const ETHTOOL_GGRO: u32 = 0x2b;
 const ETHTOOL_SGRO: u32 = 0x2c;
-const ETH_FLAG_TXVLAN: u32 = 1 << 7;
 const ETH_FLAG_RXVLAN: u32 = 1 << 8;
 
 /// `struct ethtool_value`.
@@ -74,18 +73,6 @@ pub fn rx_vlan_offload(ifname: &str) -> Result<bool> {
 /// Errors: EOPNOTSUPP or EINVAL when the device cannot change it, ENODEV.
 pub fn set_rx_vlan_offload(ifname: &str, on: bool) -> Result<()> {
     set_flag(ifname, ETH_FLAG_RXVLAN, on)
-}
-
-/// Whether the device puts VLAN tags on sent frames.
-pub fn tx_vlan_offload(ifname: &str) -> Result<bool> {
-    Ok(flags(ifname)? & ETH_FLAG_TXVLAN != 0)
-}
-
-/// Lets the device put VLAN tags on sent frames, or not.
-///
-/// Errors: as for [`set_rx_vlan_offload`].
-pub fn set_tx_vlan_offload(ifname: &str, on: bool) -> Result<()> {
-    set_flag(ifname, ETH_FLAG_TXVLAN, on)
 }
 
 /// Whether received packets are merged (generic receive offload).
