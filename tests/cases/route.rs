@@ -1,6 +1,14 @@
 //! `route`: routes through aliases carry the alias's address, are counted for it,
 //! and go with it. What is refused has changed nothing.
 
+mod listing;
+mod refusals;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use alias_tests::{Lab, Mode, RawSocket, frame::read};
 use serde_json::Value;
 
@@ -212,6 +220,37 @@ fn routes_go_where_the_address_stays() {
     }
 }
 
+/// IPv6 keeps a route whose source is gone, so a deletion takes the routes first:
+/// wherever it is killed, the next one finds those that are left.
+#[test]
+fn a_killed_deletion_leaves_no_route() {
+    const ROUNDS: u32 = 12;
+    let family = Family::V6;
+    let (host, network) = far(family);
+    let lab = lab_with_far_host(family);
+    let before = lab.snapshot();
+    let mut run = Duration::ZERO;
+    for round in 0..=ROUNDS {
+        add(&lab, family, Way::Local);
+        route_ok(&lab, &format!("add -host {host} dev eth0:0"));
+        route_ok(&lab, &format!("add {network} dev eth0:0"));
+        if round == 0 {
+            let started = Instant::now();
+            lab.ctl_ok(&["del", "eth0:0"]);
+            run = started.elapsed();
+        } else {
+            let victim = lab.ctl_spawn(&["del", "eth0:0"]);
+            // Not to wait for anything: when it strikes is what is tried.
+            thread::sleep(run * (round - 1) / ROUNDS);
+            victim.kill();
+            let next = lab.ctl(&["del", "eth0:0"]);
+            let is_gone = next.stderr.contains("(ENODEV)");
+            assert!(next.code() == 0 || is_gone, "round {round}: {next}");
+        }
+        lab.assert_unchanged(&before);
+    }
+}
+
 #[test]
 fn deletion_takes_what_was_described_and_no_more() {
     for family in FAMILIES {
@@ -251,86 +290,6 @@ fn deletion_takes_what_was_described_and_no_more() {
 }
 
 #[test]
-fn refusals_change_nothing() {
-    let lab = Lab::attached(Mode::Native);
-    let home = lab.namespace("home");
-    lab.a.ip("link add v0 type veth peer name v1");
-    lab.a.ip("link set v0 up");
-    lab.a.ip("addr add 192.0.2.55/24 dev eth0 label eth0:55");
-    for (alias, address, options) in [
-        ("eth0:0", "198.51.100.8/24", &[][..]),
-        ("eth0:1", "198.51.100.9", &["--local"]),
-        ("eth0:2", "198.51.100.10/24", &["--netns", home.name()]),
-        ("eth0:3", "198.51.100.11", &["--drop"]),
-        ("eth0:4", "198.51.100.12", &["--to", "v0"]),
-        ("eth0:5", "2001:db8:5::8/64", &[]),
-        ("eth0:6", "198.51.100.13", &["--join", "eth0:0"]),
-        ("eth0:7", "198.51.100.14", &["--join", "eth0:2"]),
-    ] {
-        lab.ctl_ok(&[&["add", alias, address], options].concat());
-    }
-    for (line, errno) in [
-        // Never eth0, whatever comes behind the colon.
-        ("add -host 203.0.113.7 dev eth0:8", "ENODEV"),
-        ("add -host 203.0.113.7 dev eth0:55", "ENODEV"),
-        ("add -host 203.0.113.7 dev eth0:", "ENODEV"),
-        ("add -host 203.0.113.7 dev eth0:x", "ENODEV"),
-        ("add -host 203.0.113.7 dev eth0:-1", "ENODEV"),
-        ("add -host 203.0.113.7 dev eth0:0:0", "ENODEV"),
-        ("add -host 203.0.113.7 dev eth9:0", "ENODEV"),
-        ("add -host 203.0.113.7 dev nosuch0", "ENODEV"),
-        ("add -host 203.0.113.7 nosuch0", "ENODEV"),
-        ("add -host 203.0.113.7 dev v1:0", "ENODEV"),
-        ("del -host 203.0.113.7 dev eth0:8", "ENODEV"),
-        // What nothing can be sent by from here.
-        ("add -host 203.0.113.7 dev eth0:2", "EOPNOTSUPP"),
-        ("add -host 203.0.113.7 dev eth0:3", "EOPNOTSUPP"),
-        ("add -host 203.0.113.7 dev eth0:4", "EOPNOTSUPP"),
-        ("add -host 203.0.113.7 dev eth0:7", "EOPNOTSUPP"),
-        ("add -host 203.0.113.7 dev eth0:5", "EAFNOSUPPORT"),
-        ("add 2001:db8:9::/64 dev eth0:0", "EAFNOSUPPORT"),
-        ("add 2001:db8:9::/64 dev eth0:1", "EAFNOSUPPORT"),
-        // The kernel's own reasons.
-        ("add default gw 203.0.113.1 dev eth0:0", "ENETUNREACH"),
-        ("add default gw 203.0.113.1", "ENETUNREACH"),
-        (
-            "add 2001:db8:9::/64 gw 2001:db8:6::1 dev eth0:5",
-            "EHOSTUNREACH",
-        ),
-        ("del -host 203.0.113.7 dev eth0:0", "ESRCH"),
-        ("del -host 203.0.113.7", "ESRCH"),
-        ("del default", "ESRCH"),
-        // Words.
-        (
-            "add -host 203.0.113.7 netmsk 255.255.255.0 dev eth0:0",
-            "EINVAL",
-        ),
-        ("add -host 203.0.113.7 dev eth0:0 forever", "EINVAL"),
-        (
-            "add -net 203.0.113.0 netmask 255.0.255.0 dev eth0:0",
-            "EINVAL",
-        ),
-        ("add -net 203.0.113.7/24 dev eth0:0", "EINVAL"),
-        ("add -host 203.0.113.7", "EINVAL"),
-        ("flush", "EINVAL"),
-        ("-n add -host 203.0.113.7 -x dev eth0:0", "EINVAL"),
-    ] {
-        route_err(&lab, line, errno);
-    }
-    let before = lab.snapshot();
-    let line = ["route", "add", "-host", "203.0.113.7", "dev", "eth0:0"];
-    lab.ctl_err_unprivileged(&line, "EPERM");
-    lab.assert_unchanged(&before);
-    assert_eq!(lab.ctl(&["netstat", "-n"]).code(), 1);
-
-    // A device that somebody took away: its number may be another's tomorrow.
-    let device = lab.a.link("eth0:0")["ifname"].as_str().map(str::to_owned);
-    lab.a.ip(&format!("link del {}", device.expect("a name")));
-    route_err(&lab, "add -host 203.0.113.7 dev eth0:0", "ENODEV");
-    route_err(&lab, "add -host 203.0.113.7 dev eth0:6", "ENODEV");
-}
-
-#[test]
 fn devices_have_routes_of_their_own() {
     let lab = Lab::attached(Mode::Native);
     let home = lab.namespace("home");
@@ -353,161 +312,14 @@ fn devices_have_routes_of_their_own() {
         assert_eq!(route["protocol"], "boot", "{network}: the operator's own");
         assert_eq!(route["prefsrc"], Value::Null, "{network}");
     }
+    // Where the alias's device is, its name is a device's.
+    let line = "route add default gw 198.51.100.1 dev eth0:0";
+    let words: Vec<&str> = line.split(' ').collect();
+    lab.ctl_in(&home, &words).ok();
+    let there = home.ip_json("route show default");
+    assert_eq!(there[0]["gateway"], "198.51.100.1");
+    assert_eq!(there[0]["dev"], home.link("eth0:0")["ifname"]);
     route_ok(&lab, "del -net 203.0.113.0/24 192.0.2.1");
     route_ok(&lab, "del 198.51.100.0/24 eth0");
     lab.assert_unchanged(&before);
-}
-
-/// `DESTINATION GATEWAY METRIC WAY` of each route that `ip` knows, with the
-/// alias's name where the route is through one.
-#[track_caller]
-fn known(
-    lab: &Lab,
-    family: Family,
-    alias_of: &dyn Fn(&Value) -> Option<&'static str>,
-) -> Vec<String> {
-    let everything = match family {
-        Family::V4 => "0.0.0.0/0",
-        Family::V6 => "::/0",
-    };
-    let bits = if family == Family::V4 { "/32" } else { "/128" };
-    table(lab, family)
-        .iter()
-        .map(|route| {
-            let text = |key: &str| route[key].as_str();
-            let destination = match text("dst").expect("a destination") {
-                "default" => everything.to_owned(),
-                host if !host.contains('/') => format!("{host}{bits}"),
-                network => network.to_owned(),
-            };
-            let way = alias_of(route).or(text("dev")).expect("a device");
-            format!(
-                "{destination} {} {} {way}",
-                text("gateway").unwrap_or("-"),
-                route["metric"].as_u64().unwrap_or(0)
-            )
-        })
-        .collect()
-}
-
-/// The same from a listing, whose rows `pick` reads.
-fn listed(text: &str, pick: impl Fn(&[&str]) -> Option<String>) -> Vec<String> {
-    text.lines()
-        .filter_map(|line| pick(&line.split_whitespace().collect::<Vec<_>>()))
-        .collect()
-}
-
-fn or_dash<'a>(gateway: &'a str, none: &str) -> &'a str {
-    if gateway == none || gateway.starts_with("link#") {
-        "-"
-    } else {
-        gateway
-    }
-}
-
-#[test]
-fn listings_show_what_ip_knows() {
-    let lab = lab_with_far_host(Family::V4);
-    add(&lab, Family::V4, Way::Join);
-    lab.ctl_ok(&["add", "eth0:1", "198.51.100.20", "--local"]);
-    lab.ctl_ok(&["add", "eth0:2", "2001:db8:5::8/64"]);
-    lab.ctl_ok(&["add", "eth0:3", "2001:db8:6::9/64", "--local"]);
-    for line in [
-        "add -host 203.0.113.50 dev eth0:0",
-        "add -net 203.0.113.0/25 gw 198.51.100.1 metric 4 dev eth0:5",
-        "add -host 203.0.113.51 dev eth0:1",
-        "add default gw 192.0.2.1",
-        "add 2001:db8:7::/64 gw 2001:db8:5::1 dev eth0:2",
-        "add 2001:db8:8::1 metric 3 dev eth0:3",
-        "add default gw 2001:db8:0:1::1",
-    ] {
-        route_ok(&lab, line);
-    }
-    let device = |alias: &str| lab.a.link(alias)["ifname"].clone();
-    let (joined, six) = (device("eth0:5"), device("eth0:2"));
-    let alias_of = |route: &Value| match route["prefsrc"].as_str() {
-        Some("198.51.100.8") => Some("eth0:0"),
-        Some("198.51.100.20") => Some("eth0:1"),
-        Some("2001:db8:6::9") => Some("eth0:3"),
-        _ if route["dev"] == joined => Some("eth0:5"),
-        _ if route["dev"] == six => Some("eth0:2"),
-        _ => None,
-    };
-    let (v4, v6) = (
-        known(&lab, Family::V4, &alias_of),
-        known(&lab, Family::V6, &alias_of),
-    );
-    assert!(v4.len() >= 5 && v6.len() >= 5, "{v4:?} {v6:?}");
-
-    let linux = lab.ctl_ok(&["route", "-n"]);
-    let row = |words: &[&str]| {
-        let [destination, gateway, mask, _, metric, _, _, way] = *words else {
-            return None;
-        };
-        let mask: std::net::Ipv4Addr = mask.parse().ok()?;
-        let bits = mask.to_bits().count_ones();
-        Some(format!(
-            "{destination}/{bits} {} {metric} {way}",
-            or_dash(gateway, "0.0.0.0")
-        ))
-    };
-    assert_eq!(listed(&linux, row), v4);
-    let linux = lab.ctl_ok(&["route", "-n", "-6"]);
-    let row = |words: &[&str]| {
-        let [destination, gateway, _, metric, _, _, way] = *words else {
-            return None;
-        };
-        destination
-            .contains('/')
-            .then(|| format!("{destination} {} {metric} {way}", or_dash(gateway, "::")))
-    };
-    assert_eq!(listed(&linux, row), v6);
-
-    // BSD's has no metric, and writes hosts and the default without a length.
-    let bsd = lab.ctl_ok(&["netstat", "-rn", "--style", "bsd"]);
-    let rows = listed(&bsd, |words| match *words {
-        [destination, gateway, flags, way] if flags.starts_with('U') => {
-            Some(format!("{destination} {} {way}", or_dash(gateway, "-")))
-        }
-        _ => None,
-    });
-    let without_metric = |line: &String| {
-        let words: Vec<&str> = line.split(' ').collect();
-        let destination = match words[0] {
-            "0.0.0.0/0" | "::/0" => "default",
-            other => other.trim_end_matches("/32").trim_end_matches("/128"),
-        };
-        format!("{destination} {} {}", words[1], words[3])
-    };
-    let expected: Vec<String> = v4.iter().chain(&v6).map(without_metric).collect();
-    assert_eq!(rows, expected, "{bsd}");
-
-    let json = lab.ctl_json(&["route"]);
-    let aliases: Vec<&str> = json
-        .as_array()
-        .expect("an array")
-        .iter()
-        .filter(|row| row["destination"] == "203.0.113.51")
-        .filter_map(|row| row["alias"].as_str())
-        .collect();
-    assert_eq!(aliases, ["eth0:1"]);
-}
-
-#[test]
-fn a_link_with_a_verbs_name_is_that_verb() {
-    let lab = Lab::attached(Mode::Native);
-    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
-    let route = |line: &str| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        lab.ctl_called("route", &words).ok().stdout
-    };
-    route("add -host 203.0.113.7 dev eth0:0");
-    let line = "203.0.113.7     0.0.0.0         255.255.255.255 UH    0      0        0 eth0:0\n";
-    assert!(route("-n").contains(line), "{}", route("-n"));
-    assert_eq!(route("-n"), lab.ctl_ok(&["route"]));
-    let netstat = lab.ctl_called("netstat", &["-rn"]).ok().stdout;
-    let line = "203.0.113.7     0.0.0.0         255.255.255.255 UH        0 0          0 eth0:0\n";
-    assert!(netstat.contains(line), "{netstat}");
-    route("del -host 203.0.113.7");
-    assert!(!route("-n").contains("203.0.113.7"));
 }
