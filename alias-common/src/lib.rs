@@ -16,6 +16,7 @@
 pub mod alias_type;
 pub mod counters;
 pub mod header;
+pub mod isno;
 pub mod key;
 pub mod listing;
 pub mod names;

@@ -51,6 +51,14 @@ pub const JOURNAL_GATE: &str = "journal_gate";
 /// aya-log's ring.
 pub const JOURNAL: &str = "AYA_LOGS";
 
+/// sock_ops: gives sockets the TCP options of their alias.
+pub const ISNO_APPLY: &str = "isno_apply";
+/// cgroup/setsockopt: notes what applications set by themselves.
+pub const ISNO_NOTE: &str = "isno_note";
+/// [`crate::isno::Grant`] by [`crate::isno::LocalAddress`]; there while an
+/// alias of the parent has options.
+pub const ISNO: &str = "isno";
+
 /// Constants of the programs, set when they are loaded.
 pub mod constants {
     /// The hash key, as three `u64`.

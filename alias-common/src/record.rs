@@ -2,6 +2,7 @@
 //! the controller's, kept in the kernel so that no daemon has to remember it.
 
 use crate::Plain;
+use crate::isno::TcpOptions;
 use crate::key::{Family, Vlan};
 
 /// Highest slot number plus one: a slot fits 24 bits of [`Steer`].
@@ -197,8 +198,10 @@ pub struct Record {
     pub reserved2: u32,
     /// Cookie of that namespace: unlike the inode never used again.
     pub netns_cookie: u64,
+    /// TCP options of its sockets.
+    pub tcp: TcpOptions,
     /// Zero.
-    pub reserved3: [u64; 2],
+    pub reserved3: u32,
 }
 
 impl Record {
@@ -210,6 +213,8 @@ impl Record {
     pub const ANNOUNCE: u32 = 4;
     /// In the journal: the counters of the alias it replaces are in it.
     pub const HARVESTED: u32 = 8;
+    /// In the journal: nothing but its TCP options change.
+    pub const TCP_ONLY: u32 = 16;
     /// Not in the index.
     pub const NO_POSITION: u32 = u32::MAX;
 

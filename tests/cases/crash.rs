@@ -15,6 +15,7 @@ const ONE: &str = "add eth0:0 198.51.100.8/24 --netns D";
 const EIGHT: &str = "add eth0 --range 198.51.100.64/29 --netns D";
 const JOINED: &str = "add eth0:1 198.51.100.9/24 --join eth0:0";
 const LOCAL: &str = "add eth0:0 198.51.100.8/24 --local";
+const TUNED: &str = "add eth0:0 198.51.100.8/24 --local --tcp-nodelay 1 --tcp-sendspace 70000";
 const TO: &str = "add eth0:0 198.51.100.8/24 --to v0";
 
 #[test]
@@ -77,6 +78,28 @@ fn attachments() {
     let mut ward = Ward::open(0x0003_5eed);
     ward.kill_each(&steps, 8);
     ward.close(40);
+}
+
+#[test]
+fn tcp_options() {
+    let steps = [
+        (
+            &[][..],
+            "add eth0:0 198.51.100.8/24 --local --tcp-nodelay 1",
+        ),
+        (&[LOCAL], "set eth0:0 --tcp-nodelay 1 --tcp-sendspace 70000"),
+        (&[TUNED], "set eth0:0 --tcp-nodelay 0 --tcp-sendspace 80000"),
+        (
+            &[TUNED],
+            "set eth0:0 --tcp-nodelay default --tcp-sendspace default",
+        ),
+        (&[TUNED], "set eth0:0 198.51.100.9/24"),
+        (&[TUNED], "del eth0:0"),
+    ];
+    let steps = steps.map(|(before, victim)| Step { before, victim });
+    let mut ward = Ward::open(0x0005_5eed);
+    ward.kill_each(&steps, 10);
+    ward.close(60);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod golden_send;
 mod golden_short;
 mod golden_spoof;
 mod harness;
+mod isno;
 mod lifecycle;
 mod limits;
 mod losses;

@@ -16,6 +16,7 @@ const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_LINK_CREATE: libc::c_long = 28;
+const BPF_LINK_GET_FD_BY_ID: libc::c_long = 30;
 const BPF_ATTACH_TYPE_XDP: u32 = 37;
 const BPF_ATTACH_TYPE_TCX_INGRESS: u32 = 46;
 /// BPF_F_TEST_XDP_LIVE_FRAMES.
@@ -335,6 +336,33 @@ pub fn pin(object: &OwnedFd, path: &Path) -> io::Result<()> {
 /// Opens a pinned object.
 pub fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
     own(object_at(BPF_OBJ_GET, path, 0)?)
+}
+
+/// The id by which `bpftool` knows a pinned link.
+pub fn link_id(path: &Path) -> io::Result<u32> {
+    // struct bpf_link_info begins as bpf_prog_info does.
+    program_id(&open_pinned(path)?)
+}
+
+/// Whether the kernel has a link with this id.
+pub fn link_exists(id: u32) -> io::Result<bool> {
+    #[repr(C)]
+    struct IdAttr {
+        id: u32,
+        next_id: u32,
+        open_flags: u32,
+    }
+    let mut attr = IdAttr {
+        id,
+        next_id: 0,
+        open_flags: 0,
+    };
+    // SAFETY: the request holds no pointers.
+    match unsafe { bpf(BPF_LINK_GET_FD_BY_ID, &mut attr) } {
+        Ok(fd) => own(fd).map(|_| true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Attaches an XDP program to a device, as somebody else's tool would; it is

@@ -28,7 +28,7 @@ const BPF_CPU: &str = "v3";
 const BPF_CPU_FEATURES: &str = "+allows-misaligned-mem-access";
 
 /// The eBPF programs: the package and its binary. Each becomes `<binary>.bpf.o`.
-const OBJECTS: &[(&str, &str)] = &[("alias-ebpf", "alias")];
+const OBJECTS: &[(&str, &str)] = &[("alias-ebpf", "alias"), ("alias-ebpf", "isno")];
 
 /// alias-ctl's program.
 const CTL: &str = "alias-ctl";

@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::isno::TcpArguments;
+
 /// IP aliases on one network device, each with its own counters, device and fate.
 #[derive(Debug, Parser)]
 #[command(
@@ -45,7 +47,9 @@ pub(super) enum Verb {
     Del(Del),
     /// Change an alias; its counters go on
     #[command(after_help = "Examples:\n  alias-ctl set eth0:0 192.0.2.20/24\n  \
-        alias-ctl set eth0:0 --drop")]
+        alias-ctl set eth0:0 --drop\n  \
+        alias-ctl set eth0:0 --tcp-nodelay 1 --tcp-sendspace 65536\n  \
+        alias-ctl set eth0:0 --tcp-nodelay default")]
     Set(Set),
     /// Match an alias's packets again
     Enable(Name),
@@ -193,6 +197,8 @@ pub(super) struct Add {
     /// Only frames of this VLAN; OUTER.INNER for two tags
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,
+    #[command(flatten)]
+    pub(super) tcp: TcpArguments,
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +228,8 @@ pub(super) struct Set {
     /// Another VLAN; 0 for none
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,
+    #[command(flatten)]
+    pub(super) tcp: TcpArguments,
 }
 
 #[derive(Debug, Args)]

@@ -146,6 +146,7 @@ fn add(words: Add) -> Read<Request> {
         addresses,
         prefix_len,
         vlan: words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?,
+        tcp: words.tcp.lower()?,
         announce: !words.placement.no_announce,
         target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
     };
@@ -257,6 +258,7 @@ fn set(words: Set) -> Read<Request> {
     let change = Change {
         address: words.address.as_deref().map(address::parse).transpose()?,
         vlan: words.vlan.as_deref().map(vlan).transpose()?,
+        tcp: words.tcp.lower()?,
         announce: !words.placement.no_announce,
         target: target(words.placement)?,
     };
@@ -266,7 +268,11 @@ fn set(words: Set) -> Read<Request> {
             change,
         });
     };
-    if change.address.is_some() || change.vlan.is_some() || change.target.is_some() {
+    if change.address.is_some()
+        || change.vlan.is_some()
+        || change.target.is_some()
+        || !change.tcp.is_empty()
+    {
         return Err(Unreadable::Usage(
             "--max-aliases goes with a device and nothing else".into(),
         ));

@@ -4,6 +4,7 @@
 mod arguments;
 mod called_as;
 mod doctor;
+mod isno;
 mod lower;
 mod manual;
 mod route;

@@ -68,8 +68,11 @@ fn add_to(
     match wish.addresses {
         Addresses::One {
             slot: Some(slot), ..
-        } if !resolve::is_intact(host, link, &parent.record(slot))? => {
-            set::rebuild(host, link, parent, slot, lock)
+        } => {
+            if !resolve::is_intact(host, link, &parent.record(slot))? {
+                set::rebuild(host, link, parent, slot, lock)?;
+            }
+            set::set_options(host, link, parent, slot, &wish.tcp, lock)
         }
         _ => Ok(()),
     }

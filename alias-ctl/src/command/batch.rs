@@ -2,6 +2,7 @@
 //! needs so that only the kernel can still refuse.
 
 use alias_common::counters::RxCell;
+use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
 use alias_common::record::{Record, TargetKind};
 
@@ -18,6 +19,8 @@ pub struct Item {
     pub address: Address,
     /// Whether the controller shall put the address on a device.
     pub assign: bool,
+    /// TCP options of its sockets.
+    pub tcp: TcpOptions,
     /// What it takes over: creation number and counters. Zero for a new alias.
     pub past: Past,
 }
@@ -108,6 +111,7 @@ pub fn record(batch: &Batch, item: &Item) -> Record {
         flags: if batch.enabled { Record::ENABLED } else { 0 }
             | if item.assign { Record::ADDRESSED } else { 0 }
             | if batch.announce { Record::ANNOUNCE } else { 0 },
+        tcp: item.tcp,
         ..Record::default()
     };
     item.past.note(&mut record);

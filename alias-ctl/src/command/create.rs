@@ -15,7 +15,7 @@ use crate::netlink::Link;
 
 use super::batch::{self, Batch, Placement};
 use super::host::Host;
-use super::{device, join, local, neighbour, redirect, retire};
+use super::{device, isno, join, local, neighbour, redirect, retire};
 
 /// Where published aliases lead: the steer word's target and flags.
 struct Lead {
@@ -56,6 +56,13 @@ pub fn create(
             };
             parent.publish(item.slot, verdict, target, lead.flags, lock)?;
         }
+        isno::grant(
+            host,
+            link,
+            parent,
+            batch.items.iter().map(|item| item.slot),
+            lock,
+        )?;
         neighbour::hear(link, batch)?;
         parent.commit(batch.items.iter().map(|item| item.slot), lock);
         Ok(())

@@ -2,7 +2,7 @@
 //! looked up and checked), [`create`] and [`retire`] (the one way in and the one
 //! way out) and [`recover`] (what a kill left). What an alias needs in the kernel
 //! is made and taken away by one file each: [`device`], [`join`], [`local`], [`redirect`],
-//! [`neighbour`].
+//! [`neighbour`], [`isno`].
 
 pub mod add;
 pub mod attach;
@@ -13,6 +13,7 @@ pub mod device;
 pub mod doctor;
 pub mod enable;
 pub mod host;
+pub mod isno;
 pub mod join;
 pub mod journal;
 pub mod local;
@@ -79,6 +80,8 @@ pub struct Change {
     pub target: Option<Target>,
     /// Tell the neighbours.
     pub announce: bool,
+    /// TCP options of its sockets.
+    pub tcp: crate::model::isno::TcpChange,
 }
 
 /// How what was asked for ended, when nothing was refused.

@@ -13,7 +13,7 @@ use crate::netlink::{Link, Netns};
 
 use super::enable::verdict_of;
 use super::host::Host;
-use super::{device, retire, set};
+use super::{device, isno, retire, set};
 
 /// The right to change this namespace's state, after what a killed writer left
 /// is put in order. Every verb that changes something begins with it, and looks
@@ -93,6 +93,7 @@ fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> 
         set::finish(host, link, parent, &change, lock)?;
     }
     retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
+    isno::restore(host, link, parent, lock)?;
     parent.set_unfinished(false, lock);
     Ok(())
 }

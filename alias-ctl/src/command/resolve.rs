@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
 use alias_common::record::{Record, State, TargetKind};
 
@@ -17,7 +18,7 @@ use crate::netlink::{Link, Netns};
 
 use super::batch::{Batch, Item, Past, Placement};
 use super::host::Host;
-use super::{device, redirect};
+use super::{device, isno, redirect};
 
 /// Looks up and checks what a wish names. `None`: the alias is there already,
 /// just so.
@@ -41,16 +42,18 @@ pub fn resolve(
     {
         return Ok(None);
     }
-    let mut items = choose_slots(link, parent, &wish.addresses)?;
+    let mut items = choose_slots(link, parent, wish)?;
     refuse_taken(host, link, parent, wish, &mut items, None)?;
-    Ok(Some(Batch {
+    let batch = Batch {
         items,
         prefix_len: wish.prefix_len,
         vlan: wish.vlan,
         placement,
         announce: wish.announce,
         enabled: true,
-    }))
+    };
+    isno::check(host, link, parent, &batch, &wish.tcp)?;
+    Ok(Some(batch))
 }
 
 /// Whether everything is there that an alias needs outside the index: its device,
@@ -126,14 +129,16 @@ fn is_there(
     )))
 }
 
-fn choose_slots(link: &Link, parent: &Parent, addresses: &Addresses) -> Result<Vec<Item>> {
+fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> {
+    let tcp = wish.tcp.applied_to(TcpOptions::default());
     let item = |slot, address| Item {
         slot,
         address,
         assign: true,
+        tcp,
         past: Past::default(),
     };
-    match *addresses {
+    match wish.addresses {
         Addresses::One {
             address,
             slot: Some(slot),
@@ -383,6 +388,7 @@ pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
         slot,
         address: address_of(record),
         assign: record.flags & Record::ADDRESSED != 0,
+        tcp: record.tcp,
         past: Past::of(record),
     };
     Ok(Batch {

@@ -4,13 +4,14 @@
 
 use alias_common::record::{Record, State};
 
+use crate::dataplane::isno::clear_idle;
 use crate::dataplane::table::grace_period;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::Link;
 
 use super::host::Host;
-use super::{device, join, local, neighbour, redirect};
+use super::{device, isno, join, local, neighbour, redirect};
 
 /// Takes aliases away, in any state. `link` is the parent; `None` when it is
 /// gone, and with it what was on it.
@@ -29,8 +30,15 @@ pub fn retire(
     if slots.is_empty() {
         return Ok(());
     }
+    let had_options = slots
+        .iter()
+        .any(|slot| !parent.record(*slot).tcp.is_empty());
     unwire(host, link, parent, slots, lock)?;
-    parent.release(slots, lock)
+    parent.release(slots, lock)?;
+    if had_options {
+        clear_idle(parent, lock)?;
+    }
+    Ok(())
 }
 
 /// Takes aliases out of use, but keeps their records and what was counted.
@@ -54,6 +62,7 @@ pub fn unwire(
         parent.set_state(slot, State::Retiring, lock);
         parent.unpublish(slot, lock);
     }
+    isno::revoke(host, parent, &going, lock)?;
     if let Some(link) = link {
         local::unassign(host, link, parent, &going)?;
         neighbour::forget(link, parent, &going);

@@ -7,10 +7,12 @@
 
 use alias_common::record::{Record, State, TargetKind};
 
+use crate::dataplane::isno::clear_idle;
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::{Address, Interface};
+use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::netlink::Link;
@@ -18,7 +20,7 @@ use crate::netlink::Link;
 use super::batch::{self, Batch, Item, Past};
 use super::del::no_such_alias;
 use super::host::Host;
-use super::{Change, create, recover, resolve, retire};
+use super::{Change, create, isno, recover, resolve, retire};
 
 /// `alias-ctl set NAME …`.
 ///
@@ -54,7 +56,7 @@ pub fn set_under(host: &mut Host, lock: &WriteLock, name: &str, change: &Change)
     let wanted = wanted(host, &link, &parent, slot, change)?;
     let new = batch::record(&wanted, &wanted.items[0]);
     if is_same(&old, &new) && resolve::is_intact(host, &link, &old)? {
-        return Ok(());
+        return isno::change(host, &link, &parent, slot, new.tcp, lock);
     }
     replace(host, &link, &parent, wanted, lock)
 }
@@ -73,6 +75,29 @@ pub fn rebuild(
 ) -> Result<()> {
     let wanted = resolve::of_record(host, slot, &parent.record(slot))?;
     replace(host, link, parent, wanted, lock)
+}
+
+/// Changes the TCP options of an alias that is to stay as it is.
+///
+/// # Errors
+///
+/// As for [`set`].
+pub fn set_options(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &TcpChange,
+    lock: &WriteLock,
+) -> Result<()> {
+    if change.is_empty() {
+        return Ok(());
+    }
+    let old = parent.record(slot);
+    let mut batch = resolve::of_record(host, slot, &old)?;
+    batch.items[0].tcp = change.applied_to(old.tcp);
+    isno::check(host, link, parent, &batch, change)?;
+    isno::change(host, link, parent, slot, batch.items[0].tcp, lock)
 }
 
 /// Puts a batch of one in the place of the alias in its slot.
@@ -106,6 +131,7 @@ fn replace(
             return result;
         }
     }
+    clear_idle(parent, lock)?;
     parent.set_journal(None, lock);
     parent.set_unfinished(false, lock);
     result
@@ -146,6 +172,13 @@ pub fn finish(
     lock: &WriteLock,
 ) -> Result<()> {
     let slot = change.replaces;
+    if change.flags & Record::TCP_ONLY != 0 {
+        if parent.state(slot) == State::Live {
+            parent.amend(slot, |record| record.tcp = change.tcp, lock);
+        }
+        parent.set_journal(None, lock);
+        return Ok(());
+    }
     // Live is either the alias before the first step or after the last one.
     if parent.state(slot) != State::Live {
         let past = take_down(host, link, parent, slot, lock)?;
@@ -251,6 +284,7 @@ fn wanted(
         slot,
         address,
         assign: true,
+        tcp: change.tcp.applied_to(old.tcp),
         past: Past::default(),
     }];
     let keeps_address = address == address_of(&old) && vlan == old.vlan();
@@ -259,14 +293,16 @@ fn wanted(
     } else {
         items[0].assign = old.flags & Record::ADDRESSED != 0;
     }
-    Ok(Batch {
+    let batch = Batch {
         items: items.to_vec(),
         prefix_len,
         vlan,
         placement,
         announce: change.announce,
         enabled: old.flags & Record::ENABLED != 0,
-    })
+    };
+    isno::check(host, link, parent, &batch, &change.tcp)?;
+    Ok(batch)
 }
 
 /// What a user would have to name to get the target that an alias has, so that it
@@ -306,6 +342,7 @@ fn wish(
         vlan,
         target,
         announce,
+        tcp: TcpChange::default(),
     }
 }
 

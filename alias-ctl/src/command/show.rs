@@ -11,6 +11,7 @@ use alias_common::record::{Record, TargetKind};
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
+use crate::model::isno::listed;
 use crate::model::name::{alias_name, device_name};
 use crate::netlink::{Link, Netns, namespace};
 use crate::render::alias::{
@@ -284,6 +285,7 @@ impl Names {
             }),
             enabled: record.flags & Record::ENABLED != 0,
             mode,
+            tcp: (!record.tcp.is_empty()).then(|| listed(&record.tcp).collect()),
         })
     }
 

@@ -2,8 +2,11 @@
 //! nothing of devices and addresses; [`crate::netlink`] knows nothing of it.
 
 pub mod attach;
+mod cgroup;
 pub mod directory;
+mod hash;
 pub mod hook;
+pub mod isno;
 pub mod object;
 pub mod parent;
 mod shape;

@@ -30,16 +30,10 @@ pub fn is_embedded() -> bool {
 /// ENOSYS when this binary was built without a datapath; else what the kernel
 /// said, with the verifier's last words.
 pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> Result<()> {
-    if !is_embedded() {
-        return Err(Refusal::new(
-            "alias-ctl",
-            "load the datapath",
-            "this binary was built without it",
-            libc::ENOSYS,
-        )
-        .way_out("build it with: cargo xtask build"));
-    }
-    let refused = |error: &(dyn std::error::Error + 'static)| kernel_refusal(parent, error);
+    check_embedded(OBJECT)?;
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        kernel_refusal(parent, "load the datapath", error)
+    };
     let geometry = Geometry {
         home_bits: header.home_bits,
     };
@@ -113,7 +107,26 @@ struct HashKeyBytes(HashKey);
 // SAFETY: three u64 without padding (asserted in alias-common).
 unsafe impl aya::Pod for HashKeyBytes {}
 
-fn kernel_refusal(parent: &str, error: &(dyn std::error::Error + 'static)) -> Refusal {
+/// ENOSYS when this binary was built without the object.
+pub(super) fn check_embedded(object: &[u8]) -> Result<()> {
+    if !object.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "alias-ctl",
+        "load the datapath",
+        "this binary was built without it",
+        libc::ENOSYS,
+    )
+    .way_out("build it with: cargo xtask build"))
+}
+
+/// What the kernel said of an object, with the verifier's last words.
+pub(super) fn kernel_refusal(
+    name: &str,
+    operation: &str,
+    error: &(dyn std::error::Error + 'static),
+) -> Refusal {
     let mut errno = libc::EINVAL;
     let mut reason = error.to_string();
     let mut source = Some(error);
@@ -131,5 +144,5 @@ fn kernel_refusal(parent: &str, error: &(dyn std::error::Error + 'static)) -> Re
     // The verifier's log is long; its last lines say what it refused.
     let tail: Vec<&str> = reason.lines().rev().take(6).collect();
     let reason = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
-    Refusal::new(parent, "load the datapath", reason, errno)
+    Refusal::new(name, operation, reason, errno)
 }

@@ -27,6 +27,10 @@ const BPF_LINK_DETACH: u32 = 34;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u32)]
 pub enum AttachType {
+    /// `BPF_CGROUP_SOCK_OPS`.
+    CgroupSockOps = 3,
+    /// `BPF_CGROUP_SETSOCKOPT`.
+    CgroupSetsockopt = 22,
     /// `BPF_XDP`.
     Xdp = 37,
     /// `BPF_TCX_INGRESS`, since Linux 6.6.
@@ -42,10 +46,10 @@ pub const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
 
 /// Calls `bpf(2)` with one command's part of the attribute union. The kernel
 /// reads no more than the size given and takes the rest as zero.
-fn bpf<T>(command: u32, attribute: &mut T) -> io::Result<i32> {
+pub(super) fn bpf<T>(command: u32, attribute: &mut T) -> io::Result<i32> {
     // SAFETY: `attribute` is a live, writable, fully initialised structure of
     // the size given; every pointer in it was made from a live reference by the
-    // caller in this module.
+    // caller, in this module or in `hash`.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
@@ -107,13 +111,14 @@ pub fn obj_pin(fd: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     bpf(BPF_OBJ_PIN, &mut attribute).map(drop)
 }
 
+/// One element of a map.
 #[repr(C)]
-struct ElementAttribute {
-    map_fd: u32,
-    padding: u32,
-    key: u64,
-    value: u64,
-    flags: u64,
+pub(super) struct ElementAttribute {
+    pub(super) map_fd: u32,
+    pub(super) padding: u32,
+    pub(super) key: u64,
+    pub(super) value: u64,
+    pub(super) flags: u64,
 }
 
 /// Sets one element of a map with 4-byte keys; `N` is its value size.
@@ -158,10 +163,11 @@ pub fn map_delete(map: BorrowedFd<'_>, key: u32) -> io::Result<()> {
 #[repr(C)]
 struct LinkCreateAttribute {
     prog_fd: u32,
+    /// Or the descriptor of a cgroup.
     target_ifindex: u32,
     attach_type: u32,
     flags: u32,
-    /// `tcx.relative_fd`, `tcx.expected_revision`; zero for XDP.
+    /// `tcx.relative_fd`, `tcx.expected_revision`; zero for XDP and cgroups.
     relative: u32,
     padding: u32,
     expected_revision: u64,
@@ -189,6 +195,20 @@ pub fn link_create(
         expected_revision: 0,
     };
     bpf(BPF_LINK_CREATE, &mut attribute).map(owned)
+}
+
+/// Attaches a program to a cgroup and, so, to all below it, beside what others
+/// attach.
+///
+/// # Errors
+///
+/// That of `BPF_LINK_CREATE`: EPERM when another's program wants to be alone.
+pub fn cgroup_link_create(
+    program: BorrowedFd<'_>,
+    cgroup: BorrowedFd<'_>,
+    attach_type: AttachType,
+) -> io::Result<OwnedFd> {
+    link_create(program, cgroup.as_raw_fd() as u32, attach_type, 0)
 }
 
 #[repr(C)]

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod finding;
+pub mod isno;
 pub mod name;
 pub mod netmask;
 pub mod route;

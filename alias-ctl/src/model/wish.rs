@@ -4,6 +4,7 @@
 use alias_common::key::Vlan;
 
 use super::address::{Address, Range};
+use super::isno::TcpChange;
 
 /// What shall happen to an alias's packets.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,6 +45,8 @@ pub struct Wish {
     pub target: Target,
     /// Tell the neighbours.
     pub announce: bool,
+    /// TCP options of their sockets.
+    pub tcp: TcpChange,
 }
 
 /// One address for one slot, or consecutive ones.

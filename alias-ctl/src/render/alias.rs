@@ -1,6 +1,8 @@
 //! An alias as users see it: a row of a table, an object of JSON. Names are
 //! stable; units are in the names.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::table::{Align, layout};
@@ -35,6 +37,8 @@ pub struct AliasView {
     pub enabled: bool,
     /// Mode in which XDP runs on the parent.
     pub mode: &'static str,
+    /// TCP options of its sockets in AIX's words, or null; sizes in bytes.
+    pub tcp: Option<BTreeMap<&'static str, u32>>,
 }
 
 /// One alias and what was counted for it.
@@ -84,10 +88,22 @@ fn vlan(view: &AliasView) -> String {
     }
 }
 
+fn tcp(view: &AliasView) -> String {
+    let options = view.tcp.iter().flatten();
+    let words: Vec<String> = options
+        .map(|(word, value)| format!("{word}={value}"))
+        .collect();
+    if words.is_empty() {
+        "-".into()
+    } else {
+        words.join(",")
+    }
+}
+
 /// The table of `show`.
 #[must_use]
 pub fn show(views: &[AliasView]) -> String {
-    const COLUMNS: [(&str, Align); 8] = [
+    const COLUMNS: [(&str, Align); 9] = [
         ("ALIAS", Align::Left),
         ("FAMILY", Align::Left),
         ("ADDRESS", Align::Left),
@@ -96,11 +112,18 @@ pub fn show(views: &[AliasView]) -> String {
         ("DEVICE", Align::Left),
         ("NETNS", Align::Left),
         ("STATE", Align::Left),
+        ("TCP", Align::Left),
     ];
+    // Few aliases have options: no column for nothing.
+    let columns = if views.iter().any(|view| view.tcp.is_some()) {
+        &COLUMNS[..]
+    } else {
+        &COLUMNS[..8]
+    };
     let rows: Vec<Vec<String>> = views
         .iter()
         .map(|view| {
-            vec![
+            let mut row = vec![
                 view.alias.clone(),
                 view.family.into(),
                 format!("{}/{}", view.address, view.prefix_len),
@@ -109,10 +132,13 @@ pub fn show(views: &[AliasView]) -> String {
                 view.device.clone().unwrap_or_else(|| "-".into()),
                 view.netns.clone().unwrap_or_else(|| "-".into()),
                 if view.enabled { "enabled" } else { "disabled" }.into(),
-            ]
+                tcp(view),
+            ];
+            row.truncate(columns.len());
+            row
         })
         .collect();
-    layout(&COLUMNS, &rows)
+    layout(columns, &rows)
 }
 
 /// The table of `stats`.

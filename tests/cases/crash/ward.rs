@@ -4,7 +4,7 @@
 use std::{
     cell::Cell,
     collections::BTreeSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -17,6 +17,7 @@ use alias_tests::{
 use serde_json::Value;
 
 use super::heartbeat::{Heartbeat, STABLE_ADDRESS};
+use crate::isno::sockets;
 use crate::scene::{Family, LIMIT, ip};
 
 /// The alias that nobody touches.
@@ -311,7 +312,11 @@ impl Ward {
         let wanted = listed("target", "local") > 0;
         assert_eq!(!network.trim().is_empty(), wanted, "{what}: {network}");
         let of_eth0 = |path: &PathBuf| self.pins.contains(path);
-        let pins = self.lab.pins();
+        let mut pins = self.lab.pins();
+        let (for_sockets, others): (Vec<_>, Vec<_>) =
+            pins.into_iter().partition(|pin| is_for_sockets(pin));
+        pins = others;
+        self.check_options(&rows, for_sockets.len(), what);
         assert!(
             self.pins.iter().all(|pin| pins.contains(pin)),
             "{what}: a pin is gone"
@@ -324,6 +329,29 @@ impl Ward {
         wait_for(&format!("{what}: eth1's program"), LIMIT, || {
             self.lab.a.link("eth1")["xdp"]["prog"].is_object() == is_attached
         });
+    }
+
+    /// The programs for sockets are there while an alias has options, and the
+    /// sockets of its address have what is listed.
+    #[track_caller]
+    fn check_options(&self, rows: &[Value], pins: usize, what: &str) {
+        let some = rows.iter().any(|row| row["tcp"].is_object());
+        // A map and two links.
+        assert_eq!(pins, if some { 3 } else { 0 }, "{what}: {rows:?}");
+        for row in rows.iter().filter(|row| row["target"] == "local") {
+            let address = ip(text(row, "address"));
+            let socket = sockets::socket(&self.lab.a, address);
+            sockets::bind(&socket, address);
+            // Over lo, where no alias counts it.
+            let connection = sockets::open_to(socket, &self.lab.a, ip(Family::V4.a()));
+            let read = sockets::get(&connection.own, sockets::NODELAY);
+            let listed = row["tcp"]["tcp_nodelay"].as_i64().unwrap_or(0);
+            assert_eq!(i64::from(read), listed, "{what}: {row}");
+            if let Some(size) = row["tcp"]["tcp_sendspace"].as_i64() {
+                let read = sockets::get(&connection.own, sockets::SNDBUF);
+                assert_eq!(i64::from(read), 2 * size, "{what}: {row}");
+            }
+        }
     }
 
     /// Pins of one parent, its directory among them: eth0 is the only one before.
@@ -358,6 +386,11 @@ impl Ward {
             self.killed
         );
     }
+}
+
+fn is_for_sockets(pin: &Path) -> bool {
+    let name = pin.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("isno"))
 }
 
 #[track_caller]
