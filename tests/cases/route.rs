@@ -220,6 +220,29 @@ fn routes_go_where_the_address_stays() {
     }
 }
 
+/// A route that somebody asked for is not taken for the one that a local alias's
+/// network has, though nothing but its source tells them apart.
+#[test]
+fn a_networks_route_is_not_anothers() {
+    const METRIC_OF_NETWORKS: u32 = 1000;
+    for family in FAMILIES {
+        let lab = lab_with_far_host(family);
+        lab.ctl_ok(&["add", "eth0:1", family.alias(1), "--local"]);
+        let (network, bits) = match family {
+            Family::V4 => ("198.51.100.0", 24),
+            Family::V6 => ("2001:db8:5::", 64),
+        };
+        route_ok(
+            &lab,
+            &format!("add {network}/{bits} metric {METRIC_OF_NETWORKS} dev eth0:1"),
+        );
+        let before = lab.snapshot();
+        add(&lab, family, Way::Local);
+        lab.ctl_ok(&["del", "eth0:0"]);
+        lab.assert_unchanged(&before);
+    }
+}
+
 /// IPv6 keeps a route whose source is gone, so a deletion takes the routes first:
 /// wherever it is killed, the next one finds those that are left.
 #[test]

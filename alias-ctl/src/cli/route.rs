@@ -29,7 +29,7 @@ A link named netstat to alias-ctl is this verb. Nothing but routes is listed.";
 
 #[derive(Debug, Args)]
 pub(super) struct Words {
-    /// See below
+    /// As the historic command reads them; see below
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<String>,
 }

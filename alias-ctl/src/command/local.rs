@@ -96,11 +96,19 @@ pub fn unassign(
         .iter()
         .filter_map(|(_, record, _)| route_of(record))
         .collect();
-    let requests: Vec<Request> = unwanted
-        .difference(&still_wanted)
-        .map(|(destination, prefix_len)| {
-            Request::delete_route(&route_to(link, *destination, *prefix_len))
-        })
+    let unwanted: HashSet<(IpAddr, u8)> = unwanted.difference(&still_wanted).copied().collect();
+    if unwanted.is_empty() {
+        return Ok(());
+    }
+    // A route through an alias that stays has a source: somebody asked for it, and
+    // it may have been there before ours could be made.
+    let requests: Vec<Request> = host
+        .netlink
+        .routes(Some(link.ifindex), Some(RTPROT_ALIAS))?
+        .iter()
+        .filter(|route| route.prefsrc.is_none())
+        .filter(|route| unwanted.contains(&(route.dst, route.prefix_len)))
+        .map(|route| Request::delete_route(&RouteSpec::of(route)))
         .collect();
     Ok(all_gone(host.netlink.batch(&requests)?)?)
 }
