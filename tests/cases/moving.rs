@@ -171,6 +171,14 @@ fn check(family: Family, target: &str) {
             (&client, "192.0.2.1", "2001:db8:0:1::1"),
         ],
     );
+    // Left alone, a client finds out by itself some seconds after the answers have
+    // ceased (RFC 4861, 7.3.3). This one does not, while the test lasts: it must be told.
+    for version in ["ipv4", "ipv6"] {
+        client.sysctl(
+            &format!("{version}/neigh/eth0/delay_first_probe_time"),
+            "600",
+        );
+    }
     let address = match family {
         Family::V4 => "192.0.2.53/24",
         Family::V6 => "2001:db8:0:1::53/64",
@@ -232,7 +240,7 @@ fn check(family: Family, target: &str) {
         .map(|(at, _)| at)
         .max();
     assert!(last_of_old < Some(first_of_new), "one host after the other");
-    // The client knows by the announcement: it has not asked who has the address.
+    // By the announcement: nobody else has told it.
     let station = new.link("eth0")["address"].clone();
     let neighbours = client.ip_json(&format!("neigh show {service} dev eth0"));
     assert_eq!(neighbours[0]["lladdr"], station, "{neighbours}");
