@@ -11,9 +11,6 @@ use crate::map::{self, MapKind};
 use crate::namespace::Namespace;
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-/// Discard (RFC 863).
-pub(crate) const PORT: u16 = 9;
-
 // Offsets in an untagged frame of IPv4 without options and UDP.
 const MAC_END: i16 = 4;
 const CHECKSUM: usize = 14 + 10;
@@ -45,13 +42,16 @@ pub struct Generator {
 }
 
 impl Generator {
+    /// The UDP port that it sends to: discard (RFC 863).
+    pub const PORT: u16 = 9;
+
     /// Loads it for a device of a namespace, which must be up and be a veth whose
     /// other end has an XDP program or GRO.
     pub fn new(namespace: &Namespace, device: &str, to: Destinations) -> io::Result<Self> {
         let mut frame = frame()
             .between(namespace.mac(device), to.mac)
             .ipv4(SOURCE, to.first)
-            .udp(40_000, PORT, &[0; 18])
+            .udp(40_000, Self::PORT, &[0; 18])
             .build();
         // 0: none (RFC 768). The program need not keep it right.
         frame[UDP_CHECKSUM..UDP_CHECKSUM + 2].fill(0);
@@ -103,6 +103,18 @@ fn program(frame: &[u8], to: Destinations, ifindex: u32, state: &OwnedFd) -> Vec
         Instruction(0x27, 0x03, 0, to.count as i32), // as a fraction
         Instruction(0x77, 0x03, 0, 32),              // of count
     ]);
+    // What whoever had this memory before may have rewritten: the Ethernet header,
+    // and the IPv4 header up to its TTL and protocol.
+    for (at, word) in (0..).step_by(8).zip(frame[..CHECKSUM].chunks_exact(8)) {
+        let (lower, upper) = word.split_at(4);
+        let [lower, upper] =
+            [lower, upper].map(|half| i32::from_ne_bytes([half[0], half[1], half[2], half[3]]));
+        program.extend([
+            Instruction(0x18, 0x04, 0, lower), // r4 = eight bytes
+            Instruction(0, 0, 0, upper),
+            Instruction(0x7b, 0x47, at, 0), // into the frame
+        ]);
+    }
     if to.mac_each {
         program.extend([
             Instruction(0xbf, 0x34, 0, 0),       // r4 = r3

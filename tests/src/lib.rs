@@ -33,7 +33,7 @@ pub use lab::{Lab, LabBuilder, LabSnapshot, Mode, NAME_PREFIX};
 pub use namespace::Namespace;
 pub use process::{Background, Output, run_to_end};
 pub use raw_socket::RawSocket;
-pub use retreat::retreat;
+pub use retreat::{SCRATCH, retreat};
 pub use snapshot::{Snapshot, assert_unchanged};
 pub use tap::Tap;
 pub use wait::wait_for;

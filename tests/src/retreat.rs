@@ -10,6 +10,9 @@ use std::fs;
 use std::io;
 use std::ptr;
 
+/// An empty directory for temporary files, on a mount of this process's own too.
+pub const SCRATCH: &str = "/dev/shm";
+
 /// Leaves the machine's mounts to the machine. To be called before there is a
 /// second thread. The error is for the user.
 pub fn retreat() -> Result<(), String> {
@@ -25,6 +28,8 @@ pub fn retreat() -> Result<(), String> {
     // iproute2 would make the directory, and leave it, in the same way.
     fs::create_dir_all("/run/netns").map_err(|error| format!("/run/netns: {error}"))?;
     mount(c"tmpfs", c"/run/netns", Some(c"tmpfs"), 0)?;
+    // What POSIX has there is memory that the distribution always mounts.
+    mount(c"tmpfs", c"/dev/shm", Some(c"tmpfs"), 0)?;
     mount(c"bpf", c"/sys/fs/bpf", Some(c"bpf"), 0)
 }
 

@@ -50,6 +50,13 @@ pub(crate) const RUNTIME_TOOLS: &[Tool] = &[
     tool("sysctl", &["procps"], "procps-ng", "procps-ng"),
 ];
 
+/// What `bench` compares with. It does without what cannot be had, and says so.
+pub(crate) const PEER_TOOLS: &[Tool] = &[
+    tool("xdp-filter", &["xdp-tools"], "xdp-tools", "xdp-tools"),
+    tool("nft", &["nftables"], "nftables", "nftables"),
+    tool("ifconfig", &["net-tools"], "net-tools", "net-tools"),
+];
+
 /// Debian's compiler with `core` for BPF already in it.
 pub(crate) const DEBIAN_COMPILER: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
@@ -206,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_package_is_named_once() {
-        let tools: Vec<&Tool> = RUNTIME_TOOLS.iter().collect();
+        let tools: Vec<&Tool> = RUNTIME_TOOLS.iter().chain(PEER_TOOLS).collect();
         for manager in [Manager::Apt, Manager::Dnf, Manager::Pacman] {
             let mut packages = manager.packages(&tools);
             let named = packages.len();

@@ -9,6 +9,8 @@ use alias_tests::{Lab, Mode, Namespace};
 use serde_json::json;
 
 use crate::child::timed;
+use crate::delivery::addresses;
+use crate::goal::Goal;
 use crate::options::Effort;
 use crate::report::{Report, Table};
 use crate::samples::{Samples, shown};
@@ -21,6 +23,11 @@ pub(crate) const THOUSANDS: u32 = 16_384;
 pub(crate) const THOUSANDS_RANGE: &str = "198.18.0.0/18";
 const DEVICES: u32 = 1_000;
 const DEVICES_RANGE: &str = "198.18.0.0-198.18.3.231";
+
+const LOCAL: u32 = 16_256;
+const LOCAL_RANGE: &str = "198.18.0.0-198.18.63.127";
+/// How many of them ifconfig is given: a process each, and slower with each.
+const SAMPLE: u32 = 256;
 
 /// Group of the bare devices, so that one command deletes them.
 const GROUP: u32 = 77;
@@ -39,6 +46,8 @@ struct Case {
     name: &'static str,
     /// What it is divided by.
     each: u32,
+    /// What it is multiplied by.
+    times: f64,
     method: &'static str,
     /// The case it is compared with.
     peer: Option<usize>,
@@ -61,6 +70,9 @@ const ADD_DEVICES: usize = 8;
 const IP_ADD_DEVICES: usize = 9;
 const DEL_DEVICES: usize = 10;
 const IP_DEL_DEVICES: usize = 11;
+const ADD_LOCAL: usize = 12;
+const IP_ADD_LOCAL: usize = 13;
+const IFCONFIG_LOCAL: usize = 14;
 
 pub(crate) struct Controller {
     pub(crate) labs: Labs,
@@ -97,6 +109,7 @@ impl Controller {
             }
             self.thousands()?;
             self.devices()?;
+            self.local()?;
         }
         Ok(())
     }
@@ -157,6 +170,35 @@ impl Controller {
         Ok(())
     }
 
+    /// Addresses of the host's own stack, by everything that can add them.
+    fn local(&mut self) -> Result<()> {
+        let add = self.ctl(&self.labs.thousands, &add(LOCAL_RANGE, "--local"));
+        self.time(ADD_LOCAL, add)?;
+        self.labs.thousands.ctl_ok(&["del", "eth0", "--all"]);
+        let batch = addresses("peer0", LOCAL);
+        let adds = ip(&self.labs.thousands.a, "-batch -");
+        let host = &self.labs.thousands.a;
+        // A device of the same kind, which goes with all its addresses.
+        let fresh = |host: &Namespace| {
+            host.ip("link add peer0 type veth peer name peer1");
+            host.ip_batch("link set peer0 up\nlink set peer1 up\n");
+        };
+        fresh(host);
+        self.time_peer(IP_ADD_LOCAL, adds, &batch);
+        let host = &self.labs.thousands.a;
+        host.ip("link del peer0");
+        fresh(host);
+        let mut ifconfig = host.command("sh");
+        let one = "ifconfig peer0:$n 198.18.$((n / 256)).$((n % 256)) netmask 255.255.255.255";
+        ifconfig.args([
+            "-c",
+            &format!("n=0; while [ $n -lt {SAMPLE} ]; do {one} || exit 1; n=$((n + 1)); done"),
+        ]);
+        self.time_peer(IFCONFIG_LOCAL, ifconfig, "");
+        self.labs.thousands.a.ip("link del peer0");
+        Ok(())
+    }
+
     fn ctl(&self, lab: &Lab, words: &[&str]) -> Command {
         let mut command = lab.a.command(&self.ctl);
         command.args(words).env("ALIAS_BPFFS_ROOT", lab.bpffs());
@@ -180,7 +222,8 @@ impl Controller {
     fn record(&mut self, case: usize, command: Command, input: &str) -> Result<()> {
         let spent = timed(command, input)?;
         let case = &mut self.cases[case];
-        case.wall.push(spent.wall_ms / f64::from(case.each));
+        case.wall
+            .push(spent.wall_ms * case.times / f64::from(case.each));
         case.rss.push(spent.peak_rss_kib);
         Ok(())
     }
@@ -202,6 +245,33 @@ impl Controller {
         );
         table.note("ratio: median to that of the peer in the next row");
         report.add(table);
+        let of = |case: usize| &self.cases[case].wall;
+        for (work, case, seconds) in [
+            ("bulk add, 1,000,000 drop", ADD_MILLION, 1.0),
+            ("bulk delete, 1,000,000", DEL_MILLION, 1.0),
+            ("bulk add, 16,256 drop", ADD_THOUSANDS, 0.1),
+            ("show -j, 16,256", SHOW_THOUSANDS, 0.1),
+            ("stats -j, 1,000,000", STATS_MILLION, 0.5),
+        ] {
+            report.goal(Goal::within(work, of(case), seconds));
+        }
+        for (work, ours, peer, times) in [
+            ("one add --drop: to ip addr add", ADD_ONE, IP_ADD_ONE, 2.0),
+            (
+                "bulk add, 16,256 local: to ip -batch",
+                ADD_LOCAL,
+                IP_ADD_LOCAL,
+                1.2,
+            ),
+            (
+                "bulk add, 1,000 devices: to bare veth creation",
+                ADD_DEVICES,
+                IP_ADD_DEVICES,
+                1.2,
+            ),
+        ] {
+            report.goal(Goal::at_most(work, of(ours), of(peer), times));
+        }
     }
 
     fn report_case(&self, case: &Case, table: &mut Table) {
@@ -253,13 +323,14 @@ fn cases() -> Vec<Case> {
     let case = |name, each, method, peer| Case {
         name,
         each,
+        times: 1.0,
         method,
         peer,
         wall: Samples::default(),
         rss: Samples::default(),
         missing: None,
     };
-    vec![
+    let mut cases = vec![
         case("add --range, 1,000,000 --drop", 1, million, None),
         case("stats -j, 1,000,000", 1, million, None),
         case("del --all, 1,000,000", 1, million, None),
@@ -292,7 +363,27 @@ fn cases() -> Vec<Case> {
             "one command",
             None,
         ),
-    ]
+        case(
+            "add --range, 16,256 --local",
+            1,
+            "parent with the default capacity",
+            Some(IP_ADD_LOCAL),
+        ),
+        case(
+            "peer: ip -batch, the same addresses",
+            1,
+            "one conversation; a veth beside the parent",
+            None,
+        ),
+        case(
+            "peer: ifconfig, 16,256 of the same",
+            1,
+            "extrapolated from 256, a process each, to 16,256 as if the cost of one stayed the same",
+            None,
+        ),
+    ];
+    cases[IFCONFIG_LOCAL].times = f64::from(LOCAL) / f64::from(SAMPLE);
+    cases
 }
 
 fn add<'a>(range: &'a str, target: &'a str) -> [&'a str; 5] {

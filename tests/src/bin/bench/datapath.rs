@@ -2,13 +2,14 @@
 //! every row over a floor that only drops.
 
 use std::io;
-use std::mem;
 
 use alias_tests::Lab;
 use alias_tests::bpf::{timed_run, xdp};
 use serde_json::{Value, json};
 
 use crate::controller::{Labs, MILLION_RANGE, THOUSANDS};
+use crate::cpu::on_one_cpu;
+use crate::goal::Goal;
 use crate::options::Effort;
 use crate::report::{Report, Table};
 use crate::rows::{Program, RANDOM_MILLION, fill, rows};
@@ -47,21 +48,21 @@ pub(crate) fn measure(
     let [_far, home] = fill(thousands);
     let before = [dropped(thousands)?, dropped(million)?];
     let mut rows = rows(thousands, million)?;
-    // One thread on one CPU: no row may have the better one.
-    thousands.a.enter(|| {
-        stay_on_this_cpu().map_err(|error| format!("CPU affinity: {error}"))?;
-        for row in &mut rows {
-            row.calibrate()?;
-        }
-        for run in 0..effort.runs {
-            if run % 10 == 0 {
-                progress.step(&format!("datapath, run {} of {}", run + 1, effort.runs));
-            }
+    on_one_cpu(|| {
+        thousands.a.enter(|| {
             for row in &mut rows {
-                row.run()?;
+                row.calibrate()?;
             }
-        }
-        Ok::<(), String>(())
+            for run in 0..effort.runs {
+                if run % 10 == 0 {
+                    progress.step(&format!("datapath, run {} of {}", run + 1, effort.runs));
+                }
+                for row in &mut rows {
+                    row.run()?;
+                }
+            }
+            Ok(())
+        })
     })?;
     let counted = [
         dropped(thousands)? - before[0],
@@ -69,6 +70,12 @@ pub(crate) fn measure(
     ];
     all_were_hit(thousands)?;
     report.add(table(&rows, counted)?);
+    for row in &rows {
+        if let (Some(floor), Some(ns)) = (row.floor, row.goal) {
+            let work = format!("{}: above the floor", row.name);
+            report.goal(Goal::above(&work, &row.samples, &rows[floor].samples, ns));
+        }
+    }
     drop(home);
     Ok(())
 }
@@ -240,19 +247,4 @@ fn dropped(lab: &Lab) -> Result<u64> {
     let parents = lab.ctl_json(&["stats", "--parent"]);
     let count = |value: &Value| value[0]["dropped"]["policy"].as_u64();
     count(&parents).ok_or_else(|| format!("stats --parent -j: no dropped.policy in {parents}"))
-}
-
-fn stay_on_this_cpu() -> io::Result<()> {
-    // SAFETY: sched_getcpu takes nothing; the set is a plain bit mask, which is
-    // valid zeroed, and outlives the calls that fill and read it.
-    let result = unsafe {
-        let cpu = libc::sched_getcpu();
-        let mut set: libc::cpu_set_t = mem::zeroed();
-        libc::CPU_SET(usize::try_from(cpu).unwrap_or(0), &mut set);
-        libc::sched_setaffinity(0, size_of_val(&set), &set)
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }

@@ -10,8 +10,49 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// Where the report goes as JSON too.
     pub(crate) json: Option<PathBuf>,
+    /// The directory where it goes as Markdown and plot too.
+    pub(crate) docs: Option<PathBuf>,
+    /// What to measure; empty means everything.
+    only: Vec<Group>,
     /// The controller under test.
     pub(crate) ctl: PathBuf,
+}
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Controller,
+    Datapath,
+    Programs,
+    Traffic,
+    Delivery,
+    Stream,
+    Latency,
+    Memory,
+    Growth,
+}
+
+impl Group {
+    /// By the order of the report.
+    const ALL: [(&str, Self); 9] = [
+        ("controller", Self::Controller),
+        ("datapath", Self::Datapath),
+        ("programs", Self::Programs),
+        ("traffic", Self::Traffic),
+        ("delivery", Self::Delivery),
+        ("stream", Self::Stream),
+        ("latency", Self::Latency),
+        ("memory", Self::Memory),
+        ("growth", Self::Growth),
+    ];
+
+    fn named(name: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|&(_, group)| group).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|&(name, _)| name).collect();
+            format!("--only {name}: unknown; known are {}", known.join(", "))
+        })
+    }
 }
 
 /// Numbers of repetitions.
@@ -22,6 +63,12 @@ pub(crate) struct Effort {
     pub(crate) singles: usize,
     /// Of every datapath figure.
     pub(crate) runs: usize,
+    /// How often each row of live traffic has its turn.
+    pub(crate) blocks: usize,
+    /// What it does then.
+    pub(crate) runs_a_block: usize,
+    /// Of every connection.
+    pub(crate) turns: usize,
 }
 
 impl Options {
@@ -29,19 +76,29 @@ impl Options {
         let mut options = Self {
             quick: false,
             json: None,
+            docs: None,
+            only: Vec::new(),
             ctl: controller()?,
         };
         while let Some(word) = words.next() {
+            let mut value = |what: &str| words.next().ok_or(format!("{word}: names no {what}"));
             match word.as_str() {
                 "--quick" => options.quick = true,
-                "--json" => {
-                    let path = words.next().ok_or("--json: names no file")?;
-                    options.json = Some(path.into());
+                "--json" => options.json = Some(value("file")?.into()),
+                "--docs" => options.docs = Some(value("directory")?.into()),
+                "--only" => options.only.push(Group::named(&value("group")?)?),
+                other => {
+                    return Err(format!(
+                        "{other}: unknown; known are --quick, --only GROUP, --json FILE, --docs DIRECTORY"
+                    ));
                 }
-                other => return Err(format!("{other}: unknown; known are --quick, --json FILE")),
             }
         }
         Ok(options)
+    }
+
+    pub(crate) fn wants(&self, group: Group) -> bool {
+        self.only.is_empty() || self.only.contains(&group)
     }
 
     pub(crate) fn effort(&self) -> Effort {
@@ -50,12 +107,18 @@ impl Options {
                 rounds: 2,
                 singles: 5,
                 runs: 5,
+                blocks: 2,
+                runs_a_block: 2,
+                turns: 2,
             }
         } else {
             Effort {
                 rounds: 9,
                 singles: 11,
                 runs: 51,
+                blocks: 9,
+                runs_a_block: 3,
+                turns: 11,
             }
         }
     }

@@ -9,6 +9,8 @@ use std::thread::available_parallelism;
 use serde_json::{Map, Value, json};
 
 use crate::Result;
+use crate::goal::Goal;
+use crate::plot::Plot;
 
 /// All tables, and on what machine they were made.
 pub(crate) struct Report {
@@ -16,6 +18,8 @@ pub(crate) struct Report {
     load_before: String,
     load_after: String,
     tables: Vec<Table>,
+    goals: Vec<Goal>,
+    plots: Vec<(&'static str, Plot)>,
 }
 
 /// One table. The first and the last column are words, the others figures.
@@ -47,6 +51,26 @@ impl Table {
 
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
+    }
+
+    pub(crate) fn key(&self) -> &'static str {
+        self.key
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub(crate) fn head(&self) -> &[&'static str] {
+        &self.head
+    }
+
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     fn width(&self, column: usize) -> usize {
@@ -86,6 +110,8 @@ impl Report {
             load_before: load(),
             load_after: String::new(),
             tables: Vec::new(),
+            goals: Vec::new(),
+            plots: Vec::new(),
         }
     }
 
@@ -93,14 +119,45 @@ impl Report {
         self.tables.push(table);
     }
 
+    pub(crate) fn goal(&mut self, goal: Goal) {
+        self.goals.push(goal);
+    }
+
+    /// A file beside the tables; it goes with the table that it is named after.
+    pub(crate) fn plot(&mut self, file: &'static str, plot: Plot) {
+        self.plots.push((file, plot));
+    }
+
+    pub(crate) fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    pub(crate) fn plots(&self) -> &[(&'static str, Plot)] {
+        &self.plots
+    }
+
     /// All has been measured.
     pub(crate) fn finish(&mut self) {
         self.load_after = load();
+        self.tables.push(self.goals());
     }
 
-    /// A reader that has gone away is no error.
-    pub(crate) fn print(&self) {
-        let mut text = format!(
+    fn goals(&self) -> Table {
+        let mut table = Table::new(
+            "goals",
+            "Goals",
+            &["work", "measured", "of minima", "goal", "verdict"],
+        );
+        for goal in &self.goals {
+            table.row(goal.cells(), goal.to_json());
+        }
+        table.note("the verdict is by medians");
+        table
+    }
+
+    /// What it ran on, one line.
+    pub(crate) fn machine(&self) -> String {
+        format!(
             "Linux {}, {} CPUs, {}; load {} before, {} after{}\n",
             release(),
             cpus(),
@@ -112,7 +169,12 @@ impl Report {
             } else {
                 ""
             }
-        );
+        )
+    }
+
+    /// A reader that has gone away is no error.
+    pub(crate) fn print(&self) {
+        let mut text = self.machine();
         for table in &self.tables {
             text.push('\n');
             text += &table.text();

@@ -65,8 +65,8 @@ pub(crate) fn fill(lab: &Lab) -> [Namespace; 2] {
 }
 
 pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
-    let rx = open(thousands)?;
-    let rx_of_million = open(million)?;
+    let rx = alias_rx(thousands)?;
+    let rx_of_million = alias_rx(million)?;
     let likeness = Likeness::of(&rx);
     let bare = |program: io::Result<OwnedFd>| program.map(Program::Bare);
     let behind = |first: &[_], next: io::Result<OwnedFd>| match &likeness {
@@ -78,7 +78,7 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
         Err(error) => Err(again(error)),
     };
     let floor = bpf::load(Kind::Xdp, &bpf::only_return(xdp::DROP as i32));
-    let alias_rx = || rx.try_clone();
+    let loaded = || rx.try_clone();
     let of_nobody = random_destination(NOBODY_FIRST, 1 << 16);
     let of_thousands = random_destination(THOUSANDS_FIRST, THOUSANDS);
     let of_million = random_destination(MILLION_FIRST, MILLION);
@@ -93,7 +93,7 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
     let no_metadata = "the metadata of the frame before taken off, then a tail call";
     let drawn = "destination drawn anew each time, then a tail call";
     let to_device = orders_as_expected(&rx, &to(DEVICE))
-        .and_then(|()| behind(&without_metadata(METADATA), alias_rx()));
+        .and_then(|()| behind(&without_metadata(METADATA), loaded()));
     // The first three are FLOOR, FLOOR_METADATA, FLOOR_RANDOM.
     Ok(vec![
         row(
@@ -120,7 +120,7 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
         row(
             "miss, one address",
             one,
-            bare(alias_rx()),
+            bare(loaded()),
             to(NOBODY),
             xdp::PASS,
         )
@@ -128,25 +128,25 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
         row(
             "IPv4 drop, hot",
             one,
-            bare(alias_rx()),
+            bare(loaded()),
             to(DROPPED),
             xdp::DROP,
         )
         .over(FLOOR, Some(5.0)),
-        row("IPv6 drop, hot", one, bare(alias_rx()), v6, xdp::DROP).over(FLOOR, Some(7.0)),
+        row("IPv6 drop, hot", one, bare(loaded()), v6, xdp::DROP).over(FLOOR, Some(7.0)),
         row(
             "IPv4 drop, one VLAN tag",
             one,
-            bare(alias_rx()),
+            bare(loaded()),
             tagged,
             xdp::DROP,
         )
         .over(FLOOR, Some(7.0)),
-        row("IPv4 local", one, bare(alias_rx()), to(LOCAL), xdp::PASS).over(FLOOR, None),
+        row("IPv4 local", one, bare(loaded()), to(LOCAL), xdp::PASS).over(FLOOR, None),
         row(
             "IPv4 --to, redirect",
             one,
-            bare(alias_rx()),
+            bare(loaded()),
             to(TO),
             xdp::REDIRECT,
         )
@@ -162,7 +162,7 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
         row(
             "miss, random of 65,536",
             drawn,
-            behind(&of_nobody, alias_rx()),
+            behind(&of_nobody, loaded()),
             to(NOBODY),
             xdp::PASS,
         )
@@ -170,11 +170,11 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
         row(
             "IPv4 drop, random of 16,384",
             drawn,
-            behind(&of_thousands, alias_rx()),
+            behind(&of_thousands, loaded()),
             to(DROPPED),
             xdp::DROP,
         )
-        .over(FLOOR_RANDOM, None),
+        .over(FLOOR_RANDOM, Some(12.0)),
         row(
             RANDOM_MILLION,
             drawn,
@@ -182,7 +182,7 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
             to(DROPPED),
             xdp::DROP,
         )
-        .over(FLOOR_RANDOM, None),
+        .over(FLOOR_RANDOM, Some(100.0)),
     ])
 }
 
@@ -193,7 +193,8 @@ fn datagram(frame: Frame) -> Vec<u8> {
     frame.udp(40_000, 9, &SEED).padded().build()
 }
 
-fn open(lab: &Lab) -> Result<OwnedFd> {
+/// The loaded program of a lab's parent.
+pub(crate) fn alias_rx(lab: &Lab) -> Result<OwnedFd> {
     let pins = pins_of_parent(lab)?;
     let pin = pins.iter().find(|pin| pin.ends_with("alias_rx"));
     let pin = pin.ok_or("alias_rx: is not pinned")?;
