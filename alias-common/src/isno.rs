@@ -40,7 +40,7 @@ impl TcpOption {
 }
 
 /// Options that were given values. One without is the system's default.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[repr(C)]
 pub struct TcpOptions {
     /// Bits of those that were given ([`TcpOption::bit`]).

@@ -215,6 +215,8 @@ impl Record {
     pub const HARVESTED: u32 = 8;
     /// In the journal: nothing but its TCP options change.
     pub const TCP_ONLY: u32 = 16;
+    /// A configuration made the alias: it may change and delete it.
+    pub const DECLARED: u32 = 32;
     /// Not in the index.
     pub const NO_POSITION: u32 = u32::MAX;
 

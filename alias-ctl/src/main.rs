@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alias_ctl::cli::{self, Invocation};
-use alias_ctl::command::{self, Outcome};
+use alias_ctl::command::{self, Outcome, Request};
 
 fn main() -> ExitCode {
     // A reader that closes the pipe ends a listing, as with any other tool. What
@@ -20,10 +20,19 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     match cli::read(std::env::args_os())? {
-        Invocation::Run(request) => Ok(match command::run(request)? {
-            Outcome::Done => ExitCode::SUCCESS,
-            Outcome::Found => ExitCode::FAILURE,
-        }),
+        Invocation::Run(request) => {
+            let compares = matches!(request, Request::Diff { .. });
+            match command::run(request) {
+                Ok(Outcome::Done) => Ok(ExitCode::SUCCESS),
+                Ok(Outcome::Found) => Ok(ExitCode::FAILURE),
+                // As with diff(1), 1 is a difference, and trouble is 2.
+                Err(refusal) if compares => {
+                    let _ = writeln!(io::stderr(), "alias-ctl: {refusal}");
+                    Ok(ExitCode::from(2))
+                }
+                Err(refusal) => Err(refusal.into()),
+            }
+        }
         Invocation::Text(text) => {
             io::stdout().write_all(&text)?;
             Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::configuration::{Apply, Diff, Restore, Save};
 use super::isno::TcpArguments;
 
 /// IP aliases on one network device, each with its own counters, device and fate.
@@ -22,6 +23,9 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) verb: Verb,
 }
+
+const SAVED: &str = "The saved configuration is /etc/alias/aliases.toml, or the file that \
+    the environment variable ALIAS_CONFIG names.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -61,6 +65,23 @@ pub(super) enum Verb {
     /// List routes, as netstat -rn
     #[command(after_help = super::route::NETSTAT_HELP)]
     Netstat(super::route::Words),
+    /// Write what is running to the saved configuration
+    #[command(after_help = SAVED)]
+    Save(Save),
+    /// Make again what was saved
+    #[command(after_help = SAVED)]
+    Restore(Restore),
+    /// Make the aliases what a file declares; what was made by hand stays
+    #[command(after_help = "Examples:\n  alias-ctl apply --dry-run aliases.toml\n  \
+        alias-ctl apply aliases.toml")]
+    Apply(Apply),
+    /// Compare what is running with a file, or with what was saved
+    #[command(
+        after_help = "Lines:\n  - is running and not in the file\n  + is in the file and not running\n  \
+        ! is both, but its device or address is gone\n\n\
+        Exit codes: 0 no difference, 1 a difference, 2 trouble."
+    )]
+    Diff(Diff),
     /// Print rare events (spoofed frames, a target that is gone) as they happen
     Journal(Journal),
     /// Look for what stands in the way of aliases, and say what to do

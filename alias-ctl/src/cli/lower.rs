@@ -12,6 +12,7 @@ use crate::dataplane::hook::Hook;
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Range, bits};
 use crate::model::wish::{Addresses, Target, Wish};
+use crate::model::word;
 
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
 use super::{Invocation, Unreadable, manual};
@@ -44,6 +45,10 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
         },
         Verb::Route(words) => words.route()?,
         Verb::Netstat(words) => words.netstat()?,
+        Verb::Save(words) => words.lower(),
+        Verb::Restore(words) => words.lower(),
+        Verb::Apply(words) => words.lower(),
+        Verb::Diff(words) => words.lower(),
         Verb::Journal(words) => Request::Journal {
             device: words.device,
         },
@@ -145,7 +150,7 @@ fn add(words: Add) -> Read<Request> {
     let wish = Wish {
         addresses,
         prefix_len,
-        vlan: words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?,
+        vlan: words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?,
         tcp: words.tcp.lower()?,
         announce: !words.placement.no_announce,
         target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
@@ -166,7 +171,7 @@ fn target(words: PlacementArguments) -> Result<Option<Target>> {
     } else if let Some(device) = target.to {
         Some(Target::To {
             device,
-            mac: mac.as_deref().map(read_mac).transpose()?,
+            mac: mac.as_deref().map(word::mac).transpose()?,
         })
     } else if target.local {
         Some(Target::Local)
@@ -177,54 +182,6 @@ fn target(words: PlacementArguments) -> Result<Option<Target>> {
     } else {
         None
     })
-}
-
-fn read_mac(text: &str) -> Result<[u8; 6]> {
-    let byte = |part: &str| {
-        let is_hex = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if is_hex {
-            u8::from_str_radix(part, 16).ok()
-        } else {
-            None
-        }
-    };
-    let bytes: Option<Vec<u8>> = text.split(':').map(byte).collect();
-    let mac = bytes.and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
-    mac.filter(|mac| mac[0] & 1 == 0 && *mac != [0; 6])
-        .ok_or_else(|| {
-            Refusal::new(
-                text,
-                "read MAC address",
-                "not a unicast MAC address",
-                libc::EINVAL,
-            )
-            .way_out("write it like 02:00:00:00:00:01")
-        })
-}
-
-/// An id of 1 to 4094 (IEEE 802.1Q, 9.6), or two with a dot between. 0: none.
-fn vlan(text: &str) -> Result<Vlan> {
-    let invalid = || {
-        Refusal::new(text, "read VLAN", "a VLAN id is 1 to 4094", libc::EINVAL)
-            .way_out("write ID, or OUTER.INNER for two tags")
-    };
-    let id = |text: &str| {
-        text.parse::<u16>()
-            .ok()
-            .filter(|id| (1..=4094).contains(id))
-            .ok_or_else(invalid)
-    };
-    match text.split_once('.') {
-        None if text == "0" => Ok(Vlan::NONE),
-        None => Ok(Vlan {
-            outer: id(text)?,
-            inner: 0,
-        }),
-        Some((outer, inner)) => Ok(Vlan {
-            outer: id(outer)?,
-            inner: id(inner)?,
-        }),
-    }
 }
 
 fn del(words: Del) -> Read<Victims> {
@@ -241,7 +198,7 @@ fn del(words: Del) -> Read<Victims> {
     if let [device, second] = &words.names[..]
         && let Ok(address) = second.parse::<IpAddr>()
     {
-        let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), vlan)?;
+        let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
         return Ok(Victims::Address {
             device: device.clone(),
             address: address.into(),
@@ -257,7 +214,7 @@ fn del(words: Del) -> Read<Victims> {
 fn set(words: Set) -> Read<Request> {
     let change = Change {
         address: words.address.as_deref().map(address::parse).transpose()?,
-        vlan: words.vlan.as_deref().map(vlan).transpose()?,
+        vlan: words.vlan.as_deref().map(word::vlan).transpose()?,
         tcp: words.tcp.lower()?,
         announce: !words.placement.no_announce,
         target: target(words.placement)?,

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod called_as;
+mod configuration;
 mod doctor;
 mod isno;
 mod lower;

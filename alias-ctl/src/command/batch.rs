@@ -34,6 +34,8 @@ pub struct Past {
     pub rx: RxCell,
     /// Dropped by verdict before.
     pub policy: u64,
+    /// The alias was in this slot before, and what is counted by slot goes on too.
+    pub kept: bool,
 }
 
 impl Past {
@@ -47,6 +49,7 @@ impl Past {
                 bytes: record.base_rx_bytes,
             },
             policy: record.base_policy,
+            kept: record.created != 0,
         }
     }
 
@@ -73,6 +76,8 @@ pub struct Batch {
     pub announce: bool,
     /// Match their packets.
     pub enabled: bool,
+    /// A configuration makes them, and may change or delete them.
+    pub declared: bool,
 }
 
 /// A target, found.
@@ -110,7 +115,8 @@ pub fn record(batch: &Batch, item: &Item) -> Record {
         target: batch.placement.kind() as u8,
         flags: if batch.enabled { Record::ENABLED } else { 0 }
             | if item.assign { Record::ADDRESSED } else { 0 }
-            | if batch.announce { Record::ANNOUNCE } else { 0 },
+            | if batch.announce { Record::ANNOUNCE } else { 0 }
+            | if batch.declared { Record::DECLARED } else { 0 },
         tcp: item.tcp,
         ..Record::default()
     };

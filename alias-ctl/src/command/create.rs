@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use alias_common::record::Steer;
 use alias_common::word::Verdict;
 
+use crate::dataplane::isno::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::Link;
@@ -97,13 +98,18 @@ fn take_back(
     lock: &WriteLock,
 ) -> Result<()> {
     let slots: Vec<u32> = batch.items.iter().map(|item| item.slot).collect();
-    match batch.items[..] {
-        [only] if only.past.created != 0 => {
-            retire::unwire(host, Some(link), parent, &slots, lock)?;
-            parent.vacate(only.slot, lock)
+    retire::unwire(host, Some(link), parent, &slots, lock)?;
+    for item in &batch.items {
+        if item.past.kept {
+            parent.vacate(item.slot, lock)?;
+        } else {
+            parent.release(&[item.slot], lock)?;
         }
-        _ => retire::retire(host, Some(link), parent, &slots, lock),
     }
+    if batch.items.iter().any(|item| !item.tcp.is_empty()) {
+        clear_idle(parent, lock)?;
+    }
+    Ok(())
 }
 
 fn wire(

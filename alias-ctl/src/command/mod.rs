@@ -7,6 +7,7 @@
 pub mod add;
 pub mod attach;
 pub mod batch;
+pub mod configuration;
 pub mod create;
 pub mod del;
 pub mod device;
@@ -26,6 +27,8 @@ pub mod retire;
 pub mod route;
 pub mod set;
 pub mod show;
+
+use configuration::Source;
 
 use crate::dataplane::attach::AttachSpec;
 use crate::error::Result;
@@ -54,6 +57,16 @@ pub enum Request {
     Route { action: Action, wish: RouteWish },
     /// List routes.
     Routes { listing: Listing },
+    /// Write what is running to a file; `None`: in its place.
+    Save { file: Option<std::path::PathBuf> },
+    /// Make what a configuration declares, for one device or all.
+    Apply {
+        source: Source,
+        device: Option<String>,
+        dry_run: bool,
+    },
+    /// Compare what is running with a configuration.
+    Diff { source: Source },
     /// Print what the programs write of rare events.
     Journal { device: String },
     /// Look for what stands in the way.
@@ -100,6 +113,7 @@ pub enum Outcome {
 /// Why not; nothing is half done.
 pub fn run(request: Request) -> Result<Outcome> {
     match request {
+        Request::Diff { source } => return configuration::diff::diff(&source),
         Request::Doctor { device, json } => return doctor::doctor(device.as_deref(), json),
         Request::Attach { device, spec } => attach::attach(&device, &spec),
         Request::Detach { device, cascade } => attach::detach(&device, cascade),
@@ -113,6 +127,12 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::Enable { name, enabled } => enable::enable(&name, enabled),
         Request::Route { action, wish } => route::change(action, &wish),
         Request::Routes { listing } => route::list(&listing),
+        Request::Save { file } => configuration::save::save(file),
+        Request::Apply {
+            source,
+            device,
+            dry_run,
+        } => configuration::apply::apply(&source, device.as_deref(), dry_run),
         Request::Journal { device } => journal::journal(&device),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),
         Request::Stats {

@@ -16,6 +16,28 @@ use super::host::Host;
 ///
 /// That of turning GRO on.
 pub fn prepare(host: &mut Host, device: &Link) -> Result<Option<[u8; 6]>> {
+    let Some((peer, netns)) = find(host, device)? else {
+        return Ok(None);
+    };
+    let set_gro = || hardware::set_gro(&peer.name, true);
+    match netns {
+        Some(netns) => netns.within(set_gro)??,
+        None => set_gro()?,
+    }
+    Ok(Some(peer.mac))
+}
+
+/// The MAC of a veth's far end; `None` as for [`prepare`].
+///
+/// # Errors
+///
+/// What the kernel said when it was asked.
+pub fn mac(host: &mut Host, device: &Link) -> Result<Option<[u8; 6]>> {
+    Ok(find(host, device)?.map(|(peer, _)| peer.mac))
+}
+
+/// A veth's far end, and its namespace if that is another.
+fn find(host: &mut Host, device: &Link) -> Result<Option<(Link, Option<Netns>)>> {
     if device.kind.as_deref() != Some("veth") {
         return Ok(None);
     }
@@ -23,22 +45,15 @@ pub fn prepare(host: &mut Host, device: &Link) -> Result<Option<[u8; 6]>> {
         return Ok(None);
     };
     if device.link_netnsid.is_none() {
-        let Some(peer) = host.netlink.link_by_index(ifindex)? else {
-            return Ok(None);
-        };
-        hardware::set_gro(&peer.name, true)?;
-        return Ok(Some(peer.mac));
+        let peer = host.netlink.link_by_index(ifindex)?;
+        return Ok(peer.map(|peer| (peer, None)));
     }
     for netns in Netns::all() {
         if host.netlink.netns_id(&netns)? != device.link_netnsid {
             continue;
         }
-        let mut there = Conversation::open_in(&netns)?;
-        let Some(peer) = there.link_by_index(ifindex)? else {
-            return Ok(None);
-        };
-        netns.within(|| hardware::set_gro(&peer.name, true))??;
-        return Ok(Some(peer.mac));
+        let peer = Conversation::open_in(&netns)?.link_by_index(ifindex)?;
+        return Ok(peer.map(|peer| (peer, Some(netns))));
     }
     Ok(None)
 }

@@ -51,6 +51,7 @@ pub fn resolve(
         placement,
         announce: wish.announce,
         enabled: true,
+        declared: false,
     };
     isno::check(host, link, parent, &batch, &wish.tcp)?;
     Ok(Some(batch))
@@ -398,5 +399,6 @@ pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
         placement,
         announce: record.flags & Record::ANNOUNCE != 0,
         enabled: record.flags & Record::ENABLED != 0,
+        declared: record.flags & Record::DECLARED != 0,
     })
 }

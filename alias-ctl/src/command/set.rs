@@ -223,6 +223,7 @@ fn take_down(
             created: old.created,
             rx: figures.rx,
             policy: figures.policy,
+            kept: true,
         };
         let mut harvested = journal;
         past.note(&mut harvested);
@@ -300,6 +301,7 @@ fn wanted(
         placement,
         announce: change.announce,
         enabled: old.flags & Record::ENABLED != 0,
+        declared: old.flags & Record::DECLARED != 0,
     };
     isno::check(host, link, parent, &batch, &change.tcp)?;
     Ok(batch)

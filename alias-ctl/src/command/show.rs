@@ -317,7 +317,7 @@ fn target(record: &Record) -> &'static str {
 }
 
 /// The named namespaces by their cookies.
-fn names_by_cookie() -> HashMap<u64, String> {
+pub(super) fn names_by_cookie() -> HashMap<u64, String> {
     let named = namespace::names().into_values();
     named
         .filter_map(|name| Some((Netns::open(&name).ok()?.cookie().ok()?, name)))

@@ -19,19 +19,8 @@ use super::parent::{self, Parent};
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use super::types::Types;
 use crate::error::{Refusal, Result};
+pub use crate::model::declaration::Mode;
 use crate::netlink::{Link, hardware};
-
-/// How XDP runs on the parent.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Mode {
-    /// In the driver, before a packet is built; refused where there is none.
-    #[default]
-    Native,
-    /// In the stack, on any device, several times slower.
-    Generic,
-    /// Native where the driver has it, else generic.
-    BestEffort,
-}
 
 /// What the user may choose about a parent.
 #[derive(Clone, Copy, Debug)]

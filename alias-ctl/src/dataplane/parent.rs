@@ -215,6 +215,18 @@ impl Parent {
         self.set_state(slot, State::Pending, lock);
     }
 
+    /// Draws creation numbers for aliases that are made in another order than the
+    /// one they shall be listed in. Returns the first of `count`.
+    pub fn reserve_created(&self, count: u64, _lock: &WriteLock) -> u64 {
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe {
+            let next = ptr::addr_of_mut!((*self.header.at(0)).next_created);
+            let last = next.read_volatile();
+            next.write_volatile(last + count);
+            last + 1
+        }
+    }
+
     /// Changes a record that is not free; its state stays as it is.
     pub fn amend(&self, slot: u32, change: impl FnOnce(&mut Record), _lock: &WriteLock) {
         let mut record = self.record.read(slot);

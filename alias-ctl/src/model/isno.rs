@@ -15,6 +15,13 @@ impl TcpChange {
         self.0.push((option, value));
     }
 
+    /// The change that makes any options these.
+    #[must_use]
+    pub fn to(options: &TcpOptions) -> TcpChange {
+        let all = TcpOption::ALL.into_iter();
+        TcpChange(all.map(|option| (option, options.get(option))).collect())
+    }
+
     /// Whether nothing shall change.
     #[must_use]
     pub fn is_empty(&self) -> bool {

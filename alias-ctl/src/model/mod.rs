@@ -2,9 +2,12 @@
 //! the kernel.
 
 pub mod address;
+pub mod declaration;
 pub mod finding;
 pub mod isno;
 pub mod name;
 pub mod netmask;
+pub mod plan;
 pub mod route;
 pub mod wish;
+pub mod word;

@@ -7,7 +7,7 @@ use super::address::{Address, Range};
 use super::isno::TcpChange;
 
 /// What shall happen to an alias's packets.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Target {
     /// A device of its own, in a namespace (`None`: the parent's).
     Device {

@@ -2,5 +2,6 @@
 
 pub mod alias;
 pub mod finding;
+pub mod plan;
 pub mod route;
 pub mod table;

@@ -1,0 +1,160 @@
+//! `apply` and `restore`: makes the live state of the devices that a configuration
+//! names what it declares.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+
+use crate::command::host::Host;
+use crate::command::{recover, resolve};
+use crate::dataplane::attach::DEFAULT_CAPACITY;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::declaration::{self, Attachment, Declaration, Mode};
+use crate::model::plan::{self, Live, Plan};
+use crate::model::wish::Target;
+use crate::netlink::Link;
+use crate::render::plan as render;
+
+use super::observe::{self, Names};
+use super::{Source, execute, load, only};
+
+/// `alias-ctl apply FILE`, and `restore [DEV]` with what was saved.
+///
+/// # Errors
+///
+/// Those of reading and planning, before which nothing is touched; what the kernel
+/// refuses, after which everything is undone.
+pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()> {
+    let mut declaration = load(source)?;
+    if let Some(device) = device {
+        only(&mut declaration, device)?;
+    }
+    let mut host = Host::open()?;
+    if dry_run {
+        let text: String = prepare(&mut host, declaration)?
+            .iter()
+            .map(|one| {
+                render::settings(&one.link.name, one.is.as_ref(), &one.declared.attachment)
+                    + &render::plan(&one.link.name, &one.live, &one.plan)
+            })
+            .collect();
+        return io::stdout()
+            .write_all(text.as_bytes())
+            .map_err(|error| Refusal::io("standard output", "write", &error));
+    }
+    let lock = recover::begin(&mut host)?;
+    apply_under(&mut host, &lock, declaration)
+}
+
+/// The same under a lock that is held, as one of several changes.
+///
+/// # Errors
+///
+/// As for [`apply`].
+pub fn apply_under(host: &mut Host, lock: &WriteLock, declaration: Declaration) -> Result<()> {
+    let prepared = prepare(host, declaration)?;
+    execute::execute(host, lock, prepared)
+}
+
+/// One device with all that is to be done.
+pub struct Prepared {
+    /// The device.
+    pub link: Link,
+    /// How it is attached; `None`: it is not.
+    pub is: Option<Attachment>,
+    /// What is declared.
+    pub declared: declaration::Parent,
+    /// Its aliases, by slot.
+    pub live: Vec<Live>,
+    /// What shall happen to them.
+    pub plan: Plan,
+}
+
+/// Looks up and plans everything; what can be refused is refused here.
+fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prepared>> {
+    look_for_targets(host, &declaration)?;
+    let names = Names::look_up(host)?;
+    names.settle(&mut declaration);
+    let mut prepared = Vec::new();
+    for declared in declaration.parents {
+        let link = host.link(&declared.name, "apply")?;
+        let parent = Parent::open(&host.directory, link.ifindex)?;
+        let is = parent
+            .as_ref()
+            .map(|parent| observe::attachment(&parent.header()));
+        if let Some(is) = &is {
+            refuse_other_attachment(&link, is, &declared.attachment)?;
+        }
+        let live = match &parent {
+            Some(parent) => observe::aliases(host, &link, parent, &names)?.0,
+            None => Vec::new(),
+        };
+        let plan = plan::plan(&declared, &live, limit(is.as_ref(), &declared.attachment))?;
+        let makes = !(plan.make.is_empty() && plan.replace.is_empty());
+        if makes && !link.up {
+            return Err(resolve::parent_down(&link, "apply"));
+        }
+        prepared.push(Prepared {
+            link,
+            is,
+            declared,
+            live,
+            plan,
+        });
+    }
+    Ok(prepared)
+}
+
+/// Slots from this number on cannot be created once the device is as declared.
+fn limit(is: Option<&Attachment>, declared: &Attachment) -> u32 {
+    let capacity = is
+        .and_then(|is| is.capacity)
+        .or(declared.capacity)
+        .unwrap_or(DEFAULT_CAPACITY);
+    let max_aliases = declared
+        .max_aliases
+        .or(is.and_then(|is| is.max_aliases))
+        .unwrap_or(capacity);
+    capacity.min(max_aliases)
+}
+
+/// What an attached device has for good must be what is declared.
+fn refuse_other_attachment(link: &Link, is: &Attachment, declared: &Attachment) -> Result<()> {
+    let mode = declared.mode.filter(|mode| *mode != Mode::BestEffort);
+    let other = render::differing(is, &Attachment { mode, ..*declared })
+        .find(|difference| difference.key != "max_aliases");
+    let Some(difference) = other else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        &link.name,
+        "apply",
+        format!(
+            "it is attached with {} {}, and {} is declared",
+            difference.key, difference.is, difference.declared
+        ),
+        libc::EBUSY,
+    )
+    .way_out(format!(
+        "nothing was changed; detach it first: alias-ctl detach {} --cascade",
+        link.name
+    )))
+}
+
+/// Namespaces and devices that are declared must be there before anything begins.
+fn look_for_targets(host: &mut Host, declaration: &Declaration) -> Result<()> {
+    let targets: HashSet<&Target> = declaration
+        .parents
+        .iter()
+        .flat_map(|parent| &parent.runs)
+        .map(|run| &run.properties.target)
+        .collect();
+    for target in targets {
+        match target {
+            Target::Device { netns: Some(netns) } => drop(resolve::open_netns(netns)?),
+            Target::To { device, .. } => drop(host.link(device, "use as target")?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
