@@ -6,6 +6,7 @@
 
 mod budget;
 mod change;
+mod configuration;
 mod crash;
 mod doctor;
 mod errors;

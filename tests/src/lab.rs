@@ -213,6 +213,18 @@ impl Lab {
         assert_eq!(before.rows, after.rows, "the aliases have changed");
     }
 
+    /// Host A is switched off and on: its namespace goes with all that is in it,
+    /// and another comes with the cable and nothing else.
+    #[track_caller]
+    pub fn restart_a(&mut self) {
+        self.a.restart();
+        // The other end of the cable goes some time after the namespace.
+        wait_for("the cable to be gone", Duration::from_secs(10), || {
+            self.b.find_link("eth0").is_none()
+        });
+        self.lay_the_cable(None, false);
+    }
+
     fn lay_the_cable(&self, mtu: Option<u32>, offloads_at_b: bool) {
         self.a.ip(&format!(
             "link add eth0 type veth peer name eth0 netns {}",

@@ -44,23 +44,25 @@ impl Namespace {
     #[track_caller]
     pub fn create(name: &str) -> Self {
         assert_root();
-        {
-            let _guard = NETNS_DIRECTORY_LOCK
-                .lock()
-                .unwrap_or_else(|e| e.into_inner());
-            ip_in_root(&["netns", "add", name]).ok();
-        }
-        let handle = match File::open(format!("{NETNS_DIRECTORY}/{name}")) {
-            Ok(handle) => handle,
-            Err(error) => {
-                delete(name);
-                panic!("namespace {name} cannot be opened: {error}");
-            }
-        };
         let namespace = Self {
+            handle: add(name),
             name: name.to_owned(),
-            handle,
         };
+        namespace.furnish();
+        namespace
+    }
+
+    /// The namespace goes, with everything in it, and comes back empty, as a
+    /// machine that is started again.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        delete(&self.name);
+        self.handle = add(&self.name);
+        self.furnish();
+    }
+
+    #[track_caller]
+    fn furnish(&self) {
         for (key, value) in [
             // Duplicate address detection would delay every IPv6 address by seconds.
             ("ipv6/conf/all/accept_dad", "0"),
@@ -69,10 +71,9 @@ impl Namespace {
             ("ipv4/conf/all/rp_filter", "0"),
             ("ipv4/conf/default/rp_filter", "0"),
         ] {
-            namespace.sysctl(key, value);
+            self.sysctl(key, value);
         }
-        namespace.ip("link set lo up");
-        namespace
+        self.ip("link set lo up");
     }
 
     /// The name under which `ip -n` and `alias-ctl --netns` know it.
@@ -200,6 +201,20 @@ impl Namespace {
         command.args(words);
         command
     }
+}
+
+#[track_caller]
+fn add(name: &str) -> File {
+    {
+        let _guard = NETNS_DIRECTORY_LOCK
+            .lock()
+            .unwrap_or_else(|e| e.into_inner());
+        ip_in_root(&["netns", "add", name]).ok();
+    }
+    File::open(format!("{NETNS_DIRECTORY}/{name}")).unwrap_or_else(|error| {
+        delete(name);
+        panic!("namespace {name} cannot be opened: {error}");
+    })
 }
 
 impl Drop for Namespace {
