@@ -158,7 +158,7 @@ impl Lab {
     }
 
     fn ctl_command(&self, namespace: &Namespace, arguments: &[&str]) -> Command {
-        let mut command = namespace.command(binary());
+        let mut command = namespace.command(ctl_binary());
         command
             .args(arguments)
             .env("ALIAS_BPFFS_ROOT", self.bpffs())
@@ -229,7 +229,7 @@ fn parse_ping(text: &str) -> Option<Ping> {
 
 /// `ALIAS_CTL`, or the workspace's release build.
 #[track_caller]
-fn binary() -> PathBuf {
+pub fn ctl_binary() -> PathBuf {
     let path = std::env::var_os("ALIAS_CTL").map_or_else(
         || {
             PathBuf::from(concat!(

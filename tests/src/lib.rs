@@ -27,7 +27,7 @@ pub mod transfer;
 mod wait;
 
 pub use bpffs::PrivateBpffs;
-pub use ctl::{CtlOutput, Ping};
+pub use ctl::{CtlOutput, Ping, ctl_binary};
 pub use generator::{Destinations, Generator};
 pub use lab::{Lab, LabBuilder, LabSnapshot, Mode, NAME_PREFIX};
 pub use namespace::Namespace;

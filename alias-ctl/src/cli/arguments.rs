@@ -98,6 +98,8 @@ pub(super) enum Verb {
     /// Write the manual pages
     #[command(after_help = "Example:\n  alias-ctl man /usr/local/share/man/man1")]
     Man(super::manual::Man),
+    /// Speak ifconfig's grammar: Linux, BSD and AIX (or link this program as ifconfig)
+    Ifconfig(super::ifconfig::Words),
     /// List aliases
     Show(Show),
     /// List what was counted for each alias

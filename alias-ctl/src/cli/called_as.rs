@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Verbs with a name that people know from elsewhere.
-const NAMES: [&str; 2] = ["netstat", "route"];
+const NAMES: [&str; 3] = ["ifconfig", "netstat", "route"];
 
 /// The words as they would be without the link: the verb in the second place.
 pub(super) fn spelled_out(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -28,6 +28,7 @@ mod tests {
         for (line, expected) in [
             ("route add x", "route route add x"),
             ("/usr/local/sbin/route -n", "/usr/local/sbin/route route -n"),
+            ("ifconfig -a", "ifconfig ifconfig -a"),
             ("./netstat -rn", "./netstat netstat -rn"),
             ("alias-ctl route -n", "alias-ctl route -n"),
             ("/route/alias-ctl show", "/route/alias-ctl show"),

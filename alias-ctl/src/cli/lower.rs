@@ -53,6 +53,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             device: words.device,
         },
         Verb::Doctor(words) => super::doctor::lower(words),
+        Verb::Ifconfig(words) => words.request()?,
         Verb::Show(words) => Request::Show {
             filter: words.name,
             json: words.json,

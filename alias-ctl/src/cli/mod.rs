@@ -5,6 +5,7 @@ mod arguments;
 mod called_as;
 mod configuration;
 mod doctor;
+mod ifconfig;
 mod isno;
 mod lower;
 mod manual;
@@ -46,7 +47,9 @@ impl From<Refusal> for Unreadable {
 ///
 /// A value that is none of its kind: an address, a slot, a VLAN id.
 pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Invocation> {
-    let arguments = match arguments::Arguments::try_parse_from(called_as::spelled_out(words)) {
+    let words = called_as::spelled_out(words);
+    let verb = words.get(1).map(|word| word.to_string_lossy().into_owned());
+    let arguments = match arguments::Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => return Ok(Invocation::Print(error)),
     };
@@ -55,9 +58,13 @@ pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Invoc
         Err(Unreadable::Value(refusal)) => Err(refusal),
         Err(Unreadable::Usage(text)) => {
             let mut command = arguments::Arguments::command();
-            Ok(Invocation::Print(
-                command.error(ErrorKind::ArgumentConflict, text),
-            ))
+            command.build();
+            let named = verb.and_then(|verb| command.find_subcommand_mut(verb));
+            let error = match named {
+                Some(verb) => verb.error(ErrorKind::ArgumentConflict, text),
+                None => command.error(ErrorKind::ArgumentConflict, text),
+            };
+            Ok(Invocation::Print(error))
         }
     }
 }

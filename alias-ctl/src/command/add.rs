@@ -41,20 +41,41 @@ pub fn add_under(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> 
             );
         }
     }
-    if !link.up {
-        return Err(resolve::parent_down(&link, "add"));
-    }
-    let was_attached = Parent::peek(&host.directory, link.ifindex)?.is_some();
-    let parent = open_or_attach(host, &link, lock)?;
-    let added = add_to(host, &link, &parent, &wish, lock);
-    if added.is_err() && !was_attached {
-        // Refused means that nothing has changed: not the parent either.
-        attach::detach(&host.directory, parent, Some(&link), lock)?;
-    }
-    added
+    on_parent(host, &link, lock, |host, parent| {
+        add_to(host, &link, parent, &wish, lock)
+    })
 }
 
-fn add_to(
+/// Works on a parent that is up, attached for it when it is not.
+///
+/// # Errors
+///
+/// EIO when it is down; those of attaching and of the work.
+pub fn on_parent(
+    host: &mut Host,
+    link: &Link,
+    lock: &WriteLock,
+    work: impl FnOnce(&mut Host, &Parent) -> Result<()>,
+) -> Result<()> {
+    if !link.up {
+        return Err(resolve::parent_down(link, "add"));
+    }
+    let was_attached = Parent::peek(&host.directory, link.ifindex)?.is_some();
+    let parent = open_or_attach(host, link, lock)?;
+    let done = work(host, &parent);
+    if done.is_err() && !was_attached {
+        // Refused means that nothing has changed: not the parent either.
+        attach::detach(&host.directory, parent, Some(link), lock)?;
+    }
+    done
+}
+
+/// Makes the aliases of a wish.
+///
+/// # Errors
+///
+/// As for [`add`].
+pub fn add_to(
     host: &mut Host,
     link: &Link,
     parent: &Parent,

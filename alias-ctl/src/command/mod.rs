@@ -14,6 +14,7 @@ pub mod device;
 pub mod doctor;
 pub mod enable;
 pub mod host;
+pub mod ifconfig;
 pub mod isno;
 pub mod join;
 pub mod journal;
@@ -71,6 +72,8 @@ pub enum Request {
     Journal { device: String },
     /// Look for what stands in the way.
     Doctor { device: Option<String>, json: bool },
+    /// What `ifconfig` was asked for.
+    Ifconfig(crate::model::ifconfig::Ifconfig),
     /// List aliases.
     Show { filter: Option<String>, json: bool },
     /// List what was counted.
@@ -133,6 +136,7 @@ pub fn run(request: Request) -> Result<Outcome> {
             device,
             dry_run,
         } => configuration::apply::apply(&source, device.as_deref(), dry_run),
+        Request::Ifconfig(asked) => ifconfig::ifconfig(&asked),
         Request::Journal { device } => journal::journal(&device),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),
         Request::Stats {

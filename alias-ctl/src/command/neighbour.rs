@@ -8,7 +8,8 @@ use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
-use crate::error::Result;
+use crate::dataplane::transmit::transmit;
+use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::netlink::{Announcement, Link, announce, hardware};
 
@@ -75,17 +76,17 @@ pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
     if !batch.announce || batch.placement.kind() == TargetKind::Drop {
         return Ok(());
     }
-    let news: Vec<Announcement> = batch
+    let frames: Vec<Vec<u8>> = batch
         .items
         .iter()
         .filter_map(|item| {
-            Some(Announcement {
+            let news = Announcement {
                 address: item.address.ip()?,
                 vlan_outer: batch.vlan.outer,
                 vlan_inner: batch.vlan.inner,
-            })
+            };
+            Some(announce::frame(link.mac, &news))
         })
         .collect();
-    announce(link.ifindex, link.mac, &news)?;
-    Ok(())
+    transmit(link.ifindex, &frames).map_err(|error| Refusal::io(&link.name, "announce", &error))
 }

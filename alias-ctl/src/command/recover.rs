@@ -33,7 +33,7 @@ pub fn begin(host: &mut Host) -> Result<WriteLock> {
 /// # Errors
 ///
 /// What the kernel refused; the state is left for the next try.
-fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
+pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
     host.directory.clear_drafts(lock)?;
     for ifindex in host.directory.parents()? {
         let header = match Parent::peek(&host.directory, ifindex) {

@@ -70,11 +70,10 @@ pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
             port.is_some_and(|port| device::is_ours(&port))
         }
         Some(TargetKind::To) => host.netlink.link_by_index(record.port_ifindex)?.is_some(),
-        Some(TargetKind::Local) => {
-            let address = address_of(record).ip();
-            let found = host.netlink.addresses(Some(link.ifindex))?;
-            found.iter().any(|found| Some(found.address) == address)
-        }
+        Some(TargetKind::Local) => match address_of(record).ip() {
+            Some(address) => host.netlink.has_address(link.ifindex, address)?,
+            None => true,
+        },
         _ => true,
     })
 }
@@ -210,6 +209,29 @@ fn full(link: &Link, parent: &Parent, wanted: u64) -> Refusal {
     .way_out(format!("nothing was added; delete some, or {more}"))
 }
 
+/// Those of the parent's own addresses that aliases are to get. A device may have
+/// thousands, so that one address is asked for by itself.
+fn own_addresses(
+    host: &mut Host,
+    link: &Link,
+    vlan: Vlan,
+    items: &[Item],
+) -> Result<HashSet<IpAddr>> {
+    let netlink = &mut host.netlink;
+    Ok(match items {
+        // No address of the parent's is in a VLAN.
+        _ if vlan != Vlan::NONE => HashSet::new(),
+        [item] => match item.address.ip() {
+            Some(ip) if netlink.has_address(link.ifindex, ip)? => HashSet::from([ip]),
+            _ => HashSet::new(),
+        },
+        _ => {
+            let all = netlink.addresses(Some(link.ifindex))?;
+            all.into_iter().map(|found| found.address).collect()
+        }
+    })
+}
+
 /// Refuses addresses that are another alias's, or the parent's own. An address
 /// that the parent has already may be counted as `local`; it stays as it is. The
 /// alias in the slot `besides` is about to be changed, and does not count.
@@ -225,15 +247,7 @@ pub fn refuse_taken(
     items: &mut [Item],
     besides: Option<u32>,
 ) -> Result<()> {
-    let own: HashSet<IpAddr> = if wish.vlan == Vlan::NONE {
-        host.netlink
-            .addresses(Some(link.ifindex))?
-            .iter()
-            .map(|found| found.address)
-            .collect()
-    } else {
-        HashSet::new()
-    };
+    let own = own_addresses(host, link, wish.vlan, items)?;
     for item in items {
         if let Some(slot) = parent.slot_of(item.address, wish.vlan)
             && Some(slot) != besides

@@ -49,16 +49,32 @@ pub fn set_under(host: &mut Host, lock: &WriteLock, name: &str, change: &Change)
     if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
         return Err(no_such_alias(&link, slot, "set"));
     }
+    set_slot(host, &link, &parent, slot, change, lock)
+}
+
+/// The same of a live alias that was found.
+///
+/// # Errors
+///
+/// As for [`set`].
+pub fn set_slot(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &Change,
+    lock: &WriteLock,
+) -> Result<()> {
     if !link.up {
-        return Err(resolve::parent_down(&link, "set"));
+        return Err(resolve::parent_down(link, "set"));
     }
     let old = parent.record(slot);
-    let wanted = wanted(host, &link, &parent, slot, change)?;
+    let wanted = wanted(host, link, parent, slot, change)?;
     let new = batch::record(&wanted, &wanted.items[0]);
-    if is_same(&old, &new) && resolve::is_intact(host, &link, &old)? {
-        return isno::change(host, &link, &parent, slot, new.tcp, lock);
+    if is_same(&old, &new) && resolve::is_intact(host, link, &old)? {
+        return isno::change(host, link, parent, slot, new.tcp, lock);
     }
-    replace(host, &link, &parent, wanted, lock)
+    replace(host, link, parent, wanted, lock)
 }
 
 /// Makes an alias again whose device or address somebody took away.

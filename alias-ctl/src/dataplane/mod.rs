@@ -14,6 +14,7 @@ mod shared;
 pub mod symbols;
 pub mod sys;
 pub mod table;
+pub mod transmit;
 pub mod types;
 
 pub use directory::{Directory, WriteLock};

@@ -65,7 +65,7 @@ pub(super) fn bpf<T>(command: u32, attribute: &mut T) -> io::Result<i32> {
     }
 }
 
-fn owned(fd: i32) -> OwnedFd {
+pub(super) fn owned(fd: i32) -> OwnedFd {
     // SAFETY: the kernel has just given us this descriptor.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }

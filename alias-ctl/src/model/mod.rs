@@ -4,6 +4,7 @@
 pub mod address;
 pub mod declaration;
 pub mod finding;
+pub mod ifconfig;
 pub mod isno;
 pub mod name;
 pub mod netmask;

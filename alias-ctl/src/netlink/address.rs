@@ -15,6 +15,7 @@ use super::request::Request;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_LABEL: u16 = 3;
+const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
 
 /// Bytes of `struct ifaddrmsg`.
@@ -52,6 +53,10 @@ pub struct Address {
     pub prefix_len: u8,
     /// IPv4 label; the kernel gives the link's name when none was set.
     pub label: Option<String>,
+    /// IPv4 broadcast address.
+    pub broadcast: Option<Ipv4Addr>,
+    /// Scope, RT_SCOPE_* of linux/rtnetlink.h.
+    pub scope: u8,
     /// IFA_F_* of linux/if_addr.h.
     pub flags: u32,
 }
@@ -59,13 +64,14 @@ pub struct Address {
 impl Address {
     /// From the bytes after the netlink header; `None` without an address.
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
-        let (mut local, mut prefix, mut label) = (None, None, None);
+        let (mut local, mut prefix, mut label, mut broadcast) = (None, None, None, None);
         let mut flags = u32::from(*payload.get(2)?);
         for (kind, value) in attributes(payload.get(HEADER..)?) {
             match kind {
                 IFA_LOCAL => local = ip(value),
                 IFA_ADDRESS => prefix = ip(value),
                 IFA_LABEL => label = Some(text(value)),
+                IFA_BROADCAST => broadcast = <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from),
                 IFA_FLAGS => flags = u32_at(value, 0)?,
                 _ => {}
             }
@@ -76,8 +82,24 @@ impl Address {
             address: local.or(prefix)?,
             prefix_len: *payload.get(1)?,
             label,
+            broadcast,
+            scope: *payload.get(3)?,
             flags,
         })
+    }
+
+    /// As it would be wanted, to delete it: its label is not looked at then.
+    pub fn spec(&self) -> AddressSpec {
+        AddressSpec {
+            ifindex: self.ifindex,
+            address: self.address,
+            prefix_len: self.prefix_len,
+            label: None,
+            no_prefix_route: false,
+            metric: None,
+            no_dad: false,
+            broadcast: None,
+        }
     }
 
     /// Whether another address of the same IPv4 subnet came first (IFA_F_SECONDARY):

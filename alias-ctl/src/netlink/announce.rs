@@ -5,17 +5,6 @@
 //! parent's own and may be in a VLAN for which it has no device.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::time::Duration;
-use std::{io, mem, ptr, thread};
-
-use super::error::{NetlinkError, Result};
-
-/// Frames per sendmmsg(2).
-const BATCH: usize = 64;
-/// Waits on a full transmit queue before giving up, and the length of each.
-const FULL_ATTEMPTS: usize = 1000;
-const FULL_PAUSE: Duration = Duration::from_millis(1);
 
 const BROADCAST: [u8; 6] = [0xff; 6];
 /// Ethernet address of ff02::1 (RFC 2464 section 7).
@@ -47,28 +36,10 @@ pub struct Announcement {
     pub vlan_inner: u16,
 }
 
-/// Sends one announcement each out of a link of the calling thread's namespace and
-/// returns how many were sent. `mac` is where the addresses are from now on.
-///
-/// Errors: ENETDOWN when the link is down, ENXIO or ENODEV when it is gone, ENOBUFS
-/// when its transmit queue stayed full for a second, EPERM without CAP_NET_RAW.
-pub fn announce(ifindex: u32, mac: [u8; 6], announcements: &[Announcement]) -> Result<usize> {
-    let failed =
-        |error: io::Error| NetlinkError::from_io(format!("link {ifindex}"), "announce", &error);
-    if announcements.is_empty() {
-        return Ok(0);
-    }
-    let socket = packet_socket().map_err(failed)?;
-    let mut sent = 0;
-    for batch in announcements.chunks(BATCH) {
-        let frames: Vec<Vec<u8>> = batch.iter().map(|one| frame(mac, one)).collect();
-        sent += send_all(&socket, ifindex, &frames).map_err(failed)?;
-    }
-    Ok(sent)
-}
-
-/// The whole frame of one announcement, without padding and checksum.
-fn frame(mac: [u8; 6], announcement: &Announcement) -> Vec<u8> {
+/// The whole frame of one announcement, without padding and checksum. `mac` is where
+/// the address is from now on.
+#[must_use]
+pub fn frame(mac: [u8; 6], announcement: &Announcement) -> Vec<u8> {
     let destination = match announcement.address {
         IpAddr::V4(_) => BROADCAST,
         IpAddr::V6(_) => ALL_NODES_MAC,
@@ -142,91 +113,6 @@ fn icmpv6_checksum(from: Ipv6Addr, to: Ipv6Addr, message: &[u8; ADVERTISEMENT]) 
         sum = (sum & 0xffff) + (sum >> 16);
     }
     !(sum as u16)
-}
-
-/// A packet socket that receives nothing (protocol 0).
-fn packet_socket() -> io::Result<OwnedFd> {
-    // SAFETY: socket(2) takes no pointers; the result is checked before it is owned.
-    unsafe {
-        match libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) {
-            -1 => Err(io::Error::last_os_error()),
-            fd => Ok(OwnedFd::from_raw_fd(fd)),
-        }
-    }
-}
-
-/// Sends all frames; ENOBUFS, which a full transmit queue gives, is waited out.
-fn send_all(socket: &OwnedFd, ifindex: u32, frames: &[Vec<u8>]) -> io::Result<usize> {
-    let mut sent = 0;
-    let mut attempts = 0;
-    while sent < frames.len() {
-        match send_some(socket, ifindex, &frames[sent..]) {
-            Ok(count) => {
-                sent += count;
-                attempts = 0;
-            }
-            Err(error) => match error.raw_os_error() {
-                Some(libc::EINTR) => {}
-                Some(libc::ENOBUFS | libc::EAGAIN) if attempts < FULL_ATTEMPTS => {
-                    attempts += 1;
-                    thread::sleep(FULL_PAUSE);
-                }
-                _ => return Err(error),
-            },
-        }
-    }
-    Ok(sent)
-}
-
-/// One sendmmsg(2); returns how many of `frames` (not empty) it took.
-fn send_some(socket: &OwnedFd, ifindex: u32, frames: &[Vec<u8>]) -> io::Result<usize> {
-    let mut targets: Vec<libc::sockaddr_ll> =
-        frames.iter().map(|frame| target(ifindex, frame)).collect();
-    let mut parts: Vec<libc::iovec> = frames
-        .iter()
-        .map(|frame| libc::iovec {
-            iov_base: frame.as_ptr().cast_mut().cast(),
-            iov_len: frame.len(),
-        })
-        .collect();
-    let mut messages: Vec<libc::mmsghdr> = targets
-        .iter_mut()
-        .zip(&mut parts)
-        .map(|(target, part)| libc::mmsghdr {
-            msg_hdr: libc::msghdr {
-                msg_name: ptr::from_mut(target).cast(),
-                msg_namelen: size_of::<libc::sockaddr_ll>() as libc::socklen_t,
-                msg_iov: part,
-                msg_iovlen: 1,
-                msg_control: ptr::null_mut(),
-                msg_controllen: 0,
-                msg_flags: 0,
-            },
-            msg_len: 0,
-        })
-        .collect();
-    // SAFETY: every message points to a live target and a live part of a live frame,
-    // which sendmmsg(2) only reads; the count is the vector's.
-    let count = unsafe {
-        libc::sendmmsg(
-            socket.as_raw_fd(),
-            messages.as_mut_ptr(),
-            messages.len() as libc::c_uint,
-            0,
-        )
-    };
-    usize::try_from(count).map_err(|_| io::Error::last_os_error())
-}
-
-/// Where and as which protocol a frame goes; the link-layer address is in the frame.
-fn target(ifindex: u32, frame: &[u8]) -> libc::sockaddr_ll {
-    // SAFETY: all zero is a valid `struct sockaddr_ll`.
-    let mut target: libc::sockaddr_ll = unsafe { mem::zeroed() };
-    target.sll_family = libc::AF_PACKET as libc::c_ushort;
-    // The first ethertype, in network order as it is in the frame.
-    target.sll_protocol = u16::from_ne_bytes([frame[12], frame[13]]);
-    target.sll_ifindex = ifindex.cast_signed();
-    target
 }
 
 #[cfg(test)]

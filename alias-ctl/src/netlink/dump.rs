@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use rtnetlink::packet_core::{
     DefaultNla, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, Nla,
 };
-use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage, Prop};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
-use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteFlags, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::address::Address;
@@ -19,10 +20,13 @@ use super::conversation::{Conversation, acknowledgement, socket_error};
 use super::error::{NetlinkError, Result};
 use super::link::Link;
 use super::namespace::Netns;
-use super::route::Route;
+use super::route::{NextHop, Route};
+use super::statistics::Statistics;
 
 /// How often a dump is repeated because the tables changed under it.
 const ATTEMPTS: usize = 32;
+/// RTM_F_FIB_MATCH of linux/rtnetlink.h: answer with the table's entry.
+const RTM_F_FIB_MATCH: u32 = 0x2000;
 /// NETNSA_NSID of linux/net_namespace.h.
 const NETNSA_NSID: u16 = 1;
 /// Longest name of `struct ifreq` without its NUL (IFNAMSIZ - 1).
@@ -54,6 +58,17 @@ impl Conversation {
         Ok(of_kind
             .map(|link| (link.ifindex, link.tx_dropped))
             .collect())
+    }
+
+    /// All links of the namespace with what they have counted.
+    ///
+    /// Errors: as for [`Self::links`].
+    pub fn links_with_statistics(&mut self) -> Result<Vec<(Link, Statistics)>> {
+        self.dump(
+            "link statistics",
+            |payload| Some((Link::parse(payload)?, Statistics::parse(payload))),
+            || RouteNetlinkMessage::GetLink(LinkMessage::default()),
+        )
     }
 
     /// The link with this index, or `None`.
@@ -131,6 +146,60 @@ impl Conversation {
             routes.extend(found.into_iter().filter(wanted));
         }
         Ok(routes)
+    }
+
+    /// Whether a link that is up has this very address: asked of the one address,
+    /// however many the link has. IPv4 has no such question, and the table of local
+    /// addresses is looked up instead; a rule in front of it that leads elsewhere
+    /// hides the address.
+    ///
+    /// Errors: the kernel's answer or the socket's error.
+    pub fn has_address(&mut self, ifindex: u32, address: IpAddr) -> Result<bool> {
+        let found = match address {
+            IpAddr::V4(v4) => {
+                let mut query = RouteMessage::default();
+                query.header.address_family = AddressFamily::Inet;
+                query.header.destination_prefix_length = 32;
+                query.header.flags = RouteFlags::from_bits_retain(RTM_F_FIB_MATCH);
+                query.attributes = vec![
+                    RouteAttribute::Destination(v4.into()),
+                    RouteAttribute::Oif(ifindex),
+                ];
+                let query = RouteNetlinkMessage::GetRoute(query);
+                self.one(query, v4.to_string(), |payload| {
+                    let route = Route::parse(payload)?;
+                    let local = route.kind == libc::RTN_LOCAL && route.dst == address;
+                    let by = |hop: &NextHop| hop.ifindex == ifindex;
+                    (local && route.hops.iter().any(by)).then_some(())
+                })
+            }
+            IpAddr::V6(v6) => {
+                let mut query = AddressMessage::default();
+                query.header.family = AddressFamily::Inet6;
+                query.header.index = ifindex;
+                query.attributes = vec![AddressAttribute::Address(address)];
+                let query = RouteNetlinkMessage::GetAddress(query);
+                self.one(query, v6.to_string(), |_| Some(()))
+            }
+        };
+        match found {
+            // No route at all; no such address; the link went meanwhile.
+            Err(error)
+                if matches!(
+                    error.errno(),
+                    libc::ENETUNREACH
+                        | libc::EHOSTUNREACH
+                        | libc::EADDRNOTAVAIL
+                        | libc::ENODEV
+                        | libc::EAFNOSUPPORT
+                        | libc::EACCES
+                        | libc::EINVAL
+                ) =>
+            {
+                Ok(false)
+            }
+            found => Ok(found?.is_some()),
+        }
     }
 
     fn one_link(&mut self, query: LinkMessage, object: String) -> Result<Option<Link>> {

@@ -7,6 +7,7 @@ const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
+const IFLA_TXQLEN: u16 = 13;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_STATS64: u16 = 23;
 /// Offset of tx_dropped in struct rtnl_link_stats64.
@@ -53,6 +54,10 @@ pub struct Link {
     pub min_mtu: Option<u32>,
     /// Largest MTU the device takes, in bytes; `None` when it does not say.
     pub max_mtu: Option<u32>,
+    /// IFF_* of linux/if.h.
+    pub flags: u32,
+    /// Packets its transmit queue holds.
+    pub tx_queue_len: u32,
     /// IFF_UP: the administrator wants it up.
     pub up: bool,
     /// IFF_RUNNING: it is operational (up, and with a carrier).
@@ -110,6 +115,8 @@ impl Link {
             mtu: 0,
             min_mtu: None,
             max_mtu: None,
+            flags,
+            tx_queue_len: 0,
             up: flags & libc::IFF_UP.cast_unsigned() != 0,
             running: flags & libc::IFF_RUNNING.cast_unsigned() != 0,
             group: 0,
@@ -129,6 +136,7 @@ impl Link {
                 IFLA_LINK => link.link_ifindex = number.filter(|&index| index != 0),
                 IFLA_LINKINFO => link.kind = link_kind(value),
                 IFLA_STATS64 => link.tx_dropped = u64_at(value, TX_DROPPED).unwrap_or(0),
+                IFLA_TXQLEN => link.tx_queue_len = number?,
                 IFLA_GROUP => link.group = number?,
                 IFLA_NUM_TX_QUEUES => link.num_tx_queues = number?,
                 IFLA_NUM_RX_QUEUES => link.num_rx_queues = number?,

@@ -29,7 +29,38 @@ pub struct VethSpec {
     pub device_netns: Option<RawFd>,
 }
 
+/// Wanted properties of a link; `None` stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkSettings {
+    /// IFF_* of linux/if.h, of which only the bits in `mask` count.
+    pub flags: u32,
+    /// The bits of `flags` to change.
+    pub mask: u32,
+    /// MTU in bytes.
+    pub mtu: Option<u32>,
+    /// Packets its transmit queue holds.
+    pub tx_queue_len: Option<u32>,
+    /// Ethernet address.
+    pub mac: Option<[u8; 6]>,
+}
+
 impl Request {
+    /// Changes several properties at once. When one of them is refused, those before
+    /// it may have changed. Errors: those of [`Request::set_up`], [`Request::set_mtu`]
+    /// and [`Request::set_mac`], ERANGE for the queue's length.
+    pub fn configure(ifindex: u32, settings: &LinkSettings) -> Self {
+        let mut message = message_for(ifindex);
+        message.header.flags = LinkFlags::from_bits_retain(settings.flags & settings.mask);
+        message.header.change_mask = LinkFlags::from_bits_retain(settings.mask);
+        let attributes = &mut message.attributes;
+        let mac = settings.mac.map(|mac| LinkAttribute::Address(mac.to_vec()));
+        attributes.extend(mac);
+        attributes.extend(settings.mtu.map(LinkAttribute::Mtu));
+        attributes.extend(settings.tx_queue_len.map(LinkAttribute::TxQueueLen));
+        let message = RouteNetlinkMessage::SetLink(message);
+        Self::new(message, 0, link_object(ifindex), "configure")
+    }
+
     /// Makes a pair, both ends down, with one queue each way. Errors: EEXIST when
     /// a name is taken, ERANGE when it is too long, EINVAL for a character in it, the
     /// MTU or the namespace, EADDRNOTAVAIL for a group or zero Ethernet address.

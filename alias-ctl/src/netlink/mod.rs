@@ -1,5 +1,6 @@
 //! The synchronous netlink adapter: links, addresses and routes of one network
-//! namespace, and the few ioctls, sysctls and raw frames that netlink lacks.
+//! namespace, the few ioctls and sysctls that netlink lacks, and the frames that say
+//! where an address is.
 //!
 //! A [`Request`] is data: building one touches nothing. A [`Conversation`] is
 //! the socket that carries requests out and reads the kernel's state back. What
@@ -23,15 +24,17 @@ pub mod namespace;
 pub mod outcome;
 pub mod request;
 pub mod route;
+pub mod statistics;
 pub mod sysctl;
 pub mod traffic_control;
 
 pub use address::{Address, AddressSpec};
-pub use announce::{Announcement, announce};
+pub use announce::Announcement;
 pub use conversation::Conversation;
 pub use error::{NetlinkError, Result, errno_name, errno_text};
 pub use link::{Link, XdpMode, XdpStatus};
-pub use link_request::VethSpec;
+pub use link_request::{LinkSettings, VethSpec};
 pub use namespace::Netns;
 pub use request::Request;
 pub use route::{NextHop, Route, RouteSpec, TcpMetrics};
+pub use statistics::Statistics;

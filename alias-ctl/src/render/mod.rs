@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod finding;
+pub mod ifconfig;
 pub mod plan;
 pub mod route;
 pub mod table;

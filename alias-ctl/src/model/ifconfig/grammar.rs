@@ -1,0 +1,442 @@
+//! The grammar: options, a name, then words in any order.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::error::{Refusal, Result};
+use crate::model::isno::TcpChange;
+use crate::model::netmask;
+
+use super::words::{self, refused, unknown};
+use super::{
+    AddressChange, Configure, Family, Form, Given, Ifconfig, LinkChange, Listing, State, Style,
+    Unread, broadcast_of,
+};
+
+/// Reads the words behind `ifconfig`. `style` is the layout when no word chooses one.
+///
+/// # Errors
+///
+/// Options that do not go together; the first word that is refused.
+pub fn read(words: &[String], style: Style) -> std::result::Result<Ifconfig, Unread> {
+    let mut words = words.iter().map(String::as_str).peekable();
+    let mut options = Options::new(style);
+    while let Some(word) = words.next_if(|word| word.starts_with('-')) {
+        match word {
+            "--cascade" => options.cascade = true,
+            "--style" => options.style(words.next().unwrap_or_default())?,
+            "--flags" => options.flag_word(words.next().unwrap_or_default())?,
+            _ => match (word.split_once('='), word.strip_prefix("--")) {
+                (Some(("--style", name)), _) => options.style(name)?,
+                (Some(("--flags", word)), _) => options.flag_word(word)?,
+                (_, Some(_)) => return Err(no_option(word)),
+                _ => options.letters(word)?,
+            },
+        }
+    }
+    let rest: Vec<&str> = words.collect();
+    if let Some(word) = options.flags {
+        if !rest.is_empty() {
+            return Err(Unread::Usage(
+                "--flags goes with --style and nothing else".into(),
+            ));
+        }
+        return Ok(Ifconfig::Flags(options.style, word));
+    }
+    match rest.as_slice() {
+        [] => options.listing(None, None),
+        // BSD: `-a inet`.
+        [word] if options.lists && words::family(word).is_some() => {
+            options.listing(None, words::family(word))
+        }
+        [name] if !names_deletion(name) => options.listing(Some(name), None),
+        [name, word] if !names_deletion(name) && words::family(word).is_some() => {
+            options.listing(Some(name), words::family(word))
+        }
+        [name, rest @ ..] => {
+            if options.lists {
+                return Err(Unread::Usage(format!(
+                    "a listing is asked for, and a change of {name}"
+                )));
+            }
+            Ok(Ifconfig::Configure(configure(name, rest, options.cascade)?))
+        }
+    }
+}
+
+/// NET_ALIAS: `eth0:0-` deletes eth0:0.
+fn names_deletion(name: &str) -> bool {
+    name.contains(':') && name.ends_with('-')
+}
+
+fn no_option(word: &str) -> Unread {
+    Unread::Usage(format!("there is no option {word}"))
+}
+
+/// What stands before the name.
+struct Options {
+    style: Style,
+    all: bool,
+    up: bool,
+    down: bool,
+    form: Form,
+    /// A listing was asked for in so many words.
+    lists: bool,
+    cascade: bool,
+    flags: Option<u32>,
+}
+
+impl Options {
+    fn new(style: Style) -> Options {
+        Options {
+            style,
+            all: false,
+            up: false,
+            down: false,
+            form: Form::Blocks,
+            lists: false,
+            cascade: false,
+            flags: None,
+        }
+    }
+
+    fn style(&mut self, name: &str) -> std::result::Result<(), Unread> {
+        self.style = Style::parse(name)
+            .ok_or_else(|| Unread::Usage(format!("--style {name}: linux, bsd or aix")))?;
+        Ok(())
+    }
+
+    fn flag_word(&mut self, word: &str) -> std::result::Result<(), Unread> {
+        let read = words::flag_word(word);
+        self.flags =
+            Some(read.ok_or_else(|| Unread::Usage(format!("--flags {word}: a hexadecimal word")))?);
+        Ok(())
+    }
+
+    fn letters(&mut self, word: &str) -> std::result::Result<(), Unread> {
+        let letters = word.strip_prefix('-').filter(|letters| !letters.is_empty());
+        for letter in letters.ok_or_else(|| no_option(word))?.chars() {
+            match letter {
+                'a' => self.all = true,
+                'u' => self.up = true,
+                'd' => self.down = true,
+                'l' => self.form = Form::Names,
+                's' => self.form = Form::Table,
+                // net-tools and BSD: more of the same.
+                'v' => continue,
+                _ => return Err(no_option(word)),
+            }
+            self.lists = true;
+        }
+        Ok(())
+    }
+
+    fn listing(
+        &self,
+        name: Option<&str>,
+        family: Option<Family>,
+    ) -> std::result::Result<Ifconfig, Unread> {
+        if self.up && self.down {
+            return Err(Unread::Usage("-u and -d exclude each other".into()));
+        }
+        if name.is_some() && self.form == Form::Names {
+            return Err(Unread::Usage("-l lists all names: name none".into()));
+        }
+        let state = match (self.up, self.down) {
+            (true, _) => State::Up,
+            (_, true) => State::Down,
+            // Linux shows what is up unless it is told -a; the others show all.
+            _ if self.all || name.is_some() || self.style != Style::Linux => State::Any,
+            _ if self.form == Form::Names => State::Any,
+            _ => State::Up,
+        };
+        Ok(Ifconfig::List(Listing {
+            name: name.map(str::to_owned),
+            family,
+            state,
+            form: self.form,
+            style: self.style,
+        }))
+    }
+}
+
+/// What shall happen to the address.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Verb {
+    Assign,
+    Add,
+    Remove,
+    Del,
+}
+
+/// Words that were read, before they are put together.
+struct Read<'a> {
+    verb: Verb,
+    family: Option<Family>,
+    /// The address, the length behind its slash, and the word itself.
+    address: Option<(IpAddr, Option<&'a str>, &'a str)>,
+    /// The mask, and its word.
+    mask: Option<(u8, &'a str)>,
+    prefix_len: Option<&'a str>,
+    broadcast: Option<(Ipv4Addr, &'a str)>,
+    link: LinkChange,
+    tcp: TcpChange,
+    detach: bool,
+    cascade: bool,
+}
+
+fn configure(name: &str, words: &[&str], cascade: bool) -> Result<Configure> {
+    let mut read = Read {
+        verb: Verb::Assign,
+        family: None,
+        address: None,
+        mask: None,
+        prefix_len: None,
+        broadcast: None,
+        link: LinkChange::default(),
+        tcp: TcpChange::default(),
+        detach: false,
+        cascade,
+    };
+    let mut rest = words;
+    while let [word, behind @ ..] = rest {
+        // AIX's options have a table of their own.
+        let options = read.tcp.read(rest)?;
+        if options > 0 {
+            rest = &rest[options..];
+            continue;
+        }
+        let mut behind = behind.iter();
+        read.word(word, &mut behind.by_ref().copied())?;
+        rest = behind.as_slice();
+    }
+    read.put_together(name)
+}
+
+impl<'a> Read<'a> {
+    fn word(&mut self, word: &'a str, rest: &mut impl Iterator<Item = &'a str>) -> Result<()> {
+        let mut value = || {
+            rest.next()
+                .ok_or_else(|| refused(word, "a value is missing behind it", libc::EINVAL))
+        };
+        match word {
+            "inet" | "inet6" => once(&mut self.family, words::family(word), word)?,
+            "netmask" => {
+                let value = value()?;
+                once(&mut self.mask, Some((words::mask(value)?, value)), word)?;
+            }
+            "prefixlen" => once(&mut self.prefix_len, Some(value()?), word)?,
+            "broadcast" => {
+                let value = value()?;
+                let parsed = value
+                    .parse()
+                    .map_err(|_| refused(value, "not an IPv4 address", libc::EINVAL))?;
+                once(&mut self.broadcast, Some((parsed, value)), word)?;
+            }
+            "alias" | "add" => self.verb(Verb::Add, word)?,
+            "delete" | "-alias" | "remove" => self.verb(Verb::Remove, word)?,
+            "del" => self.verb(Verb::Del, word)?,
+            "detach" => self.detach = true,
+            "--cascade" => self.cascade = true,
+            "up" => once(&mut self.link.up, Some(true), word)?,
+            "down" => once(&mut self.link.up, Some(false), word)?,
+            "arp" | "-arp" => once(&mut self.link.arp, Some(word == "arp"), word)?,
+            "promisc" | "-promisc" => {
+                once(&mut self.link.promisc, Some(word == "promisc"), word)?;
+            }
+            "allmulti" | "-allmulti" => {
+                once(&mut self.link.allmulti, Some(word == "allmulti"), word)?;
+            }
+            "multicast" | "-multicast" => {
+                once(&mut self.link.multicast, Some(word == "multicast"), word)?;
+            }
+            "mtu" => {
+                let number = words::number(word, value()?, 1)?;
+                once(&mut self.link.mtu, Some(number), word)?;
+            }
+            "txqueuelen" => {
+                let number = words::number(word, value()?, 0)?;
+                once(&mut self.link.tx_queue_len, Some(number), word)?;
+            }
+            "hw" => match value()? {
+                "ether" => {
+                    let value = rest.next();
+                    let value = value.ok_or_else(|| {
+                        refused("ether", "a value is missing behind it", libc::EINVAL)
+                    })?;
+                    once(&mut self.link.mac, Some(words::mac(value)?), word)?;
+                }
+                class => return Err(refused(class, "aliases live on ether", libc::EOPNOTSUPP)),
+            },
+            "ether" | "lladdr" => {
+                let mac = words::mac(value()?)?;
+                once(&mut self.link.mac, Some(mac), word)?;
+            }
+            _ => {
+                let (address, length) = words::address(word).ok_or_else(|| unknown(word))?;
+                if self.address.is_some() {
+                    return Err(refused(
+                        word,
+                        "a second address: point-to-point links have no aliases",
+                        libc::EINVAL,
+                    ));
+                }
+                self.address = Some((address, length, word));
+            }
+        }
+        Ok(())
+    }
+
+    fn verb(&mut self, verb: Verb, word: &str) -> Result<()> {
+        if self.verb != Verb::Assign && self.verb != verb {
+            return Err(refused(
+                word,
+                "it contradicts a word before it",
+                libc::EINVAL,
+            ));
+        }
+        self.verb = verb;
+        Ok(())
+    }
+
+    fn put_together(self, name: &str) -> Result<Configure> {
+        let address = self.address_change(name)?;
+        Ok(Configure {
+            name: name.to_owned(),
+            address,
+            link: self.link,
+            tcp: self.tcp,
+            detach: self.detach,
+            cascade: self.cascade,
+        })
+    }
+
+    fn address_change(&self, name: &str) -> Result<Option<AddressChange>> {
+        if names_deletion(name) {
+            // Whatever address is given is ignored, and never added.
+            return Ok(Some(AddressChange::Delete));
+        }
+        let Some((address, length, word)) = self.address else {
+            return self.without_address(name);
+        };
+        let is_inet6 = self.family.map(|family| family == Family::Inet6);
+        if is_inet6.is_some_and(|inet6| inet6 != address.is_ipv6()) {
+            return Err(refused(word, "it is of another family", libc::EINVAL));
+        }
+        if address.is_unspecified() && self.verb == Verb::Assign {
+            return Ok(Some(AddressChange::Clear));
+        }
+        match self.verb {
+            Verb::Remove => {
+                self.prefix_len(address, length)?;
+                return Ok(Some(AddressChange::Remove(address)));
+            }
+            Verb::Del => {
+                self.prefix_len(address, length)?;
+                return Ok(Some(AddressChange::Del(address)));
+            }
+            Verb::Assign | Verb::Add => {}
+        }
+        // Only a device's own address may be a loopback one: lo's.
+        let own = self.verb == Verb::Assign && !name.contains(':');
+        words::unicast(address, own)?;
+        let given = Given {
+            address,
+            prefix_len: match (self.prefix_len(address, length)?, address) {
+                (Some(length), _) => length,
+                (None, IpAddr::V4(v4)) => netmask::of_class(v4)?,
+                (None, IpAddr::V6(_)) => 128,
+            },
+            broadcast: self.broadcast.map(|(broadcast, _)| broadcast),
+        };
+        self.check_broadcast(&given, own)?;
+        Ok(Some(match self.verb {
+            Verb::Add => AddressChange::Add(given),
+            _ => AddressChange::Assign(given),
+        }))
+    }
+
+    fn without_address(&self, name: &str) -> Result<Option<AddressChange>> {
+        let is_alias = name.contains(':');
+        match self.verb {
+            Verb::Remove if is_alias => return Ok(Some(AddressChange::Delete)),
+            Verb::Assign => {}
+            _ => {
+                return Err(refused(name, "which address is not said", libc::EINVAL)
+                    .way_out("nothing was changed; name the address"));
+            }
+        }
+        let mask = match (self.mask, self.prefix_len) {
+            (None, None) => None,
+            (Some((mask, _)), None) => Some(mask),
+            (_, Some(word)) => Some(words::prefix_len(word, 128)?),
+        };
+        let broadcast = self.broadcast.map(|(broadcast, _)| broadcast);
+        let some = mask.is_some() || broadcast.is_some();
+        Ok(some.then_some(AddressChange::Remask(mask, broadcast)))
+    }
+
+    /// What `/LEN`, `netmask` and `prefixlen` say, which must be one thing.
+    fn prefix_len(&self, address: IpAddr, slash: Option<&str>) -> Result<Option<u8>> {
+        let all = if address.is_ipv6() { 128 } else { 32 };
+        if let (Some((_, word)), true) = (self.mask, address.is_ipv6()) {
+            return Err(
+                refused(word, "an IPv6 address has a prefix length", libc::EINVAL)
+                    .way_out("write ADDRESS/LENGTH"),
+            );
+        }
+        let slash = slash.map(|word| words::prefix_len(word, all)).transpose()?;
+        let keyword = self.prefix_len.map(|word| words::prefix_len(word, all));
+        let all_said = [slash, self.mask.map(|(mask, _)| mask), keyword.transpose()?];
+        let mut said = all_said.into_iter().flatten();
+        let first = said.next();
+        if said.any(|other| Some(other) != first) {
+            let (_, _, word) = self.address.unwrap_or((address, None, "netmask"));
+            return Err(refused(
+                word,
+                "two lengths are given for its network",
+                libc::EINVAL,
+            ));
+        }
+        Ok(first)
+    }
+
+    /// An alias has its network's broadcast address, or none.
+    fn check_broadcast(&self, given: &Given, own: bool) -> Result<()> {
+        let Some((broadcast, word)) = self.broadcast else {
+            return Ok(());
+        };
+        let IpAddr::V4(v4) = given.address else {
+            return Err(refused(word, "IPv6 has no broadcast", libc::EINVAL));
+        };
+        let expected = broadcast_of(v4, given.prefix_len);
+        if own || broadcast == expected {
+            return Ok(());
+        }
+        Err(not_its_broadcast(word, expected))
+    }
+}
+
+/// The refusal of a broadcast address that is not the network's.
+pub(super) fn not_its_broadcast(word: &str, expected: Ipv4Addr) -> Refusal {
+    refused(
+        word,
+        "an alias's broadcast address is that of its network",
+        libc::EINVAL,
+    )
+    .way_out(format!(
+        "nothing was changed; write {expected}, or leave it out"
+    ))
+}
+
+/// Sets what may be said once; twice the same is once.
+fn once<T: PartialEq>(place: &mut Option<T>, value: Option<T>, word: &str) -> Result<()> {
+    if place.is_some() && *place != value {
+        return Err(refused(
+            word,
+            "it contradicts a word before it",
+            libc::EINVAL,
+        ));
+    }
+    *place = value;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! Single words of the grammar: values, and words that are known and refused.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::error::{Refusal, Result};
+use crate::model::address;
+use crate::model::netmask;
+
+use super::Family;
+
+/// Address families that ifconfig has words for and nobody has registered here.
+const OTHER_FAMILIES: [&str; 14] = [
+    "ax25",
+    "ddp",
+    "atalk",
+    "appletalk",
+    "ipx",
+    "netrom",
+    "rose",
+    "x25",
+    "econet",
+    "ash",
+    "ns",
+    "xns",
+    "iso",
+    "osi",
+];
+
+/// Words of one system or another for what Linux has not, or not in a device.
+const NOT_HERE: [&str; 26] = [
+    "metric",
+    "pointopoint",
+    "-pointopoint",
+    "dstaddr",
+    "tunnel",
+    "irq",
+    "io_addr",
+    "mem_start",
+    "media",
+    "mediaopt",
+    "keepalive",
+    "outfill",
+    "trailers",
+    "-trailers",
+    "debug",
+    "-debug",
+    "dynamic",
+    "-dynamic",
+    "link0",
+    "link1",
+    "link2",
+    "-link0",
+    "-link1",
+    "-link2",
+    "ipdst",
+    "-broadcast",
+];
+
+/// The refusal that names a word.
+pub(super) fn refused(word: &str, reason: &str, errno: i32) -> Refusal {
+    Refusal::new(word, "ifconfig", reason, errno)
+}
+
+/// What is wrong with a word that is none of the grammar's.
+pub(super) fn unknown(word: &str) -> Refusal {
+    if OTHER_FAMILIES.contains(&word) {
+        return refused(
+            word,
+            "no alias type of this address family is registered",
+            libc::EAFNOSUPPORT,
+        )
+        .way_out("nothing was changed; inet and inet6 are always there");
+    }
+    if NOT_HERE.contains(&word) {
+        return refused(word, "Linux has no such setting", libc::EOPNOTSUPP)
+            .way_out("nothing was changed; leave the word out");
+    }
+    refused(word, "unknown word", libc::EINVAL)
+        .way_out("nothing was changed; see alias-ctl ifconfig --help")
+}
+
+pub(super) fn family(word: &str) -> Option<Family> {
+    Some(match word {
+        "inet" => Family::Inet,
+        "inet6" => Family::Inet6,
+        _ => return None,
+    })
+}
+
+/// A flag word: hexadecimal digits, with or without `0x`.
+pub(super) fn flag_word(word: &str) -> Option<u32> {
+    let digits = word.strip_prefix("0x").unwrap_or(word);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain
+        .then(|| u32::from_str_radix(digits, 16).ok())
+        .flatten()
+}
+
+/// An address, and the length behind a slash. `0` is the address 0, as
+/// inet_aton(3) has it.
+pub(super) fn address(word: &str) -> Option<(IpAddr, Option<&str>)> {
+    let (address, length) = match word.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (word, None),
+    };
+    let address = match address {
+        "0" => Ipv4Addr::UNSPECIFIED.into(),
+        text => text.parse().ok()?,
+    };
+    Some((address, length))
+}
+
+/// The length of a network's prefix, of at most `all` bits.
+pub(super) fn prefix_len(word: &str, all: u8) -> Result<u8> {
+    let plain = word.bytes().all(|byte| byte.is_ascii_digit());
+    plain
+        .then(|| word.parse().ok())
+        .flatten()
+        .filter(|length| (1..=all).contains(length))
+        .ok_or_else(|| {
+            refused(word, "the prefix length is out of range", libc::EINVAL)
+                .way_out(format!("write a number between 1 and {all}"))
+        })
+}
+
+/// A mask that leaves a network: [`netmask::parse`] without the empty one.
+pub(super) fn mask(word: &str) -> Result<u8> {
+    match netmask::parse(word)? {
+        0 => Err(refused(
+            word,
+            "a mask without a bit names no network",
+            libc::EINVAL,
+        )),
+        length => Ok(length),
+    }
+}
+
+/// A unicast address of a network. A loopback address is one only where `loopback`.
+pub(super) fn unicast(address: IpAddr, loopback: bool) -> Result<IpAddr> {
+    if loopback && address.is_loopback() {
+        return Ok(address);
+    }
+    if let IpAddr::V4(v4) = address {
+        // Classes D and E have no networks.
+        netmask::of_class(v4)?;
+    }
+    address::parse(&address.to_string()).map(|found| found.address)
+}
+
+/// A number that is not below `least`.
+pub(super) fn number(key: &str, word: &str, least: u32) -> Result<u32> {
+    let plain = word.bytes().all(|byte| byte.is_ascii_digit());
+    plain
+        .then(|| word.parse().ok())
+        .flatten()
+        .filter(|number| *number >= least)
+        .ok_or_else(|| refused(word, &format!("{key} takes a number"), libc::EINVAL))
+}
+
+/// A station's Ethernet address.
+pub(super) fn mac(word: &str) -> Result<[u8; 6]> {
+    let byte = |part: &str| {
+        let plain = matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_hexdigit());
+        plain.then(|| u8::from_str_radix(part, 16).ok()).flatten()
+    };
+    let bytes: Option<Vec<u8>> = word.split(':').map(byte).collect();
+    let mac = bytes.and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
+    // The group bit (IEEE 802.3, 3.2.3).
+    mac.filter(|mac| mac[0] & 1 == 0 && *mac != [0; 6])
+        .ok_or_else(|| refused(word, "not a station's Ethernet address", libc::EINVAL))
+}
