@@ -36,8 +36,9 @@ pub struct Header {
     pub reserved: u8,
     /// Kernel's id of the devmap: whose refused redirect a tracepoint tells of.
     pub devmap_id: u32,
-    /// Zero.
-    pub reserved2: u32,
+    /// When the parent's aliases were last compared with what the kernel has, in
+    /// seconds since boot.
+    pub looked_at: u32,
     /// Kernel's address of the parent's device, once the datapath has delivered a
     /// packet. Written by the datapath.
     pub parent_device: u64,
@@ -62,6 +63,14 @@ impl Header {
     pub const RXVLAN_WAS_ON: u32 = 4;
     /// The tc programs hang on clsact, because there is no tcx.
     pub const CLSACT: u32 = 8;
+    /// When the parent goes down, its aliases stay. Without this and without
+    /// [`Header::FREE_WHEN_DOWN`] it is the daemon's choice, and else they go.
+    pub const KEEP_WHEN_DOWN: u32 = 16;
+    /// When the parent goes down, its aliases go.
+    pub const FREE_WHEN_DOWN: u32 = 32;
+    /// The parent was down and kept its aliases: the kernel has taken routes, and
+    /// addresses of IPv6, which come back with it.
+    pub const WAS_DOWN: u32 = 64;
 }
 
 // SAFETY: fields are ordered without padding (size asserted below).

@@ -71,6 +71,8 @@ pub struct Target {
     pub reserved: u16,
     /// Zero.
     pub reserved2: u32,
+    /// Its name, padded with NUL: a device that comes back with it takes its place.
+    pub name: [u8; 16],
 }
 
 impl Target {
@@ -78,9 +80,9 @@ impl Target {
     pub const REWRITE: u32 = 1;
 }
 
-// SAFETY: u32 x2, 6 bytes, u16 x3, u32: 24 bytes without padding (asserted below).
+// SAFETY: u32 x2, 6 bytes, u16 x3, u32, 16 bytes: 40 without padding (asserted below).
 unsafe impl Plain for Target {}
-const _: () = assert!(size_of::<Target>() == 24);
+const _: () = assert!(size_of::<Target>() == 40);
 
 /// Keys of the devmap: how many devices `--to` can name at once.
 pub const MAX_TARGETS: u32 = 4096;
@@ -194,8 +196,9 @@ pub struct Record {
     pub address_len: u8,
     /// In the journal: the slot that this record shall replace.
     pub replaces: u32,
-    /// Zero.
-    pub reserved2: u32,
+    /// What the parent's namespace calls that one (IFLA_LINK_NETNSID) plus one; 0
+    /// when it is its own.
+    pub netnsid: u32,
     /// Cookie of that namespace: unlike the inode never used again.
     pub netns_cookie: u64,
     /// TCP options of its sockets.

@@ -157,7 +157,7 @@ impl Lab {
         );
     }
 
-    fn ctl_command(&self, namespace: &Namespace, arguments: &[&str]) -> Command {
+    pub(crate) fn ctl_command(&self, namespace: &Namespace, arguments: &[&str]) -> Command {
         let mut command = namespace.command(ctl_binary());
         command
             .args(arguments)

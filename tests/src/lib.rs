@@ -12,6 +12,7 @@
 pub mod bpf;
 mod bpffs;
 mod ctl;
+mod daemon;
 pub mod frame;
 mod generator;
 mod lab;
@@ -28,6 +29,7 @@ mod wait;
 
 pub use bpffs::PrivateBpffs;
 pub use ctl::{CtlOutput, Ping, ctl_binary};
+pub use daemon::Daemon;
 pub use generator::{Destinations, Generator};
 pub use lab::{Lab, LabBuilder, LabSnapshot, Mode, NAME_PREFIX};
 pub use namespace::Namespace;

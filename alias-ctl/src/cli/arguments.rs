@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::configuration::{Apply, Diff, Restore, Save};
+use super::daemon::{Daemon, OnDown};
 use super::isno::TcpArguments;
 
 /// IP aliases on one network device, each with its own counters, device and fate.
@@ -82,6 +83,12 @@ pub(super) enum Verb {
         Exit codes: 0 no difference, 1 a difference, 2 trouble."
     )]
     Diff(Diff),
+    /// Watch devices and addresses, and put right at once what others change
+    #[command(
+        after_help = "Without it, the next command that changes something puts it right.\n\n\
+        Examples:\n  alias-ctl daemon\n  alias-ctl daemon --on-parent-down keep"
+    )]
+    Daemon(Daemon),
     /// Print rare events (spoofed frames, a target that is gone) as they happen
     Journal(Journal),
     /// Look for what stands in the way of aliases, and say what to do
@@ -126,6 +133,10 @@ pub(super) struct Attach {
     /// Let the programs write rare events, for alias-ctl journal
     #[arg(long, value_enum, default_value_t)]
     pub(super) log: Log,
+    /// What becomes of the aliases when the device goes down [default: the daemon's
+    /// choice, else delete]
+    #[arg(long, value_enum)]
+    pub(super) on_parent_down: Option<OnDown>,
     /// Where tc programs hang; tcx where the kernel has it (Linux 6.6)
     #[arg(long, value_enum)]
     pub(super) tc: Option<Tc>,
@@ -239,7 +250,7 @@ pub(super) struct Del {
 
 #[derive(Debug, Args)]
 pub(super) struct Set {
-    /// DEVICE:SLOT, or DEVICE with --max-aliases
+    /// DEVICE:SLOT, or DEVICE with --max-aliases or --on-parent-down
     pub(super) name: String,
     /// Another ADDRESS or ADDRESS/LENGTH
     pub(super) address: Option<String>,
@@ -248,6 +259,9 @@ pub(super) struct Set {
     /// Refuse slots of the device from this number on; what is there stays
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_aliases: Option<u32>,
+    /// What becomes of the device's aliases when it goes down
+    #[arg(long, value_enum)]
+    pub(super) on_parent_down: Option<OnDown>,
     /// Another VLAN; 0 for none
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,

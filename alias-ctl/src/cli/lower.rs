@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alias_common::key::Vlan;
 
+use crate::command::attach::ParentChange;
 use crate::command::del::Victims;
 use crate::command::{Change, Request};
 use crate::dataplane::attach::{self, AttachSpec};
@@ -15,6 +16,7 @@ use crate::model::wish::{Addresses, Target, Wish};
 use crate::model::word;
 
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
+use super::daemon::{self, OnDown};
 use super::{Invocation, Unreadable, manual};
 
 /// The result of reading words.
@@ -49,6 +51,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
         Verb::Restore(words) => words.lower(),
         Verb::Apply(words) => words.lower(),
         Verb::Diff(words) => words.lower(),
+        Verb::Daemon(words) => daemon::lower(&words),
         Verb::Journal(words) => Request::Journal {
             device: words.device,
         },
@@ -97,6 +100,7 @@ fn attach(words: Attach) -> Request {
             Log::Info => 3,
             Log::Debug => 4,
         },
+        on_down: words.on_parent_down.map(OnDown::lower),
         hook: words.tc.map(|tc| match tc {
             Tc::Tcx => Hook::Tcx,
             Tc::Clsact => Hook::Clsact,
@@ -220,23 +224,27 @@ fn set(words: Set) -> Read<Request> {
         announce: !words.placement.no_announce,
         target: target(words.placement)?,
     };
-    let Some(max_aliases) = words.max_aliases else {
+    let of_parent = ParentChange {
+        max_aliases: words.max_aliases,
+        on_down: words.on_parent_down.map(OnDown::lower),
+    };
+    if of_parent.max_aliases.is_none() && of_parent.on_down.is_none() {
         return Ok(Request::Set {
             name: words.name,
             change,
         });
-    };
+    }
     if change.address.is_some()
         || change.vlan.is_some()
         || change.target.is_some()
         || !change.tcp.is_empty()
     {
         return Err(Unreadable::Usage(
-            "--max-aliases goes with a device and nothing else".into(),
+            "--max-aliases and --on-parent-down go with a device and nothing else".into(),
         ));
     }
-    Ok(Request::Limit {
+    Ok(Request::SetParent {
         device: words.name,
-        max_aliases,
+        change: of_parent,
     })
 }

@@ -4,6 +4,7 @@
 mod arguments;
 mod called_as;
 mod configuration;
+mod daemon;
 mod doctor;
 mod ifconfig;
 mod isno;

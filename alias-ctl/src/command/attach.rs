@@ -6,6 +6,7 @@ use alias_common::table::Geometry;
 use crate::dataplane::attach::{self, AttachSpec, DEFAULT_CAPACITY, Mode};
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
+use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 
 use super::host::{Host, not_attached};
@@ -57,6 +58,7 @@ pub fn open_or_attach(host: &mut Host, link: &Link, lock: &WriteLock) -> Result<
                 capacity: DEFAULT_CAPACITY,
                 max_aliases: None,
                 log_level: 0,
+                on_down: None,
                 hook: None,
             };
             attach_link(host, link, &spec, lock)
@@ -121,16 +123,31 @@ fn attach_link(
     attach::attach(&host.directory, link, spec, lock)
 }
 
-/// `alias-ctl set DEV --max-aliases NUMBER`. Aliases over the limit stay.
+/// What of a parent shall change; `None` stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ParentChange {
+    /// Slots below this can be created. Aliases over the limit stay.
+    pub max_aliases: Option<u32>,
+    /// What becomes of its aliases when it goes down.
+    pub on_down: Option<OnDown>,
+}
+
+/// `alias-ctl set DEV …`.
 ///
 /// # Errors
 ///
 /// ENODEV when the device is not attached.
-pub fn limit(device: &str, max_aliases: u32) -> Result<()> {
+pub fn set(device: &str, change: ParentChange) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
     let link = host.link(device, "set")?;
-    host.attached(&link, "set")?.set_limit(max_aliases, &lock);
+    let parent = host.attached(&link, "set")?;
+    if let Some(max_aliases) = change.max_aliases {
+        parent.set_limit(max_aliases, &lock);
+    }
+    if let Some(on_down) = change.on_down {
+        parent.set_on_down(on_down, &lock);
+    }
     Ok(())
 }
 

@@ -40,6 +40,14 @@ pub fn is_ours(link: &Link) -> bool {
     link.kind.as_deref() == Some("veth") && matches!(link.group, PORT_GROUP | DELETION_GROUP)
 }
 
+/// Where a port's other end is, as a record keeps it: what the port's namespace
+/// calls that one, plus one; 0 for its own.
+#[must_use]
+pub fn netnsid(port: &Link) -> u32 {
+    port.link_netnsid
+        .map_or(0, |id| id.cast_unsigned().wrapping_add(1))
+}
+
 /// Makes veth pairs, names and addresses the device ends, hangs `alias_tx` on
 /// the ports. Returns the ports' ifindexes.
 ///
@@ -74,11 +82,16 @@ pub fn make(
     let ends = find_ends(host, link, batch)?;
     for (item, (port, device)) in batch.items.iter().zip(&ends) {
         let note = |record: &mut Record| {
-            record.port_ifindex = *port;
+            record.port_ifindex = port.ifindex;
             record.device_ifindex = *device;
+            record.netnsid = netnsid(port);
         };
         parent.amend(item.slot, note, lock);
     }
+    let ends: Vec<(u32, u32)> = ends
+        .into_iter()
+        .map(|(port, device)| (port.ifindex, device))
+        .collect();
     dress(link, batch, netns, &ends)?;
     // A port has no address and no neighbour discovery: without IPv6 it is also
     // quicker to bring up, by far when there are thousands.
@@ -95,12 +108,12 @@ pub fn make(
     Ok(ends.into_iter().map(|(port, _)| port).collect())
 }
 
-/// The ifindexes of port and device of each alias of the batch.
-fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(u32, u32)>> {
+/// The port of each alias of the batch, and its device's ifindex.
+fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(Link, u32)>> {
     let vanished = |name: &str| Refusal::new(name, "find port", "it vanished", libc::ENODEV);
     let ends = |port: Link| {
         let device = port.link_ifindex.ok_or_else(|| vanished(&port.name))?;
-        Ok((port.ifindex, device))
+        Ok((port, device))
     };
     if let [item] = batch.items[..] {
         let name = port_name(link.ifindex, item.slot);
@@ -181,7 +194,7 @@ pub(super) fn device_address(
 
 /// No addresses of its own, no neighbour discovery. A kernel without IPv6 has no
 /// such setting, and nothing to silence.
-fn silence_ipv6(device: &str) -> Result<()> {
+pub(super) fn silence_ipv6(device: &str) -> Result<()> {
     match sysctl::write(&format!("ipv6/conf/{device}/disable_ipv6"), "1") {
         Err(error) if error.errno() == libc::ENOENT => Ok(()),
         result => Ok(result?),
@@ -190,7 +203,7 @@ fn silence_ipv6(device: &str) -> Result<()> {
 
 /// A device beside its parent gets packets whose way back is the parent's: strict
 /// reverse path filtering (RFC 3704) would drop them, loose does not.
-fn accept_by_parents_route(device: &str) -> Result<()> {
+pub(super) fn accept_by_parents_route(device: &str) -> Result<()> {
     match sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), "2") {
         Err(error) if error.errno() == libc::ENOENT => Ok(()),
         result => Ok(result?),
@@ -325,27 +338,26 @@ fn find_ports(host: &mut Host, parent: &Parent, devices: &[&(u32, Record)]) -> R
         .collect())
 }
 
-/// Gives alias devices the MAC that the parent has now: what they send with
-/// another one is taken for spoofed.
+/// Sends requests about alias devices, each in its device's namespace.
 ///
 /// # Errors
 ///
 /// That of talking to the kernel; what a device refused is its loss.
-pub fn follow_mac(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
-    let mut devices: Vec<Record> = parent
-        .live()
-        .map(|(_, record)| record)
-        .filter(|record| record.target == TargetKind::Device as u8)
-        .collect();
-    devices.sort_by_key(|record| record.netns_cookie);
-    for together in devices.chunk_by(|a, b| a.netns_cookie == b.netns_cookie) {
+pub fn tell(
+    host: &mut Host,
+    aliases: &[(u32, Record)],
+    requests_about: impl Fn(u32, &Record) -> Vec<Request>,
+) -> Result<()> {
+    let mut devices: Vec<&(u32, Record)> = of_kind(aliases, TargetKind::Device).collect();
+    devices.sort_by_key(|(_, record)| record.netns_cookie);
+    for together in devices.chunk_by(|(_, a), (_, b)| a.netns_cookie == b.netns_cookie) {
         let requests: Vec<Request> = together
             .iter()
-            .map(|record| Request::set_mac(record.device_ifindex, link.mac))
+            .flat_map(|(slot, record)| requests_about(*slot, record))
             .collect();
-        // A device that is gone needs no MAC, and neither does one whose
+        // A device that is gone needs nothing, and neither does one whose
         // namespace is.
-        let _ = match namespace(&together[0]) {
+        let _ = match namespace(&together[0].1) {
             Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
             Ok(None) => host.netlink.batch(&requests)?,
             Err(_) => continue,

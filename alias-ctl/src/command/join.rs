@@ -33,6 +33,7 @@ pub fn join(
         let note = |record: &mut Record| {
             record.port_ifindex = owner.port_ifindex;
             record.device_ifindex = owner.device_ifindex;
+            record.netnsid = owner.netnsid;
             record.netns_inode = owner.netns_inode;
             record.netns_cookie = owner.netns_cookie;
         };

@@ -37,16 +37,49 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
         })
         .collect();
     all_done(host.netlink.batch(&requests)?)?;
-    let mut networks: Vec<IpAddr> = assigned()
-        .map(|(_, ip)| network(ip, batch.prefix_len))
+    let networks = assigned().map(|(_, ip)| (network(ip, batch.prefix_len), batch.prefix_len));
+    add_routes(host, link, networks.collect())
+}
+
+/// Puts on the parent again what it lost when it went down: addresses of IPv6, and
+/// routes of both families.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
+    let assigned: Vec<(u32, IpAddr, u8)> = parent
+        .live()
+        .filter(|(_, record)| record.target == TargetKind::Local as u8)
+        .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
+        .filter_map(|(slot, record)| Some((slot, address_of(&record).ip()?, record.prefix_len)))
         .collect();
+    let requests: Vec<Request> = assigned
+        .iter()
+        .map(|(slot, ip, _)| Request::add_address(&address(link, *slot, *ip)))
+        .collect();
+    let results = host.netlink.batch(&requests)?;
+    // Addresses of IPv4 have stayed.
+    let there = |errno| errno == libc::EEXIST;
+    let refused = results
+        .into_iter()
+        .filter(|result| !result.as_ref().is_err_and(|error| there(error.errno())));
+    all_done(refused.collect())?;
+    let networks = assigned
+        .iter()
+        .map(|(_, ip, prefix_len)| (network(*ip, *prefix_len), *prefix_len));
+    add_routes(host, link, networks.collect())
+}
+
+/// Adds the routes to networks that `local` aliases are in, each once.
+fn add_routes(host: &mut Host, link: &Link, mut networks: Vec<(IpAddr, u8)>) -> Result<()> {
     networks.sort_unstable();
     networks.dedup();
-    for destination in networks {
-        if batch.prefix_len == bits(destination) {
+    for (destination, prefix_len) in networks {
+        if prefix_len == bits(destination) {
             continue;
         }
-        let route = route_to(link, destination, batch.prefix_len);
+        let route = route_to(link, destination, prefix_len);
         match host.netlink.run(Request::add_route(&route)) {
             // The parent's own, or an earlier alias's.
             Err(error) if error.errno() == libc::EEXIST => {}

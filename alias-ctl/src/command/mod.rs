@@ -9,6 +9,7 @@ pub mod attach;
 pub mod batch;
 pub mod configuration;
 pub mod create;
+pub mod daemon;
 pub mod del;
 pub mod device;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod journal;
 pub mod local;
 pub mod neighbour;
 pub mod peer;
+pub mod reconcile;
 pub mod recover;
 pub mod redirect;
 pub mod resolve;
@@ -50,8 +52,13 @@ pub enum Request {
     Del { what: del::Victims },
     /// Change one alias.
     Set { name: String, change: Change },
-    /// Change the limit below which slots can be created.
-    Limit { device: String, max_aliases: u32 },
+    /// Change what holds for all aliases of a device.
+    SetParent {
+        device: String,
+        change: attach::ParentChange,
+    },
+    /// Put right what others change, as it happens.
+    Daemon { options: daemon::Options },
     /// Match an alias's packets, or leave them to the parent.
     Enable { name: String, enabled: bool },
     /// Make a route, or take one away.
@@ -123,10 +130,8 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::Add { name, wish } => add::add(&name, &wish),
         Request::Del { what } => del::del(&what),
         Request::Set { name, change } => set::set(&name, &change),
-        Request::Limit {
-            device,
-            max_aliases,
-        } => attach::limit(&device, max_aliases),
+        Request::SetParent { device, change } => attach::set(&device, change),
+        Request::Daemon { options } => daemon::daemon(options),
         Request::Enable { name, enabled } => enable::enable(&name, enabled),
         Request::Route { action, wish } => route::change(action, &wish),
         Request::Routes { listing } => route::list(&listing),

@@ -90,3 +90,24 @@ pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
         .collect();
     transmit(link.ifindex, &frames).map_err(|error| Refusal::io(&link.name, "announce", &error))
 }
+
+/// Tells the neighbours anew where aliases are that they may be told of. One that
+/// cannot be told asks.
+pub fn tell_again(link: &Link, aliases: &[(u32, Record)]) {
+    let frames: Vec<Vec<u8>> = aliases
+        .iter()
+        .map(|(_, record)| record)
+        .filter(|record| record.flags & Record::ANNOUNCE != 0)
+        .filter(|record| record.flags & Record::ENABLED != 0)
+        .filter(|record| record.target != TargetKind::Drop as u8)
+        .filter_map(|record| {
+            let news = Announcement {
+                address: address_of(record).ip()?,
+                vlan_outer: record.vlan_outer,
+                vlan_inner: record.vlan_inner,
+            };
+            Some(announce::frame(link.mac, &news))
+        })
+        .collect();
+    let _ = transmit(link.ifindex, &frames);
+}

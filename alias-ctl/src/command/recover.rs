@@ -1,19 +1,18 @@
-//! Puts in order what a writer that was killed left behind, and what happened
-//! to parents meanwhile. Runs under the lock, before every change.
+//! How every change begins, and what is done about a writer that was killed.
 
 use std::collections::HashSet;
 
 use alias_common::header::Header;
 use alias_common::record::State;
 
-use crate::dataplane::parent::{holds_on, padded_name};
 use crate::dataplane::{Directory, Parent, WriteLock, attach};
 use crate::error::Result;
 use crate::netlink::{Link, Netns};
 
 use super::enable::verdict_of;
 use super::host::Host;
-use super::{device, isno, retire, set};
+use super::reconcile::{Extent, Heard, reconcile};
+use super::{isno, retire, set};
 
 /// The right to change this namespace's state, after what a killed writer left
 /// is put in order. Every verb that changes something begins with it, and looks
@@ -34,53 +33,25 @@ pub fn begin(host: &mut Host) -> Result<WriteLock> {
 ///
 /// What the kernel refused; the state is left for the next try.
 pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
-    host.directory.clear_drafts(lock)?;
-    for ifindex in host.directory.parents()? {
-        let header = match Parent::peek(&host.directory, ifindex) {
-            Ok(Some(header)) => header,
-            // Without its header a directory says nothing; what hangs on it goes.
-            Ok(None) => {
-                host.directory.discard(ifindex, lock)?;
-                continue;
-            }
-            // Not of this version, or spoilt: whoever names this parent is told.
-            Err(_) => continue,
-        };
-        let link = host.netlink.link_by_index(ifindex)?;
-        let alive = holds_on(&host.directory.parent(ifindex), ifindex);
-        let same = link
-            .as_ref()
-            .is_some_and(|link| link.mac == header.mac && padded_name(&link.name) == header.name);
-        if alive && same && header.unfinished == 0 {
-            continue;
-        }
-        let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
-            continue;
-        };
-        match link {
-            Some(link) if alive => complete(host, &link, &parent, lock)?,
-            _ => bury(host, parent, lock)?,
-        }
-    }
-    host.directory.clear_shared(lock)
+    reconcile(host, lock, &Heard::default(), Extent::Usual).map(drop)
 }
 
 /// The device went, or moved to another namespace. Nothing reaches its aliases;
 /// their devices must not stay behind.
-fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
+pub(super) fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
     let mut slots = unfinished(&parent);
     slots.extend(parent.live().map(|(slot, _)| slot));
     retire::retire(host, None, &parent, &slots, lock)?;
     attach::detach(&host.directory, parent, None, lock)
 }
 
-/// Finishes what was begun, and follows the parent's MAC and name.
-fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
-    if parent.header().mac != link.mac {
-        device::follow_mac(host, link, parent)?;
-        parent.set_mac(link.mac, lock);
-    }
-    parent.set_name(&link.name, lock);
+/// Finishes what was begun.
+pub(super) fn complete(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    lock: &WriteLock,
+) -> Result<()> {
     if parent.header().unfinished == Header::COMMITTED {
         let complete: Vec<u32> = parent
             .in_state(State::Pending)

@@ -8,6 +8,7 @@ use alias_common::names;
 use alias_common::record::{Record, Target, TargetKind};
 
 use crate::dataplane::hook::Device;
+use crate::dataplane::parent::padded_name;
 use crate::dataplane::sys::{self, AttachType};
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
@@ -104,7 +105,6 @@ pub fn register(
     mac: Option<[u8; 6]>,
     lock: &WriteLock,
 ) -> Result<u32> {
-    let refused = |error: &std::io::Error| Refusal::io(&device.name, "use as target", error);
     let known = (0..parent.targets()).find(|key| parent.target(*key).ifindex == device.ifindex);
     let free = || (0..parent.targets()).find(|key| parent.target(*key).ifindex == 0);
     let key = known.or_else(free).ok_or_else(|| {
@@ -124,9 +124,65 @@ pub fn register(
         mac: mac.unwrap_or_default(),
         vlan_outer: batch.vlan.outer,
         vlan_inner: batch.vlan.inner,
+        name: padded_name(&device.name),
         ..Target::default()
     };
     parent.set_target(key, target, lock);
+    point(parent, key, device)?;
+    Ok(key)
+}
+
+/// Lets a devmap key lead to the device that came back with the name of the one
+/// that is gone.
+///
+/// # Errors
+///
+/// As for [`check`] and [`register`].
+pub fn repoint(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    key: u32,
+    device: &Link,
+    lock: &WriteLock,
+) -> Result<()> {
+    let old = parent.target(key);
+    let vlan = Vlan {
+        outer: old.vlan_outer,
+        inner: old.vlan_inner,
+    };
+    let noted = (old.flags & Target::REWRITE != 0).then_some(old.mac);
+    let mac = check(host, link, parent, device, vlan, None, None)?.or(noted);
+    let target = Target {
+        ifindex: device.ifindex,
+        flags: if mac.is_some() { Target::REWRITE } else { 0 },
+        mac: mac.unwrap_or_default(),
+        ..old
+    };
+    let led: Vec<u32> = parent
+        .live()
+        .filter(|(_, record)| record.target == TargetKind::To as u8 && record.link == key)
+        .map(|(slot, _)| slot)
+        .collect();
+    for slot in led {
+        let note = |record: &mut Record| {
+            record.port_ifindex = device.ifindex;
+            record.mac = target.mac;
+        };
+        parent.amend(slot, note, lock);
+    }
+    point(parent, key, device)?;
+    let ports = parent.object(names::PORT)?;
+    sys::map_delete(ports.as_fd(), old.ifindex)
+        .map_err(|error| Refusal::io(&device.name, "use as target", &error))?;
+    // Last: until then the key is found to lead to a device that is gone.
+    parent.set_target(key, target, lock);
+    Ok(())
+}
+
+/// Lets a devmap key lead to a device, and hangs `alias_return` on that.
+fn point(parent: &Parent, key: u32, device: &Link) -> Result<()> {
+    let refused = |error: &std::io::Error| Refusal::io(&device.name, "use as target", error);
     let devmap = parent.object(names::DEVMAP)?;
     // struct bpf_devmap_val: ifindex, then no program (a negative descriptor).
     let mut value = [0u8; 8];
@@ -144,8 +200,7 @@ pub fn register(
     parent
         .hook()
         .hang(&program, names::ALIAS_RETURN, on)
-        .map_err(|error| refused(&error))?;
-    Ok(key)
+        .map_err(|error| refused(&error))
 }
 
 /// Frees the devmap keys that no alias leads to any more.

@@ -15,11 +15,12 @@ use alias_common::table::Geometry;
 use super::directory::{Directory, WriteLock, link_name};
 use super::hook::{Device, Hook};
 use super::object;
-use super::parent::{self, Parent};
+use super::parent::{self, Parent, on_down_flag};
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use super::types::Types;
 use crate::error::{Refusal, Result};
 pub use crate::model::declaration::Mode;
+use crate::model::lifecycle::OnDown;
 use crate::netlink::{Link, hardware};
 
 /// What the user may choose about a parent.
@@ -34,6 +35,8 @@ pub struct AttachSpec {
     /// Highest level the datapath writes to the journal: 0 nothing, 1 errors,
     /// 2 warnings, up to 5.
     pub log_level: u8,
+    /// What becomes of aliases when the parent goes down; `None`: as usual.
+    pub on_down: Option<OnDown>,
     /// Where tc programs hang; `None`: tcx where there is tcx.
     pub hook: Option<Hook>,
 }
@@ -110,6 +113,7 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
         mac: link.mac,
         log_level: spec.log_level,
         name: parent::padded_name(&link.name),
+        flags: spec.on_down.map_or(0, on_down_flag),
         ..Header::default()
     };
     object::load(draft, &link.name, &header, generic)?;

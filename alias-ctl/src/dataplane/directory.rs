@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use alias_common::ABI_VERSION;
 
-use super::sys;
+use super::{seat, sys};
 use crate::error::{Refusal, Result};
 
 /// Overrides where bpffs is mounted, so that tests share nothing.
@@ -72,7 +72,7 @@ impl Directory {
         self.cookie
     }
 
-    fn namespace(&self) -> PathBuf {
+    pub(super) fn namespace(&self) -> PathBuf {
         self.base.join(self.cookie.to_string())
     }
 
@@ -266,6 +266,7 @@ impl Drop for WriteLock {
         // Not empty is the usual case, and no error: what is empty goes, so that
         // a refused command and the last detach leave nothing behind.
         let Directory { base, .. } = &self.directory;
+        seat::clear_stale(&self.directory.namespace());
         for path in [&self.directory.version(), &self.directory.namespace(), base] {
             let _ = fs::remove_dir(path);
         }
@@ -309,7 +310,7 @@ fn remove(directory: &Path) -> Result<()> {
 }
 
 /// Makes a directory that only we can enter; one that is there is checked.
-fn make_private(path: &Path) -> Result<()> {
+pub(super) fn make_private(path: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_ours(path),

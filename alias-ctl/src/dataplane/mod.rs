@@ -9,6 +9,7 @@ pub mod hook;
 pub mod isno;
 pub mod object;
 pub mod parent;
+pub mod seat;
 mod shape;
 mod shared;
 pub mod symbols;
@@ -19,5 +20,6 @@ pub mod types;
 
 pub use directory::{Directory, WriteLock};
 pub use parent::Parent;
+pub use seat::Seat;
 pub use table::Figures;
 pub use types::Types;

@@ -20,6 +20,7 @@ use super::shared::Shared;
 use super::sys;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
+use crate::model::lifecycle::OnDown;
 
 /// The state of one parent. Reading needs no lock.
 pub struct Parent {
@@ -302,6 +303,51 @@ impl Parent {
         unsafe { ptr::addr_of_mut!((*self.header.at(0)).max_aliases).write_volatile(max_aliases) };
     }
 
+    /// What becomes of its aliases when it goes down, if somebody chose.
+    #[must_use]
+    pub fn on_down(header: &Header) -> Option<OnDown> {
+        if header.flags & Header::KEEP_WHEN_DOWN != 0 {
+            Some(OnDown::Keep)
+        } else if header.flags & Header::FREE_WHEN_DOWN != 0 {
+            Some(OnDown::Delete)
+        } else {
+            None
+        }
+    }
+
+    /// Changes what becomes of its aliases when it goes down.
+    pub fn set_on_down(&self, on_down: OnDown, _lock: &WriteLock) {
+        self.change_flags(
+            Header::KEEP_WHEN_DOWN | Header::FREE_WHEN_DOWN,
+            on_down_flag(on_down),
+        );
+    }
+
+    /// Notes that the parent is down and keeps its aliases, or that what it lost
+    /// by that is there again.
+    pub fn set_was_down(&self, was_down: bool, _lock: &WriteLock) {
+        self.change_flags(
+            Header::WAS_DOWN,
+            if was_down { Header::WAS_DOWN } else { 0 },
+        );
+    }
+
+    fn change_flags(&self, which: u32, to: u32) {
+        let header = self.header.at(0);
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe {
+            let old = ptr::addr_of!((*header).flags).read_volatile();
+            ptr::addr_of_mut!((*header).flags).write_volatile(old & !which | to);
+        }
+    }
+
+    /// Notes when its aliases were compared with the kernel's state, in seconds
+    /// since boot.
+    pub fn set_looked_at(&self, seconds: u32, _lock: &WriteLock) {
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe { ptr::addr_of_mut!((*self.header.at(0)).looked_at).write_volatile(seconds) };
+    }
+
     /// Follows a change of the parent's MAC, which alias devices may send from.
     pub fn set_mac(&self, mac: [u8; 6], _lock: &WriteLock) {
         // SAFETY: the mapped header; the field is the writer's (see `claim`).
@@ -337,6 +383,15 @@ pub fn padded_name(name: &str) -> [u8; 16] {
         *to = from;
     }
     padded
+}
+
+/// The header's flag for a choice.
+#[must_use]
+pub const fn on_down_flag(on_down: OnDown) -> u32 {
+    match on_down {
+        OnDown::Keep => Header::KEEP_WHEN_DOWN,
+        OnDown::Delete => Header::FREE_WHEN_DOWN,
+    }
 }
 
 fn header_at(path: &Path) -> Result<Option<Shared<Header>>> {

@@ -133,6 +133,15 @@ impl Parent {
         self.index.store(position, word.with(verdict).0);
     }
 
+    /// Says whether a live alias's device is in another namespace than its port,
+    /// in one store.
+    pub fn set_lead_flags(&self, slot: u32, flags: u8, _lock: &WriteLock) {
+        let position = self.record(slot).position;
+        let old = Steer(self.steer.load(position));
+        self.steer
+            .store(position, Steer::new(old.target(), slot, flags).0);
+    }
+
     /// Takes an alias out of the index. Its slot stays until [`Parent::release`].
     pub fn unpublish(&self, slot: u32, _lock: &WriteLock) {
         let record = self.record(slot);

@@ -6,6 +6,7 @@ pub mod declaration;
 pub mod finding;
 pub mod ifconfig;
 pub mod isno;
+pub mod lifecycle;
 pub mod name;
 pub mod netmask;
 pub mod plan;

@@ -27,6 +27,7 @@ pub mod route;
 pub mod statistics;
 pub mod sysctl;
 pub mod traffic_control;
+pub mod watch;
 
 pub use address::{Address, AddressSpec};
 pub use announce::Announcement;
@@ -38,3 +39,4 @@ pub use namespace::Netns;
 pub use request::Request;
 pub use route::{NextHop, Route, RouteSpec, TcpMetrics};
 pub use statistics::Statistics;
+pub use watch::{News, Watch};

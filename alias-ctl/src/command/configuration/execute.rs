@@ -108,6 +108,7 @@ fn attach_spec(declared: &Attachment) -> AttachSpec {
         capacity: declared.capacity.unwrap_or(DEFAULT_CAPACITY),
         max_aliases: declared.max_aliases,
         log_level: declared.log.unwrap_or(0),
+        on_down: None,
         hook: declared.tc.map(|tc| match tc {
             Tc::Tcx => Hook::Tcx,
             Tc::Clsact => Hook::Clsact,

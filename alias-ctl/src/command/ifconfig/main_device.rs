@@ -120,7 +120,7 @@ fn apply(
         let _ = host.netlink.run(Request::configure(link.ifindex, &undo));
         return Err(refused.into());
     }
-    if change.mac.is_some_and(|mac| mac != link.mac) {
+    if before.mac != change.mac || before.mtu != change.mtu {
         // Alias devices have their parent's.
         recover::recover(host, lock)?;
     }

@@ -1,0 +1,117 @@
+//! Compares the records with what the kernel has, and puts everything right:
+//! what a killed writer left behind, and what happened to parents, devices and
+//! addresses meanwhile. It runs under the lock, before every change; the daemon
+//! only runs it sooner. So it does not matter which event was heard of, or
+//! whether any was: ARCHITECTURE.md has the table of what becomes of what.
+
+mod findings;
+mod mend;
+mod moved;
+mod sight;
+
+use std::collections::HashMap;
+
+use crate::dataplane::WriteLock;
+use crate::error::Result;
+
+use super::host::Host;
+use super::recover;
+use findings::{Case, look};
+use sight::Sight;
+
+/// What events tell that leaves no trace in the kernel's state.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Parents that went down, by ifindex, and the creation number of the last
+    /// alias that each had by then. They may be up again.
+    pub down: HashMap<u32, u64>,
+}
+
+/// How far a pass looks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Extent {
+    /// At parents; at their aliases too when they are few or were not looked at in
+    /// the last second.
+    Usual,
+    /// At all aliases.
+    Whole,
+}
+
+/// Whether there is anything to put right. Takes no lock and changes nothing.
+///
+/// # Errors
+///
+/// That of asking the kernel.
+pub fn is_due(host: &mut Host, heard: &Heard) -> Result<bool> {
+    let sight = Sight::default();
+    for ifindex in host.directory.parents()? {
+        if !matches!(
+            look(host, ifindex, heard, &sight, Extent::Whole)?,
+            Case::Well
+        ) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Puts everything right. Returns what was done, a sentence each.
+///
+/// # Errors
+///
+/// The first thing the kernel refused; the other parents have been seen to, and
+/// the next pass tries again.
+pub fn reconcile(
+    host: &mut Host,
+    lock: &WriteLock,
+    heard: &Heard,
+    extent: Extent,
+) -> Result<Vec<String>> {
+    host.directory.clear_drafts(lock)?;
+    let sight = Sight::default();
+    let mut done = Vec::new();
+    let mut outcome = Ok(());
+    for ifindex in host.directory.parents()? {
+        let seen_to = see_to(host, ifindex, heard, &sight, extent, lock, &mut done);
+        outcome = outcome.and(seen_to);
+    }
+    outcome
+        .and(host.directory.clear_shared(lock))
+        .map(|()| done)
+}
+
+/// Puts one parent right.
+fn see_to(
+    host: &mut Host,
+    ifindex: u32,
+    heard: &Heard,
+    sight: &Sight,
+    extent: Extent,
+    lock: &WriteLock,
+    done: &mut Vec<String>,
+) -> Result<()> {
+    let mut case = look(host, ifindex, heard, sight, extent)?;
+    if let Case::Unfinished(parent, link) = case {
+        recover::complete(host, &link, &parent, lock)?;
+        done.push(format!(
+            "{}: finished what a killed command left",
+            link.name
+        ));
+        // What was seen before is not what is there now.
+        case = look(host, ifindex, heard, &Sight::default(), extent)?;
+    }
+    match case {
+        Case::Well | Case::Unfinished(..) => Ok(()),
+        Case::Empty => host.directory.discard(ifindex, lock),
+        Case::Orphaned(parent) => {
+            recover::bury(host, parent, lock)?;
+            done.push(format!(
+                "device {ifindex} is gone: its aliases went with it"
+            ));
+            Ok(())
+        }
+        Case::Ailing(parent, link, findings) => {
+            mend::mend(host, &parent, &link, &findings, lock, done)
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The daemon's seat: one directory in the namespace's, locked while the daemon
+//! runs, so that there is one of them.
+//!
+//! ```text
+//! <bpffs>/alias/<netns cookie>/daemon        locked by the daemon
+//! <bpffs>/alias/<netns cookie>/daemon/keep   what it was told for parents that go down
+//! ```
+//!
+//! A lock ends with its process; the directory of a daemon that was killed goes
+//! with the next one, or with the namespace's.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use super::directory::{Directory, WriteLock, make_private};
+use crate::error::{Refusal, Result};
+use crate::model::lifecycle::OnDown;
+
+/// Names below the namespace's directory.
+const SEAT: &str = "daemon";
+const KEEP: &str = "keep";
+
+/// The right to be this namespace's daemon.
+pub struct Seat {
+    _file: File,
+    directory: Directory,
+}
+
+impl Directory {
+    /// Takes the daemon's seat.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY when a daemon has it.
+    pub fn take_seat(&self, on_down: OnDown, _lock: &WriteLock) -> Result<Seat> {
+        let path = self.namespace().join(SEAT);
+        let refused = |error: &io::Error| Refusal::io(path.display().to_string(), "lock", error);
+        make_private(&path)?;
+        let file = File::open(&path).map_err(|error| refused(&error))?;
+        if !try_flock(&file).map_err(|error| refused(&error))? {
+            return Err(Refusal::new(
+                "daemon",
+                "start",
+                "another one runs in this network namespace",
+                libc::EBUSY,
+            )
+            .way_out("one is enough; end that one first"));
+        }
+        let seat = Seat {
+            _file: file,
+            directory: self.clone(),
+        };
+        let keep = path.join(KEEP);
+        match on_down {
+            OnDown::Keep => make_private(&keep)?,
+            OnDown::Delete => {
+                let _ = fs::remove_dir(&keep);
+            }
+        }
+        Ok(seat)
+    }
+
+    /// What becomes of the aliases of parents that were given no choice of their
+    /// own: what the daemon was told, if one runs.
+    #[must_use]
+    pub fn usual_on_down(&self) -> OnDown {
+        let path = self.namespace().join(SEAT);
+        let keeps = path.join(KEEP).exists() && is_taken(&path);
+        if keeps { OnDown::Keep } else { OnDown::Delete }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        clear(&self.directory.namespace());
+        // Whoever lets go of the lock removes what is empty.
+        drop(self.directory.try_lock());
+    }
+}
+
+/// Removes the seat of a daemon that was killed, below a namespace's directory.
+pub(super) fn clear_stale(namespace: &Path) {
+    let path = namespace.join(SEAT);
+    if path.exists() && !is_taken(&path) {
+        clear(namespace);
+    }
+}
+
+fn clear(namespace: &Path) {
+    let path = namespace.join(SEAT);
+    // Not there is the usual case.
+    let _ = fs::remove_dir(path.join(KEEP));
+    let _ = fs::remove_dir(path);
+}
+
+fn is_taken(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(try_flock(&file), Ok(false)))
+}
+
+/// Whether the lock was free. It goes with the descriptor.
+fn try_flock(file: &File) -> io::Result<bool> {
+    // SAFETY: a live descriptor and an integer.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EWOULDBLOCK) => Ok(false),
+        _ => Err(error),
+    }
+}

@@ -1,0 +1,188 @@
+//! What becomes of aliases when their devices and addresses are changed by others.
+
+use alias_tests::{Namespace, RawSocket, Tap, wait_for};
+
+use crate::daemon_stage::{BOTH, Stage, alias_links};
+use crate::scene::{LIMIT, from_b_to_a};
+
+/// The real name of an alias's device.
+fn device(home: &Namespace, alias: &str) -> String {
+    home.link(alias)["ifname"]
+        .as_str()
+        .expect("a name")
+        .to_owned()
+}
+
+#[test]
+fn deleted_takes_its_alias_and_those_that_joined() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
+        lab.ctl_ok(&["add", "eth0:1", "198.51.100.9/24", "--join", "eth0:0"]);
+        lab.ctl_ok(&["add", "eth0:2", "203.0.113.9/24"]);
+        lab.a.ip(&format!("link del {}", device(&lab.a, "eth0:0")));
+        stage.left(&["eth0:2"]);
+        lab.b.ping_ok("203.0.113.9", 1);
+        assert_eq!(alias_links(&lab.a).len(), 2, "{by:?}: eth0:2 and its port");
+    }
+}
+
+#[test]
+fn its_namespace_takes_it_along() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        let home = lab.namespace("c0");
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--netns", home.name()]);
+        lab.ctl_ok(&["add", "eth0:1", "198.51.100.9/24", "--join", "eth0:0"]);
+        lab.ctl_ok(&["add", "eth0:2", "203.0.113.9/24"]);
+        drop(home);
+        // The kernel takes a namespace down some time later.
+        wait_for("the devices to go", LIMIT, || {
+            alias_links(&lab.a).len() == 2
+        });
+        stage.left(&["eth0:2"]);
+        lab.b.ping_ok("203.0.113.9", 1);
+    }
+}
+
+#[test]
+fn moved_to_another_namespace_it_goes_on_there() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        let homes = [lab.namespace("c0"), lab.namespace("c1")];
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
+        lab.ctl_ok(&["add", "eth0:1", "198.51.100.9/24", "--join", "eth0:0"]);
+        lab.b.ping_ok("198.51.100.8", 2);
+        lab.wait_for_counter("eth0:0", "rx_packets", 2);
+        let name = device(&lab.a, "eth0:0");
+        let mut received = 2;
+        let mut from = &lab.a;
+        // Out, on to a third, and back beside the parent.
+        for to in [&homes[0], &homes[1], &lab.a] {
+            from.ip(&format!("link set {name} netns {}", to.name()));
+            let expected = if std::ptr::eq(to, &lab.a) {
+                serde_json::Value::Null
+            } else {
+                to.name().into()
+            };
+            stage.put_right("the alias to be where its device is", || {
+                lab.row("eth0:0")["netns"] == expected && lab.row("eth0:1")["netns"] == expected
+            });
+            if !std::ptr::eq(to, &lab.a) {
+                to.ip(&format!("route replace 192.0.2.0/24 dev {name}"));
+            }
+            lab.b.ping_ok("198.51.100.8", 2);
+            lab.b.ping_ok("198.51.100.9", 1);
+            received += 2;
+            lab.wait_for_counter("eth0:0", "rx_packets", received);
+            from = to;
+        }
+        assert_eq!(stage.of_eth0(), ["eth0:0", "eth0:1"], "{by:?}");
+        lab.ctl_ok(&["del", "eth0:0", "eth0:1"]);
+        assert_eq!(alias_links(&lab.a), [""; 0], "{by:?}");
+    }
+}
+
+/// Whoever moves a device may give it another name.
+#[test]
+fn moved_and_renamed_it_goes_on() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        let home = lab.namespace("c0");
+        lab.ctl_ok(&["add", "eth0:0", "2001:db8:5::8/64"]);
+        let name = device(&lab.a, "eth0:0");
+        lab.a
+            .ip(&format!("link set {name} netns {} name web0", home.name()));
+        stage.put_right("the alias to be there", || {
+            lab.row("eth0:0")["netns"] == home.name() && home.link("web0")["operstate"] == "UP"
+        });
+        home.ip("-6 route replace 2001:db8:0:1::/64 dev web0");
+        lab.b.ping_ok("2001:db8:5::8", 2);
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_away_is_an_alias_deleted() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        for (slot, address) in [
+            (0, "198.51.100.8/24"),
+            (1, "198.51.100.9/24"),
+            (2, "203.0.113.9/24"),
+            (3, "2001:db8:5::8/64"),
+            (4, "2001:db8:6::9/64"),
+        ] {
+            lab.ctl_ok(&["add", &format!("eth0:{slot}"), address, "--local"]);
+        }
+        lab.a.ip("addr del 198.51.100.8/32 dev eth0");
+        stage.left(&["eth0:1", "eth0:2", "eth0:3", "eth0:4"]);
+        let routes = lab.a.ip("route show 198.51.100.0/24");
+        assert!(
+            routes.contains("dev eth0"),
+            "{by:?}: eth0:1 is in that network"
+        );
+        lab.a.ip("addr del 203.0.113.9/32 dev eth0");
+        stage.left(&["eth0:1", "eth0:3", "eth0:4"]);
+        assert_eq!(lab.a.ip("route show 203.0.113.0/24").trim(), "", "{by:?}");
+        lab.a.ip("addr del 2001:db8:5::8/128 dev eth0");
+        stage.left(&["eth0:1", "eth0:4"]);
+        assert_eq!(
+            lab.a.ip("-6 route show 2001:db8:5::/64").trim(),
+            "",
+            "{by:?}"
+        );
+        lab.b.ping_ok("198.51.100.9", 1);
+        lab.b.ping_ok("2001:db8:6::9", 1);
+    }
+}
+
+/// What addresses a device has is its namespace's affair.
+#[test]
+fn an_address_that_is_taken_from_a_device_is_its_own_affair() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
+        let name = device(&lab.a, "eth0:0");
+        lab.a.ip(&format!("addr del 198.51.100.8/24 dev {name}"));
+        stage.let_a_marker_pass();
+        assert_eq!(stage.of_eth0(), ["eth0:0"], "{by:?}");
+    }
+}
+
+#[test]
+fn a_to_device_that_comes_back_is_led_to_again() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        let tap = Tap::open(&lab.a, "tap0");
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--to", "tap0"]);
+        drop(tap);
+        wait_for("the tap to go", LIMIT, || lab.a.find_link("tap0").is_none());
+        stage.let_a_marker_pass();
+        assert_eq!(stage.of_eth0(), ["eth0:0"], "{by:?}: it waits");
+        let frame = from_b_to_a(lab)
+            .ip(
+                "192.0.2.1".parse().expect("v4"),
+                "198.51.100.8".parse().expect("v4"),
+            )
+            .udp(5, 9, b"back")
+            .padded()
+            .build();
+        let at_b = RawSocket::open(&lab.b, "eth0");
+        at_b.send(&frame);
+        lab.wait_for_counter("eth0:0", "dropped.no_target", 1);
+        let tap = Tap::open(&lab.a, "tap0");
+        stage.put_right("the alias to lead to it", || {
+            lab.row("eth0:0")["device"] == "tap0"
+        });
+        at_b.send(&frame);
+        let got = tap.receive(LIMIT, |got| got.windows(4).any(|word| word == b"back"));
+        assert!(got.is_some(), "{by:?}");
+    }
+}
