@@ -57,13 +57,8 @@ pub fn create(
             };
             parent.publish(item.slot, verdict, target, lead.flags, lock)?;
         }
-        isno::grant(
-            host,
-            link,
-            parent,
-            batch.items.iter().map(|item| item.slot),
-            lock,
-        )?;
+        let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
+        isno::grant(host, link, parent, tuned.map(|item| item.slot), lock)?;
         neighbour::hear(link, batch)?;
         parent.commit(batch.items.iter().map(|item| item.slot), lock);
         Ok(())

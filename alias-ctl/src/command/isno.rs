@@ -206,13 +206,14 @@ pub fn change(
         lock,
     );
     let changed = follow(host, link, parent, slot, &new, lock);
-    match changed {
-        Ok(()) => parent.amend(slot, |record| record.tcp = options, lock),
-        // One update of the map is all that can fail, or what came before it.
-        Err(_) => clear_idle(parent, lock)?,
+    if changed.is_ok() {
+        parent.amend(slot, |record| record.tcp = options, lock);
     }
     parent.set_journal(None, lock);
-    parent.set_unfinished(false, lock);
+    // Should that fail too, the next writer does it.
+    if changed.is_ok() || restore(host, link, parent, lock).is_ok() {
+        parent.set_unfinished(false, lock);
+    }
     changed
 }
 
