@@ -4,6 +4,7 @@
 mod refusals;
 pub(crate) mod sockets;
 mod traces;
+mod words;
 
 use std::net::IpAddr;
 
