@@ -3,8 +3,8 @@
 
 use std::io;
 
-use alias_tests::Lab;
 use alias_tests::bpf::{timed_run, xdp};
+use alias_tests::{Lab, Mode};
 use serde_json::{Value, json};
 
 use crate::controller::{Labs, MILLION_RANGE, THOUSANDS};
@@ -12,10 +12,13 @@ use crate::cpu::on_one_cpu;
 use crate::goal::Goal;
 use crate::options::Effort;
 use crate::report::{Report, Table};
-use crate::rows::{Program, RANDOM_MILLION, fill, rows};
+use crate::rows::{MILLION_RANGE_V6, Program, TAGGED, THOUSANDS_RANGE_V6, UNTAGGED, fill, rows};
 use crate::samples::{Samples, shown};
+use crate::varying::{reseed, state_of};
 use crate::{Progress, Result};
 
+/// That of all kinds, that of a million; of IPv6 that of thousands, of a million.
+const LABS: usize = 4;
 /// How long a run shall be.
 const RUN_NS: u32 = 25_000_000;
 /// The run that finds out how many repetitions that takes.
@@ -26,7 +29,11 @@ pub(crate) struct Row {
     name: &'static str,
     program: io::Result<Program>,
     frame: Vec<u8>,
+    /// Where the generator's state is in it.
+    state: Option<usize>,
     verdict: u32,
+    /// Whose aliases it hits.
+    lab: usize,
     /// The row it is compared with.
     floor: Option<usize>,
     /// By how much it may be above that, in ns.
@@ -42,12 +49,20 @@ pub(crate) fn measure(
     progress: &Progress,
     report: &mut Report,
 ) -> Result<()> {
-    progress.step("datapath, making 1,016,389 aliases");
+    progress.step("datapath, making 2,032,773 aliases");
     let (thousands, million) = (&labs.thousands, &labs.million);
+    let attached = |capacity: &str| {
+        let builder = Lab::builder().mode(Mode::Native);
+        builder.attach_options(&["--capacity", capacity]).build()
+    };
+    let (thousands_v6, million_v6) = (attached("65536"), attached("1000000"));
     million.ctl_ok(&["add", "eth0", "--range", MILLION_RANGE, "--drop"]);
+    thousands_v6.ctl_ok(&["add", "eth0", "--range", THOUSANDS_RANGE_V6, "--drop"]);
+    million_v6.ctl_ok(&["add", "eth0", "--range", MILLION_RANGE_V6, "--drop"]);
     let [_far, home] = fill(thousands);
-    let before = [dropped(thousands)?, dropped(million)?];
-    let mut rows = rows(thousands, million)?;
+    let labs = [thousands, million, &thousands_v6, &million_v6];
+    let before = labs.map(dropped);
+    let mut rows = rows(labs)?;
     on_one_cpu(|| {
         thousands.a.enter(|| {
             for row in &mut rows {
@@ -64,12 +79,18 @@ pub(crate) fn measure(
             Ok(())
         })
     })?;
-    let counted = [
-        dropped(thousands)? - before[0],
-        dropped(million)? - before[1],
-    ];
+    let mut counted = [0; LABS];
+    for ((counted, lab), before) in counted.iter_mut().zip(labs).zip(before) {
+        *counted = dropped(lab)? - before?;
+    }
     all_were_hit(thousands)?;
+    all_were_hit(&thousands_v6)?;
     report.add(table(&rows, counted)?);
+    let [untagged, tagged] = [UNTAGGED, TAGGED].map(|name| rows.iter().find(|r| r.name == name));
+    if let Some((untagged, tagged)) = untagged.zip(tagged) {
+        let work = format!("{TAGGED}: above the untagged");
+        report.goal(Goal::above(&work, &tagged.samples, &untagged.samples, 2.0));
+    }
     for row in &rows {
         if let (Some(floor), Some(ns)) = (row.floor, row.goal) {
             let work = format!("{}: above the floor", row.name);
@@ -91,8 +112,10 @@ impl Row {
         Self {
             name,
             program,
+            state: state_of(&frame),
             frame,
             verdict,
+            lab: 0,
             floor: None,
             goal: None,
             method,
@@ -107,6 +130,12 @@ impl Row {
         self
     }
 
+    /// Other than the first.
+    pub(crate) fn in_lab(mut self, lab: usize) -> Self {
+        self.lab = lab;
+        self
+    }
+
     fn calibrate(&mut self) -> Result<()> {
         let Some(ns) = self.time(TRIAL)? else {
             return Ok(());
@@ -116,6 +145,8 @@ impl Row {
     }
 
     fn run(&mut self) -> Result<()> {
+        let run = self.samples.count() as u64 + 1;
+        reseed(&mut self.frame, self.state, run);
         if let Some(ns) = self.time(self.repeat)? {
             self.samples.push(f64::from(ns));
         }
@@ -150,7 +181,7 @@ impl Row {
     }
 }
 
-fn table(rows: &[Row], counted: [u64; 2]) -> Result<Table> {
+fn table(rows: &[Row], counted: [u64; LABS]) -> Result<Table> {
     let mut table = Table::new(
         "datapath",
         "Datapath: alias_rx, ns a packet by BPF_PROG_TEST_RUN, 16,389 aliases unless it says so",
@@ -206,16 +237,17 @@ fn table(rows: &[Row], counted: [u64; 2]) -> Result<Table> {
     table.note(
         "the kernel's own figure, whole ns rounded down, of runs of about 25 ms, all on one CPU; over floor: of medians, then of minima",
     );
-    table.note("the goal with a tag is that of the IPv4 hit and 2; whether one address alone sits at its home position is this run's luck, random rows average over it");
+    table.note("whether one address alone sits at its home position is this run's luck, random rows average over it");
     table.note(proof(rows, counted)?);
     Ok(table)
 }
 
 /// Every packet that was to be dropped must have hit an alias.
-fn proof(rows: &[Row], counted: [u64; 2]) -> Result<String> {
-    let (million, thousands): (Vec<&Row>, Vec<&Row>) =
-        rows.iter().partition(|row| row.name == RANDOM_MILLION);
-    let expected = [thousands, million].map(|rows| rows.iter().map(|row| row.hits()).sum::<u64>());
+fn proof(rows: &[Row], counted: [u64; LABS]) -> Result<String> {
+    let mut expected = [0; LABS];
+    for row in rows {
+        expected[row.lab] += row.hits();
+    }
     if counted != expected {
         return Err(format!(
             "the programs counted {counted:?} dropped packets, and {expected:?} is expected: not every packet hit an alias"
@@ -234,9 +266,10 @@ fn all_were_hit(lab: &Lab) -> Result<()> {
     let hits = counts
         .as_array()
         .map_or(0, |all| all.iter().filter(hit).count());
-    if hits < THOUSANDS as usize {
+    let expected = THOUSANDS as usize;
+    if hits < expected {
         return Err(format!(
-            "only {hits} aliases were hit, and {THOUSANDS} is expected: the destinations are not random"
+            "only {hits} aliases were hit, and {expected} is expected: the destinations are not random"
         ));
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::plot::{Curve, Plot};
 use crate::report::{Report, Table};
 use crate::rows::alias_rx;
 use crate::samples::{Samples, shown};
-use crate::varying::{SEED, random_destination};
+use crate::varying::{SEED, random_destination, reseed, state_of};
 use crate::{Progress, Result};
 
 const SIZES: [u32; 5] = [1, 1_000, 16_384, 131_072, 1_000_000];
@@ -72,13 +72,15 @@ pub(crate) fn measure(effort: &Effort, progress: &Progress, report: &mut Report)
         ]);
         labs.push(lab);
     }
-    let bytes = frame()
+    let mut bytes = frame()
         .ipv4(SOURCE, FIRST)
         .udp(40_000, 9, &SEED)
         .padded()
         .build();
+    let state = state_of(&bytes);
     on_one_cpu(|| {
         for run in 0..=effort.runs {
+            reseed(&mut bytes, state, run as u64);
             if run % 10 == 1 {
                 progress.step(&format!("growth, run {run} of {}", effort.runs));
             }

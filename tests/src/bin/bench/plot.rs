@@ -6,7 +6,7 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 400.0;
 // The frame of the curves.
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 580.0;
+const RIGHT: f64 = 548.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = 344.0;
 

@@ -13,7 +13,7 @@ use crate::Result;
 use crate::controller::{MILLION, THOUSANDS, THOUSANDS_RANGE};
 use crate::datapath::Row;
 use crate::detour::{Detour, Likeness};
-use crate::varying::{METADATA, SEED, random_destination, without_metadata};
+use crate::varying::{METADATA, SEED, random_destination, random_destination_v6, without_metadata};
 use crate::verifier::pins_of_parent;
 
 const VLAN: u16 = 10;
@@ -28,8 +28,18 @@ const DROPPED: Ipv4Addr = Ipv4Addr::new(198, 18, 20, 7);
 const LOCAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 const DEVICE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 3);
 const TO: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 4);
-const TAGGED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+const WITH_TAG: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
 const DROPPED_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 5, 0, 0, 0, 0, 6);
+const THOUSANDS_FIRST_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 6, 0, 0, 0, 0, 0);
+/// As many as of IPv4.
+pub(crate) const THOUSANDS_RANGE_V6: &str = "2001:db8:6::-2001:db8:6::3fff";
+const MILLION_FIRST_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 7, 0, 0, 0, 0, 0);
+/// A million of them.
+pub(crate) const MILLION_RANGE_V6: &str = "2001:db8:7::-2001:db8:7::f:423f";
+
+/// Two rows that are compared with each other too.
+pub(crate) const UNTAGGED: &str = "IPv4 drop, hot";
+pub(crate) const TAGGED: &str = "IPv4 drop, one VLAN tag";
 
 /// What a row's program stands behind.
 pub(crate) enum Program {
@@ -59,14 +69,18 @@ pub(crate) fn fill(lab: &Lab) -> [Namespace; 2] {
     one(&LOCAL.to_string(), &["--local"]);
     one(&DEVICE.to_string(), &["--netns", home.name()]);
     one(&TO.to_string(), &["--to", "to0"]);
-    one(&TAGGED.to_string(), &["--drop", "--vlan", &vlan]);
+    one(&WITH_TAG.to_string(), &["--drop", "--vlan", &vlan]);
     one(&v6, &["--drop"]);
     [far, home]
 }
 
-pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
+/// Rows over the aliases of these labs: all kinds, a million; of IPv6 thousands, a million.
+pub(crate) fn rows(labs: [&Lab; 4]) -> Result<Vec<Row>> {
+    let [thousands, million, thousands_v6, million_v6] = labs;
     let rx = alias_rx(thousands)?;
     let rx_of_million = alias_rx(million)?;
+    let rx_of_thousands_v6 = alias_rx(thousands_v6)?;
+    let rx_of_million_v6 = alias_rx(million_v6)?;
     let likeness = Likeness::of(&rx);
     let bare = |program: io::Result<OwnedFd>| program.map(Program::Bare);
     let behind = |first: &[_], next: io::Result<OwnedFd>| match &likeness {
@@ -82,11 +96,13 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
     let of_nobody = random_destination(NOBODY_FIRST, 1 << 16);
     let of_thousands = random_destination(THOUSANDS_FIRST, THOUSANDS);
     let of_million = random_destination(MILLION_FIRST, MILLION);
+    let of_thousands_v6 = random_destination_v6(THOUSANDS_FIRST_V6, THOUSANDS);
+    let of_million_v6 = random_destination_v6(MILLION_FIRST_V6, MILLION);
 
     let stations = frame().between(thousands.b.mac("eth0"), thousands.a.mac("eth0"));
     let to = |destination| datagram(stations.clone().ipv4(SOURCE, destination));
-    let tagged = datagram(stations.clone().vlan(VLAN).ipv4(SOURCE, TAGGED));
-    let v6 = datagram(stations.clone().ipv6(SOURCE_V6, DROPPED_V6));
+    let tagged = datagram(stations.clone().vlan(VLAN).ipv4(SOURCE, WITH_TAG));
+    let to_v6 = |destination| datagram(stations.clone().ipv6(SOURCE_V6, destination));
 
     let row = Row::new;
     let one = "one frame again and again";
@@ -125,23 +141,16 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
             xdp::PASS,
         )
         .over(FLOOR, Some(8.0)),
+        row(UNTAGGED, one, bare(loaded()), to(DROPPED), xdp::DROP).over(FLOOR, Some(5.0)),
         row(
-            "IPv4 drop, hot",
+            "IPv6 drop, hot",
             one,
             bare(loaded()),
-            to(DROPPED),
-            xdp::DROP,
-        )
-        .over(FLOOR, Some(5.0)),
-        row("IPv6 drop, hot", one, bare(loaded()), v6, xdp::DROP).over(FLOOR, Some(7.0)),
-        row(
-            "IPv4 drop, one VLAN tag",
-            one,
-            bare(loaded()),
-            tagged,
+            to_v6(DROPPED_V6),
             xdp::DROP,
         )
         .over(FLOOR, Some(7.0)),
+        row(TAGGED, one, bare(loaded()), tagged, xdp::DROP).over(FLOOR, None),
         row("IPv4 local", one, bare(loaded()), to(LOCAL), xdp::PASS).over(FLOOR, None),
         row(
             "IPv4 --to, redirect",
@@ -176,18 +185,34 @@ pub(crate) fn rows(thousands: &Lab, million: &Lab) -> Result<Vec<Row>> {
         )
         .over(FLOOR_RANDOM, Some(12.0)),
         row(
-            RANDOM_MILLION,
+            "IPv4 drop, random of 1,000,000",
             drawn,
             behind(&of_million, Ok(rx_of_million)),
             to(DROPPED),
             xdp::DROP,
         )
-        .over(FLOOR_RANDOM, Some(100.0)),
+        .over(FLOOR_RANDOM, Some(100.0))
+        .in_lab(1),
+        row(
+            "IPv6 drop, random of 16,384",
+            drawn,
+            behind(&of_thousands_v6, Ok(rx_of_thousands_v6)),
+            to_v6(THOUSANDS_FIRST_V6),
+            xdp::DROP,
+        )
+        .over(FLOOR_RANDOM, Some(16.0))
+        .in_lab(2),
+        row(
+            "IPv6 drop, random of 1,000,000",
+            drawn,
+            behind(&of_million_v6, Ok(rx_of_million_v6)),
+            to_v6(MILLION_FIRST_V6),
+            xdp::DROP,
+        )
+        .over(FLOOR_RANDOM, Some(150.0))
+        .in_lab(3),
     ])
 }
-
-/// The one row of the lab with a million aliases.
-pub(crate) const RANDOM_MILLION: &str = "IPv4 drop, random of 1,000,000";
 
 fn datagram(frame: Frame) -> Vec<u8> {
     frame.udp(40_000, 9, &SEED).padded().build()
