@@ -28,6 +28,7 @@ mod ifconfig;
 mod ifconfig_alias;
 mod ifconfig_device;
 mod ifconfig_list;
+mod ifconfig_script;
 mod isno;
 mod lifecycle;
 mod limits;
