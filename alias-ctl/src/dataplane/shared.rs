@@ -1,19 +1,89 @@
 //! A map's array, mapped into this process: the controller and the datapath
 //! work on the same memory.
 
+use std::cell::OnceCell;
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use alias_common::Plain;
 use memmap2::{MmapOptions, MmapRaw};
 
+/// Bytes from which an array is mapped in parts: the kernel makes the page table
+/// entry of every page when an array is mapped (`remap_vmalloc_range`), and whoever
+/// changes one alias of many looks at a few.
+const LARGE: usize = 2 << 20;
+/// Bytes of the smallest part: a multiple of every page size.
+const LEAST_PART: usize = 64 << 10;
+/// At most so many parts: the kernel bounds the mappings of a process.
+const MOST_PARTS: usize = 1024;
+
 /// The elements of an mmapable array map.
 pub struct Shared<T> {
-    memory: MmapRaw,
+    memory: Memory,
     len: u32,
     element: PhantomData<T>,
+}
+
+enum Memory {
+    Whole(MmapRaw),
+    /// Each mapped when it is first looked at.
+    Parts {
+        map: OwnedFd,
+        parts: Box<[OnceCell<MmapRaw>]>,
+        /// Each but the last has `1 << shift` bytes.
+        shift: u32,
+        /// Bytes of all.
+        total: usize,
+    },
+}
+
+impl Memory {
+    fn map(map: BorrowedFd<'_>, total: usize, stride: usize) -> io::Result<Memory> {
+        // No element lies across two parts.
+        if total < LARGE || !LEAST_PART.is_multiple_of(stride) {
+            let whole = MmapOptions::new().len(total).map_raw(map.as_raw_fd())?;
+            return Ok(Memory::Whole(whole));
+        }
+        let size = total.div_ceil(MOST_PARTS).max(LEAST_PART);
+        let shift = size.next_power_of_two().trailing_zeros();
+        let parts = (0..total.div_ceil(1 << shift)).map(|_| OnceCell::new());
+        Ok(Memory::Parts {
+            map: map.try_clone_to_owned()?,
+            parts: parts.collect(),
+            shift,
+            total,
+        })
+    }
+
+    /// Where the byte at `offset`, which is inside, is mapped.
+    fn at(&self, offset: usize) -> *mut u8 {
+        match self {
+            Memory::Whole(whole) => whole.as_mut_ptr().wrapping_add(offset),
+            Memory::Parts {
+                map,
+                parts,
+                shift,
+                total,
+            } => {
+                let number = offset >> shift;
+                let begin = number << shift;
+                let part = parts[number].get_or_init(|| {
+                    let mut options = MmapOptions::new();
+                    options
+                        .offset(begin as u64)
+                        .len((total - begin).min(1 << shift));
+                    // All of it may be mapped: what can be missing is memory. A
+                    // writer that dies of that is put right by the next.
+                    options
+                        .map_raw(map.as_raw_fd())
+                        .unwrap_or_else(|error| panic!("mapping a pinned array: {error}"))
+                });
+                part.as_mut_ptr().wrapping_add(offset - begin)
+            }
+        }
+    }
 }
 
 impl<T: Plain> Shared<T> {
@@ -27,9 +97,8 @@ impl<T: Plain> Shared<T> {
     /// That of `mmap(2)`.
     pub fn map(map: BorrowedFd<'_>, len: u32) -> io::Result<Shared<T>> {
         let bytes = (len as usize * Self::STRIDE).max(1);
-        let memory = MmapOptions::new().len(bytes).map_raw(map.as_raw_fd())?;
         Ok(Shared {
-            memory,
+            memory: Memory::map(map, bytes, Self::STRIDE)?,
             len,
             element: PhantomData,
         })
@@ -47,14 +116,9 @@ impl<T: Plain> Shared<T> {
             "element {index} of an array of {}",
             self.len
         );
-        // SAFETY: inside the mapping by the assertion; the mapping is page
-        // aligned and the stride a multiple of 8, so the element is aligned.
-        unsafe {
-            self.memory
-                .as_mut_ptr()
-                .add(index as usize * Self::STRIDE)
-                .cast()
-        }
+        // Inside the mapping by the assertion; mappings are page aligned and the
+        // stride is a multiple of 8, so the element is aligned.
+        self.memory.at(index as usize * Self::STRIDE).cast()
     }
 
     /// A copy of one element.
