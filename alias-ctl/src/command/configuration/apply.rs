@@ -78,7 +78,7 @@ fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prepared
     let mut prepared = Vec::new();
     for declared in declaration.parents {
         let link = host.link(&declared.name, "apply")?;
-        let parent = Parent::open(&host.directory, link.ifindex)?;
+        let parent = Parent::open(&host.directory, link.ifindex)?.filter(Parent::is_alive);
         let is = parent
             .as_ref()
             .map(|parent| observe::attachment(&parent.header()));

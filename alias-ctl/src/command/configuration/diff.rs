@@ -30,7 +30,7 @@ pub fn diff(source: &Source) -> Result<Outcome> {
     for mut declared in declaration.parents {
         let link = host.netlink.link_by_name(&declared.name)?;
         let parent = match &link {
-            Some(link) => Parent::open(&host.directory, link.ifindex)?,
+            Some(link) => Parent::open(&host.directory, link.ifindex)?.filter(Parent::is_alive),
             None => None,
         };
         let is = parent

@@ -56,6 +56,15 @@ fn running(host: &mut Host) -> Result<Declaration> {
                 "nothing was saved; name it (ip netns attach NAME PID), or delete the alias",
             ));
         }
+        if let Some(alias) = live.iter().find(|alias| alias.address.ip().is_none()) {
+            return Err(Refusal::new(
+                alias_name(&link.name, alias.slot),
+                "save",
+                "only IP aliases can be saved",
+                libc::EAFNOSUPPORT,
+            )
+            .way_out("nothing was saved; delete it, and add it again after a restore"));
+        }
         live.sort_by_key(|alias| created.get(&alias.slot).copied());
         leave_out_found_macs(host, &link, &mut live)?;
         let mut attachment = observe::attachment(&parent.header());

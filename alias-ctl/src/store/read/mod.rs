@@ -1,20 +1,23 @@
 //! Words of a configuration file to a [`Declaration`]. Pure: the text goes in.
 //! What is not known is refused, and every refusal names line, column and key.
 
-use std::borrow::Cow;
+mod common;
+mod value;
+
 use std::collections::HashMap;
 
-use alias_common::isno::{TcpOption, TcpOptions};
-use alias_common::key::{Family, Vlan};
+use alias_common::key::Family;
 
-use super::document::{self, Entry, Fault, Table, Value, column_of, join, line_of};
+use common::Common;
+use value::{alias, because, device, integer, missing, one_of, text, unknown, value_fault};
+
+use super::document;
+use super::table::{Fault, Table, column_of, line_of};
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Address, Range, bits};
-use crate::model::declaration::{Attachment, Declaration, Mode, Parent, Properties, Run, Tc};
-use crate::model::isno;
+use crate::model::declaration::{Attachment, Declaration, Mode, Parent, Run, Tc};
 use crate::model::name::AliasName;
 use crate::model::wish::Target;
-use crate::model::word;
 
 /// The version of the schema that is read and written.
 pub const VERSION: i64 = 1;
@@ -296,125 +299,6 @@ pub fn log_word(level: u8) -> &'static str {
     found.map_or("unknown", |(word, _)| word)
 }
 
-/// The keys that `alias` and `range` have in common.
-#[derive(Default)]
-struct Common<'t> {
-    target: Option<&'t str>,
-    netns: Option<String>,
-    join: Option<String>,
-    to: Option<String>,
-    mac: Option<[u8; 6]>,
-    vlan: Vlan,
-    vlan_at: usize,
-    disabled: bool,
-    quiet: bool,
-    tcp: TcpOptions,
-}
-
-impl<'t> Common<'t> {
-    fn take(&mut self, table: &Table<'_>, entry: &'t Entry<'_>, own: &str) -> Read<()> {
-        match &*entry.key {
-            "target" => {
-                let words = ["device", "join", "to", "local", "drop"].map(|word| (word, word));
-                self.target = Some(one_of(table, entry, &words)?);
-            }
-            "netns" => self.netns = Some(netns(table, entry)?),
-            "join" => {
-                text(table, entry)?;
-                let (parent, slot) = alias(table, entry)?;
-                self.join = Some(crate::model::name::alias_name(&parent, slot));
-            }
-            "to" => self.to = Some(device(table, entry)?),
-            "mac" => {
-                let mac = word::mac(text(table, entry)?);
-                self.mac = Some(mac.map_err(|why| because(table, entry, why))?);
-            }
-            "vlan" => {
-                let word: Cow<'_, str> = match &entry.value {
-                    Value::Integer(id) => id.to_string().into(),
-                    _ => text(table, entry)?.into(),
-                };
-                self.vlan = word::vlan(&word).map_err(|why| because(table, entry, why))?;
-                self.vlan_at = entry.value_at;
-            }
-            "enabled" => self.disabled = !boolean(table, entry)?,
-            "announce" => self.quiet = !boolean(table, entry)?,
-            key => {
-                let Some(option) = isno::by_word(key) else {
-                    let tcp = TcpOption::ALL.map(isno::word).join(", ");
-                    let known = format!(
-                        "{own}, target, netns, join, to, mac, vlan, enabled, announce, {tcp}"
-                    );
-                    return Err(unknown(table, entry, &known));
-                };
-                let number = integer(table, entry, 0..=u32::MAX.into())?.to_string();
-                let value = isno::parse(option, &number);
-                let value = value.map_err(|why| because(table, entry, why))?;
-                self.tcp.set(option, Some(value));
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, table: &Table<'_>, parent: &str, prefix_len: u8) -> Read<Properties> {
-        let fault = |key: &str, reason: String| {
-            let entry = table.entries.iter().find(|entry| entry.key == key);
-            let at = entry.map_or(table.at, |entry| entry.value_at);
-            Err(Fault::new(at, join(&table.name, key), reason))
-        };
-        // The key that says where is enough to say what.
-        let said = match (&self.netns, &self.join, &self.to) {
-            (_, Some(_), _) => "join",
-            (_, _, Some(_)) => "to",
-            _ => "device",
-        };
-        let kind = self.target.unwrap_or(said);
-        for (key, goes_with, given) in [
-            ("netns", "device", self.netns.is_some()),
-            ("join", "join", self.join.is_some()),
-            ("to", "to", self.to.is_some()),
-            ("mac", "to", self.mac.is_some()),
-        ] {
-            if given && kind != goes_with {
-                return fault(
-                    key,
-                    format!("the target is {kind:?}, and this goes with {goes_with:?}"),
-                );
-            }
-        }
-        let target = match kind {
-            "join" => match self.join {
-                Some(alias) if AliasName::parse(&alias).is_ok_and(|name| name.parent == parent) => {
-                    Target::Join { alias }
-                }
-                Some(_) => return fault("join", "it is an alias of another device".into()),
-                None => return Err(missing(table, "join", "eth0:0")),
-            },
-            "to" => match self.to {
-                Some(device) => Target::To {
-                    device,
-                    mac: self.mac,
-                },
-                None => return Err(missing(table, "to", "veth1")),
-            },
-            "local" if self.vlan != Vlan::NONE => {
-                return fault("vlan", "a local alias cannot be scoped to a VLAN".into());
-            }
-            "local" => Target::Local,
-            "drop" => Target::Drop,
-            _ => Target::Device { netns: self.netns },
-        };
-        Ok(Properties {
-            prefix_len,
-            vlan: self.vlan,
-            target,
-            enabled: !self.disabled,
-            announce: !self.quiet,
-            tcp: self.tcp,
-        })
-    }
-}
-
 /// The word for an address's family, as `show` prints it.
 pub(super) fn family_word(address: Address) -> &'static str {
     if address.family() == Family::IPV4 {
@@ -422,126 +306,6 @@ pub(super) fn family_word(address: Address) -> &'static str {
     } else {
         "ipv6"
     }
-}
-
-fn value_fault(table: &Table<'_>, entry: &Entry<'_>, reason: impl Into<String>) -> Fault {
-    Fault::new(entry.value_at, join(&table.name, &entry.key), reason)
-}
-
-/// A value that another reader refused.
-fn because(table: &Table<'_>, entry: &Entry<'_>, why: Refusal) -> Fault {
-    let reason = format!("{}: {}", why.object, why.reason);
-    let fault = value_fault(table, entry, reason).way_out(why.way_out);
-    Fault {
-        errno: why.errno,
-        ..fault
-    }
-}
-
-fn unknown(table: &Table<'_>, entry: &Entry<'_>, known: &str) -> Fault {
-    let key = join(&table.name, &entry.key);
-    Fault::new(entry.at, key, "unknown key").way_out(format!("known keys: {known}"))
-}
-
-fn missing(table: &Table<'_>, key: &str, example: &str) -> Fault {
-    Fault::new(table.at, join(&table.name, key), "the key is missing")
-        .way_out(format!("write, for example: {key} = \"{example}\""))
-}
-
-fn wrong(table: &Table<'_>, entry: &Entry<'_>, wanted: &str) -> Fault {
-    let reason = format!("{} where {wanted} is wanted", entry.value.kind());
-    value_fault(table, entry, reason)
-}
-
-fn text<'t>(table: &Table<'_>, entry: &'t Entry<'_>) -> Read<&'t str> {
-    match &entry.value {
-        Value::Text(text) => Ok(text),
-        _ => Err(wrong(table, entry, "a string")),
-    }
-}
-
-fn boolean(table: &Table<'_>, entry: &Entry<'_>) -> Read<bool> {
-    match &entry.value {
-        Value::Boolean(value) => Ok(*value),
-        _ => Err(wrong(table, entry, "true or false")),
-    }
-}
-
-fn integer(
-    table: &Table<'_>,
-    entry: &Entry<'_>,
-    range: std::ops::RangeInclusive<i64>,
-) -> Read<i64> {
-    match &entry.value {
-        Value::Integer(number) if range.contains(number) => Ok(*number),
-        Value::Integer(number) => {
-            let reason = format!(
-                "{number} is not between {} and {}",
-                range.start(),
-                range.end()
-            );
-            Err(value_fault(table, entry, reason))
-        }
-        _ => Err(wrong(table, entry, "an integer")),
-    }
-}
-
-fn one_of<T: Copy>(table: &Table<'_>, entry: &Entry<'_>, words: &[(&str, T)]) -> Read<T> {
-    let word = text(table, entry)?;
-    let found = words.iter().find(|(known, _)| *known == word);
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        value_fault(table, entry, format!("{word:?} is unknown"))
-            .way_out(format!("write one of: {}", known.join(", ")))
-    })
-}
-
-/// A device's name, as far as that can be told without looking.
-fn device(table: &Table<'_>, entry: &Entry<'_>) -> Read<String> {
-    let name = text(table, entry)?;
-    let usable = !name.is_empty()
-        && !name.contains(['/', ':'])
-        && !name.contains(|c: char| c.is_whitespace() || c.is_control());
-    if usable {
-        return Ok(name.to_owned());
-    }
-    Err(value_fault(
-        table,
-        entry,
-        format!("{name:?} is no device's name"),
-    ))
-}
-
-fn alias(table: &Table<'_>, entry: &Entry<'_>) -> Read<(String, u32)> {
-    let name = text(table, entry)?;
-    let found = AliasName::parse(name).map_err(|why| because(table, entry, why))?;
-    let refused = || {
-        value_fault(table, entry, format!("{name:?} is no alias's name"))
-            .way_out("write DEVICE:NUMBER, for example eth0:0")
-    };
-    let slot = found.slot.ok_or_else(refused)?;
-    let usable = !found.parent.contains('/')
-        && !found
-            .parent
-            .contains(|c: char| c.is_whitespace() || c.is_control())
-        && slot < alias_common::record::MAX_SLOTS;
-    if usable {
-        Ok((found.parent, slot))
-    } else {
-        Err(refused())
-    }
-}
-
-/// A namespace by its name: a path or a process is another one tomorrow.
-fn netns(table: &Table<'_>, entry: &Entry<'_>) -> Read<String> {
-    let name = text(table, entry)?;
-    if !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != ".." {
-        return Ok(name.to_owned());
-    }
-    Err(
-        value_fault(table, entry, format!("{name:?} is no name in /run/netns"))
-            .way_out("give it one: ip netns attach NAME PID"),
-    )
 }
 
 #[cfg(test)]

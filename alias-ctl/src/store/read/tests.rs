@@ -1,9 +1,12 @@
 //! Tables of files: what they mean, what is refused and where.
 
 use alias_common::isno::TcpOptions;
+use alias_common::key::Vlan;
 
 use super::*;
+use crate::model::declaration::Properties;
 use crate::model::declaration::fold;
+use crate::model::isno;
 use crate::store::write::write;
 
 /// A file with a head, so that its own lines begin with 2.
