@@ -146,10 +146,14 @@ impl Ward {
     pub(super) fn kill_each(&mut self, steps: &[Step], rounds: u32) {
         let mut runs = Vec::new();
         for step in steps {
-            self.prepare(step);
-            let started = Instant::now();
-            self.lab.ctl_ok(&self.words(step.victim));
-            runs.push(started.elapsed());
+            // The shorter of two: what the machine did besides is no part of it.
+            let run = [(); 2].map(|()| {
+                self.prepare(step);
+                let started = Instant::now();
+                self.lab.ctl_ok(&self.words(step.victim));
+                started.elapsed()
+            });
+            runs.push(run[0].min(run[1]));
             self.check_whole(step.victim);
         }
         for _ in 0..rounds {
