@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use alias_tests::{RawSocket, frame::read};
+use alias_tests::{Lab, RawSocket, frame::read, wait_for};
 
 use crate::daemon_stage::{BOTH, By, Stage, alias_links};
 use crate::scene::{Family, LIMIT};
@@ -269,4 +269,42 @@ fn a_new_name_is_the_aliases_too() {
         assert!(lab.a.ip("addr show label wan0:2").contains("203.0.113.10"));
         lab.b.ping_ok("198.51.100.8", 1);
     }
+}
+
+/// What was saved comes back with the device, up again or made again.
+#[test]
+fn a_device_that_comes_up_gets_what_was_saved() {
+    let path = std::env::temp_dir().join(format!("alias-saved-{}.toml", std::process::id()));
+    let lab = Lab::builder()
+        .env("ALIAS_CONFIG", &path.display().to_string())
+        .build();
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
+    lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--local"]);
+    lab.a
+        .ip_batch("link add eth1 type veth peer name far1\nlink set eth1 up\n");
+    lab.ctl_ok(&["add", "eth1:0", "198.18.0.1", "--drop"]);
+    lab.ctl_ok(&["save"]);
+    let daemon = lab.daemon(&[]);
+    lab.a.ip("link set eth0 down");
+    wait_for("the aliases to go", LIMIT, || {
+        lab.alias_names() == ["eth1:0"]
+    });
+    lab.a.ip("link set eth0 up");
+    wait_for("the saved aliases", LIMIT, || lab.alias_names().len() == 3);
+    lab.b.ping_ok("198.51.100.8", 1);
+    lab.b.ping_ok("203.0.113.9", 1);
+    lab.a.ip("link del eth1");
+    wait_for("its aliases to go", LIMIT, || lab.alias_names().len() == 2);
+    lab.a
+        .ip_batch("link add eth1 type veth peer name far1\nlink set eth1 up\n");
+    wait_for("the saved alias of the new device", LIMIT, || {
+        lab.alias_names().contains(&"eth1:0".to_owned())
+    });
+    // What is deleted while its device is up stays deleted.
+    lab.ctl_ok(&["del", "eth0:1"]);
+    lab.a.ip("link set eth0 mtu 1400");
+    wait_for("the pass", LIMIT, || lab.a.link("eth0:0")["mtu"] == 1400);
+    assert!(!lab.alias_names().contains(&"eth0:1".to_owned()));
+    drop(daemon);
+    std::fs::remove_file(&path).expect("the file that was saved");
 }

@@ -8,6 +8,7 @@
 
 mod notify;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,10 @@ use crate::error::{Refusal, Result};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::{News, Watch};
 
+use crate::store::file;
+
+use super::configuration::apply;
+use super::device;
 use super::host::Host;
 use super::reconcile::{self, Extent, Heard};
 
@@ -73,13 +78,19 @@ struct Pass {
     took: Duration,
 }
 
-async fn serve(host: Host, event_buffer: usize) -> Result<()> {
+async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
     let failed = |error: io::Error| Refusal::io("daemon", "run", &error);
     // Before the first look: what happens from now on is heard of.
     let mut watch = Watch::open(event_buffer)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let directory = host.directory.clone();
+    // What is up already does not come up when something else of it changes.
+    let links = host.netlink.links()?.into_iter();
+    let mut known_up: HashSet<u32> = links
+        .filter(|link| link.up)
+        .map(|link| link.ifindex)
+        .collect();
     let mut heard = Heard::default();
     let mut idle = Some(host);
     let mut pass: Option<JoinHandle<Pass>> = None;
@@ -95,7 +106,7 @@ async fn serve(host: Host, event_buffer: usize) -> Result<()> {
                 if news.overrun {
                     say("events were lost: looking at everything anew");
                 }
-                take_in(&mut heard, &directory, &news);
+                take_in(&mut heard, &mut known_up, &directory, &news);
                 due.get_or_insert(Instant::now() + SETTLE);
             }
             () = sleep_until(begin_at), if begin_at.is_some() && idle.is_some() => {
@@ -138,13 +149,19 @@ async fn serve(host: Host, event_buffer: usize) -> Result<()> {
 /// Looks, and takes the lock only if there is something to put right.
 fn run(mut host: Host, heard: Heard) -> Pass {
     let began = Instant::now();
-    let outcome = reconcile::is_due(&mut host, &heard).and_then(|due| {
+    let mut outcome = reconcile::is_due(&mut host, &heard).and_then(|due| {
         if !due {
             return Ok(Vec::new());
         }
         let lock = host.directory.lock()?;
         reconcile::reconcile(&mut host, &lock, &heard, Extent::Whole)
     });
+    if let Ok(done) = &mut outcome {
+        match restore(&mut host, &heard) {
+            Ok(restored) => done.extend(restored),
+            Err(refusal) => done.push(refusal.to_string()),
+        }
+    }
     Pass {
         host,
         heard,
@@ -156,8 +173,13 @@ fn run(mut host: Host, heard: Heard) -> Pass {
 /// Remembers what the kernel's state will not tell: who went down, and which
 /// aliases there were by then. It is asked for at once, because what is added
 /// after the parent is up again has nothing to do with it.
-fn take_in(heard: &mut Heard, directory: &Directory, news: &News) {
+fn take_in(heard: &mut Heard, known_up: &mut HashSet<u32>, directory: &Directory, news: &News) {
     for (ifindex, up) in &news.links {
+        if !up {
+            known_up.remove(ifindex);
+        } else if known_up.insert(*ifindex) {
+            heard.up.insert(*ifindex);
+        }
         if !up && let Ok(Some(header)) = Parent::peek(directory, *ifindex) {
             heard.down.insert(*ifindex, header.next_created);
         }
@@ -166,9 +188,38 @@ fn take_in(heard: &mut Heard, directory: &Directory, news: &News) {
 
 /// What two times of listening heard; the later one knows more aliases.
 fn both(earlier: Heard, later: Heard) -> Heard {
-    let mut down = earlier.down;
+    let Heard { mut down, mut up } = earlier;
     down.extend(later.down);
-    Heard { down }
+    up.extend(later.up);
+    Heard { down, up }
+}
+
+/// Makes again what was saved of devices that came up and have no aliases.
+fn restore(host: &mut Host, heard: &Heard) -> Result<Vec<String>> {
+    let mut done = Vec::new();
+    for ifindex in &heard.up {
+        let Some(link) = host.netlink.link_by_index(*ifindex)?.filter(|link| link.up) else {
+            continue;
+        };
+        if device::is_ours(&link) || !file::default_path().exists() {
+            continue;
+        }
+        let lock = host.directory.lock()?;
+        let has_some = |parent: &Parent| parent.live().next().is_some();
+        if Parent::open(&host.directory, *ifindex)?
+            .as_ref()
+            .is_some_and(has_some)
+        {
+            continue;
+        }
+        // What cannot be made again is said; trying it again is the operator's.
+        done.extend(match apply::restore_under(host, &lock, &link.name) {
+            Ok(true) => Some(format!("{}: came up: restored what was saved", link.name)),
+            Ok(false) => None,
+            Err(refusal) => Some(refusal.to_string()),
+        });
+    }
+    Ok(done)
 }
 
 async fn sleep_until(moment: Option<Instant>) {

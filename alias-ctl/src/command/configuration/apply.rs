@@ -56,6 +56,24 @@ pub fn apply_under(host: &mut Host, lock: &WriteLock, declaration: Declaration) 
     execute::execute(host, lock, prepared)
 }
 
+/// Makes again what was saved of one device, as one of several changes. Whether
+/// anything was.
+///
+/// # Errors
+///
+/// As for [`apply`].
+pub fn restore_under(host: &mut Host, lock: &WriteLock, device: &str) -> Result<bool> {
+    let mut declaration = match load(&Source::Saved) {
+        Err(refusal) if refusal.errno == libc::ENOENT => return Ok(false),
+        result => result?,
+    };
+    declaration.parents.retain(|parent| parent.name == device);
+    if declaration.parents.is_empty() {
+        return Ok(false);
+    }
+    apply_under(host, lock, declaration).map(|()| true)
+}
+
 /// One device with all that is to be done.
 pub struct Prepared {
     /// The device.

@@ -9,7 +9,7 @@ mod mend;
 mod moved;
 mod sight;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::dataplane::WriteLock;
 use crate::error::Result;
@@ -25,6 +25,8 @@ pub struct Heard {
     /// Parents that went down, by ifindex, and the creation number of the last
     /// alias that each had by then. They may be up again.
     pub down: HashMap<u32, u64>,
+    /// Links that came up, by ifindex, new ones too.
+    pub up: HashSet<u32>,
 }
 
 /// How far a pass looks.
