@@ -22,8 +22,10 @@ pub struct TypeRow {
     pub address_len: u8,
     /// An [`AddressFormat`].
     pub format: u8,
+    /// Bits of an address.
+    pub address_bits: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
     /// Its name, padded with zero bytes; at most 15.
     pub name: [u8; 16],
 }
@@ -36,7 +38,8 @@ impl TypeRow {
             ethertype: 0x0800,
             address_len: 4,
             format: AddressFormat::Ipv4 as u8,
-            reserved: [0; 2],
+            address_bits: 32,
+            reserved: 0,
             name: *b"ip\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
         },
         TypeRow {
@@ -44,13 +47,14 @@ impl TypeRow {
             ethertype: 0x86dd,
             address_len: 16,
             format: AddressFormat::Ipv6 as u8,
-            reserved: [0; 2],
+            address_bits: 128,
+            reserved: 0,
             name: *b"ipv6\0\0\0\0\0\0\0\0\0\0\0\0",
         },
     ];
 }
 
-// SAFETY: u16 x2, 4 bytes, 16 bytes: 24 without padding (asserted below).
+// SAFETY: u16 x2, u8 x4, 16 bytes: 24 without padding (asserted below).
 unsafe impl Plain for TypeRow {}
 const _: () = assert!(size_of::<TypeRow>() == 24);
 

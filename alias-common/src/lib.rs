@@ -22,6 +22,7 @@ pub mod listing;
 pub mod names;
 pub mod record;
 pub mod table;
+pub mod type_abi;
 pub mod word;
 
 /// Version of everything in this crate. It is part of the pin path, so a

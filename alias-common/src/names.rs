@@ -5,6 +5,14 @@
 pub const ALIAS_RX: &str = "alias_rx";
 /// The same for generic mode; pinned as [`ALIAS_RX`] too.
 pub const ALIAS_RX_GENERIC: &str = "alias_rx_generic";
+/// XDP of the parent in native mode, once an alias type is registered.
+pub const ALIAS_RX_TYPES: &str = "alias_rx_types";
+/// The same for generic mode; pinned as [`ALIAS_RX_TYPES`] too.
+pub const ALIAS_RX_TYPES_GENERIC: &str = "alias_rx_types_generic";
+/// Where a type's program leads back to the engine, in native mode.
+pub const ALIAS_TYPED: &str = "alias_typed";
+/// The same for generic mode; pinned as [`ALIAS_TYPED`] too.
+pub const ALIAS_TYPED_GENERIC: &str = "alias_typed_generic";
 /// tc ingress of the parent.
 pub const ALIAS_DELIVER: &str = "alias_deliver";
 /// tc ingress of each port.
@@ -45,6 +53,8 @@ pub const PORT: &str = "port";
 
 /// [`crate::alias_type::TypeRow`] by row; one map for the namespace.
 pub const TYPES: &str = "types";
+/// Programs of the registered types, by ethertype.
+pub const BY_ETHERTYPE: &str = "by_ethertype";
 
 /// When each CPU last wrote to the journal, ns since boot.
 pub const JOURNAL_GATE: &str = "journal_gate";

@@ -203,8 +203,10 @@ pub struct Record {
     pub netns_cookie: u64,
     /// TCP options of its sockets.
     pub tcp: TcpOptions,
+    /// Ethertype of its family's frames: what its device may send.
+    pub ethertype: u16,
     /// Zero.
-    pub reserved3: u32,
+    pub reserved3: u16,
 }
 
 impl Record {

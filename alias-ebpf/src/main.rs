@@ -13,6 +13,7 @@ mod program {
     pub mod count;
     pub mod deliver;
     pub mod egress;
+    pub mod engine;
     pub mod journal;
     pub mod lookup;
     pub mod lost;

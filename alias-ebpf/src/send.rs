@@ -32,7 +32,7 @@ pub enum Refusal {
     Address = 3,
     /// A VLAN tag: an alias is on the VLAN it was given.
     Tag = 4,
-    /// Neither IPv4, IPv6 nor ARP.
+    /// A frame of a family that is not the alias's.
     Protocol = 5,
 }
 
@@ -51,6 +51,9 @@ pub enum Claim<'a> {
     /// Multicast listener reports from the unspecified address, which a stack
     /// without a link-local address sends (RFC 3590); snooping switches need them.
     Listener,
+    /// A frame of no family that is built in. Nothing in it can be verified but its
+    /// ethertype, which the program compares with the alias's.
+    Typed,
 }
 
 /// All-MLDv2-routers, ff02::16 (RFC 3810, 5.2.14).
@@ -149,7 +152,7 @@ pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: &[u8; 6]) -> Result<Cl
     }
     match source(packet, link)? {
         Some(source) => Ok(Claim::As(source)),
-        None => Err(Refusal::Protocol),
+        None => Ok(Claim::Typed),
     }
 }
 

@@ -28,7 +28,14 @@ const BPF_CPU: &str = "v3";
 const BPF_CPU_FEATURES: &str = "+allows-misaligned-mem-access";
 
 /// The eBPF programs: the package and its binary. Each becomes `<binary>.bpf.o`.
-const OBJECTS: &[(&str, &str)] = &[("alias-ebpf", "alias"), ("alias-ebpf", "isno")];
+/// alias-ctl embeds those of the first package; the rest are alias types, which it
+/// reads from files.
+const OBJECTS: &[(&str, &str)] = &[
+    ("alias-ebpf", "alias"),
+    ("alias-ebpf", "isno"),
+    ("alias-ebpf", "types"),
+    ("alias-type-mpls", "mpls"),
+];
 
 /// alias-ctl's program.
 const CTL: &str = "alias-ctl";

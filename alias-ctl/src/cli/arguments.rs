@@ -89,6 +89,8 @@ pub(super) enum Verb {
         Examples:\n  alias-ctl daemon\n  alias-ctl daemon --on-parent-down keep"
     )]
     Daemon(Daemon),
+    /// List, register and unregister address families
+    Types(super::types::Types),
     /// Print rare events (spoofed frames, a target that is gone) as they happen
     Journal(Journal),
     /// Look for what stands in the way of aliases, and say what to do
@@ -226,6 +228,9 @@ pub(super) struct Add {
     /// Prefix length of the addresses of a range
     #[arg(long, value_name = "BITS")]
     pub(super) prefix_len: Option<u8>,
+    /// Family of the address, by name or number; IP addresses are recognised
+    #[arg(long, conflicts_with = "range")]
+    pub(super) family: Option<String>,
     #[command(flatten)]
     pub(super) placement: PlacementArguments,
     /// Only frames of this VLAN; OUTER.INNER for two tags
@@ -243,6 +248,9 @@ pub(super) struct Del {
     /// All aliases of the device
     #[arg(long)]
     pub(super) all: bool,
+    /// Family of the address, by name or number
+    #[arg(long, conflicts_with = "all")]
+    pub(super) family: Option<String>,
     /// VLAN of the address
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,
@@ -254,6 +262,9 @@ pub(super) struct Set {
     pub(super) name: String,
     /// Another ADDRESS or ADDRESS/LENGTH
     pub(super) address: Option<String>,
+    /// Family of the address, by name or number; IP addresses are recognised
+    #[arg(long, requires = "address")]
+    pub(super) family: Option<String>,
     #[command(flatten)]
     pub(super) placement: PlacementArguments,
     /// Refuse slots of the device from this number on; what is there stays

@@ -7,16 +7,18 @@ use alias_common::key::Vlan;
 
 use crate::command::attach::ParentChange;
 use crate::command::del::Victims;
+use crate::command::typed::Placement;
 use crate::command::{Change, Request};
 use crate::dataplane::attach::{self, AttachSpec};
 use crate::dataplane::hook::Hook;
 use crate::error::{Refusal, Result};
-use crate::model::address::{self, Range, bits};
+use crate::model::address::{self, Address, Range, bits};
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::model::word;
 
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
 use super::daemon::{self, OnDown};
+use super::types::{self, check_family, spelled};
 use super::{Invocation, Unreadable, manual};
 
 /// The result of reading words.
@@ -35,7 +37,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             cascade: words.cascade,
         },
         Verb::Add(words) => add(words)?,
-        Verb::Del(words) => Request::Del { what: del(words)? },
+        Verb::Del(words) => del(words)?,
         Verb::Set(words) => set(words)?,
         Verb::Enable(words) => Request::Enable {
             name: words.name,
@@ -52,6 +54,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
         Verb::Apply(words) => words.lower(),
         Verb::Diff(words) => words.lower(),
         Verb::Daemon(words) => daemon::lower(&words),
+        Verb::Types(words) => types::lower(words),
         Verb::Journal(words) => Request::Journal {
             device: words.device,
         },
@@ -118,6 +121,23 @@ fn add(words: Add) -> Read<Request> {
             "--start and --prefix-len go with --range".into(),
         ));
     }
+    let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
+    let tcp = words.tcp.lower()?;
+    let spelled = words
+        .address
+        .as_deref()
+        .and_then(|address| spelled(words.family.as_deref(), address));
+    if let Some(address) = spelled {
+        return Ok(Request::AddTyped {
+            name: words.name,
+            address,
+            placement: Placement {
+                vlan,
+                tcp,
+                target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
+            },
+        });
+    }
     let (addresses, prefix_len) = match (&words.address, &words.range) {
         (_, Some(range)) => {
             let range = Range::parse(range)?;
@@ -142,6 +162,7 @@ fn add(words: Add) -> Read<Request> {
         }
         (Some(address), None) => {
             let found = address::parse(address)?;
+            check_family(words.family.as_deref(), found.address.into())?;
             (
                 Addresses::One {
                     address: found.address.into(),
@@ -155,8 +176,8 @@ fn add(words: Add) -> Read<Request> {
     let wish = Wish {
         addresses,
         prefix_len,
-        vlan: words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?,
-        tcp: words.tcp.lower()?,
+        vlan,
+        tcp,
         announce: !words.placement.no_announce,
         target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
     };
@@ -189,7 +210,7 @@ fn target(words: PlacementArguments) -> Result<Option<Target>> {
     })
 }
 
-fn del(words: Del) -> Read<Victims> {
+fn del(words: Del) -> Read<Request> {
     if words.all {
         if words.vlan.is_some() {
             return Err(Unreadable::Usage(
@@ -198,27 +219,60 @@ fn del(words: Del) -> Read<Victims> {
         }
         let [device] = <[String; 1]>::try_from(words.names)
             .map_err(|_| Unreadable::Usage("--all goes with one device".into()))?;
-        return Ok(Victims::All(device));
-    }
-    if let [device, second] = &words.names[..]
-        && let Ok(address) = second.parse::<IpAddr>()
-    {
-        let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
-        return Ok(Victims::Address {
-            device: device.clone(),
-            address: address.into(),
-            vlan,
+        return Ok(Request::Del {
+            what: Victims::All(device),
         });
     }
-    if words.vlan.is_some() {
-        return Err(Unreadable::Usage("--vlan goes with DEVICE ADDRESS".into()));
+    let by_address = match &words.names[..] {
+        [device, address] => Some((device.clone(), address.as_str())),
+        _ => None,
+    };
+    if let Some((device, text)) = by_address {
+        let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
+        if let Some(address) = spelled(words.family.as_deref(), text) {
+            return Ok(Request::DelTyped {
+                device,
+                address,
+                vlan,
+            });
+        }
+        let address = text.parse::<IpAddr>().map(Address::from);
+        if let Ok(address) = address {
+            check_family(words.family.as_deref(), address)?;
+            return Ok(Request::Del {
+                what: Victims::Address {
+                    device,
+                    address,
+                    vlan,
+                },
+            });
+        }
     }
-    Ok(Victims::Named(words.names))
+    if words.vlan.is_some() || words.family.is_some() {
+        return Err(Unreadable::Usage(
+            "--vlan and --family go with DEVICE ADDRESS".into(),
+        ));
+    }
+    Ok(Request::Del {
+        what: Victims::Named(words.names),
+    })
 }
 
 fn set(words: Set) -> Read<Request> {
+    let spelled = words
+        .address
+        .as_deref()
+        .and_then(|address| spelled(words.family.as_deref(), address));
+    let interface = match (&words.address, &spelled) {
+        (Some(address), None) => {
+            let found = address::parse(address)?;
+            check_family(words.family.as_deref(), found.address.into())?;
+            Some((found.address.into(), found.prefix_len))
+        }
+        _ => None,
+    };
     let change = Change {
-        address: words.address.as_deref().map(address::parse).transpose()?,
+        address: interface,
         vlan: words.vlan.as_deref().map(word::vlan).transpose()?,
         tcp: words.tcp.lower()?,
         announce: !words.placement.no_announce,
@@ -229,12 +283,19 @@ fn set(words: Set) -> Read<Request> {
         on_down: words.on_parent_down.map(OnDown::lower),
     };
     if of_parent.max_aliases.is_none() && of_parent.on_down.is_none() {
-        return Ok(Request::Set {
-            name: words.name,
-            change,
+        return Ok(match spelled {
+            Some(address) => Request::SetTyped {
+                name: words.name,
+                address,
+                change,
+            },
+            None => Request::Set {
+                name: words.name,
+                change,
+            },
         });
     }
-    if change.address.is_some()
+    if words.address.is_some()
         || change.vlan.is_some()
         || change.target.is_some()
         || !change.tcp.is_empty()

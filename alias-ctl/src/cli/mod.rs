@@ -11,6 +11,7 @@ mod isno;
 mod lower;
 mod manual;
 mod route;
+mod types;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};

@@ -30,6 +30,8 @@ pub mod retire;
 pub mod route;
 pub mod set;
 pub mod show;
+pub mod typed;
+pub mod types;
 
 use configuration::Source;
 
@@ -75,6 +77,30 @@ pub enum Request {
     },
     /// Compare what is running with a configuration.
     Diff { source: Source },
+    /// Make an alias of a family that is not built in.
+    AddTyped {
+        name: String,
+        address: typed::Spelled,
+        placement: typed::Placement,
+    },
+    /// Delete the alias with such an address.
+    DelTyped {
+        device: String,
+        address: typed::Spelled,
+        vlan: alias_common::key::Vlan,
+    },
+    /// Give an alias such an address.
+    SetTyped {
+        name: String,
+        address: typed::Spelled,
+        change: Change,
+    },
+    /// List address families.
+    Types { json: bool },
+    /// Register one.
+    AddType { object: std::path::PathBuf },
+    /// Unregister one.
+    DelType { name: String },
     /// Print what the programs write of rare events.
     Journal { device: String },
     /// Look for what stands in the way.
@@ -96,7 +122,7 @@ pub enum Request {
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     /// Another address and prefix length.
-    pub address: Option<crate::model::address::Interface>,
+    pub address: Option<(crate::model::address::Address, u8)>,
     /// Another VLAN.
     pub vlan: Option<alias_common::key::Vlan>,
     /// Another target.
@@ -132,6 +158,24 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::Set { name, change } => set::set(&name, &change),
         Request::SetParent { device, change } => attach::set(&device, change),
         Request::Daemon { options } => daemon::daemon(options),
+        Request::AddTyped {
+            name,
+            address,
+            placement,
+        } => typed::add(&name, &address, &placement),
+        Request::DelTyped {
+            device,
+            address,
+            vlan,
+        } => typed::del(&device, &address, vlan),
+        Request::SetTyped {
+            name,
+            address,
+            change,
+        } => typed::set(&name, &address, &change),
+        Request::Types { json } => types::list(json),
+        Request::AddType { object } => types::add(&object),
+        Request::DelType { name } => types::del(&name),
         Request::Enable { name, enabled } => enable::enable(&name, enabled),
         Request::Route { action, wish } => route::change(action, &wish),
         Request::Routes { listing } => route::list(&listing),

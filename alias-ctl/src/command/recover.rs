@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use alias_common::header::Header;
 use alias_common::record::State;
 
-use crate::dataplane::{Directory, Parent, WriteLock, attach};
+use crate::dataplane::{Directory, Parent, WriteLock, attach, registry};
 use crate::error::Result;
 use crate::netlink::{Link, Netns};
 
 use super::enable::verdict_of;
 use super::host::Host;
 use super::reconcile::{Extent, Heard, reconcile};
-use super::{isno, retire, set};
+use super::{isno, retire, set, types};
 
 /// The right to change this namespace's state, after what a killed writer left
 /// is put in order. Every verb that changes something begins with it, and looks
@@ -33,7 +33,8 @@ pub fn begin(host: &mut Host) -> Result<WriteLock> {
 ///
 /// What the kernel refused; the state is left for the next try.
 pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
-    reconcile(host, lock, &Heard::default(), Extent::Usual).map(drop)
+    reconcile(host, lock, &Heard::default(), Extent::Usual)?;
+    types::finish(host, lock)
 }
 
 /// The device went, or moved to another namespace. Nothing reaches its aliases;
@@ -120,6 +121,7 @@ pub fn sweep_dead_namespaces(directory: &Directory) -> Result<()> {
                 _ => {}
             }
         }
+        registry::forget(&sibling, &lock)?;
         sibling.clear_shared(&lock)?;
     }
     Ok(())

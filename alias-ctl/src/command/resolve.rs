@@ -313,6 +313,15 @@ pub fn resolve_target(
             libc::EINVAL,
         )
         .way_out("give it a device: --device")),
+        Target::Local if matches!(wish.addresses, Addresses::One { address, .. } if address.ip().is_none()) => {
+            Err(Refusal::new(
+                &link.name,
+                "add",
+                "only an IP alias can be local: the parent's stack has no address of this family",
+                libc::EOPNOTSUPP,
+            )
+            .way_out("give it a device: --device; or another one: --to DEV"))
+        }
         Target::Local => Ok(Placement::Local),
         Target::Drop => Ok(Placement::Drop),
     }

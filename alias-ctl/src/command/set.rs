@@ -11,7 +11,7 @@ use crate::dataplane::isno::clear_idle;
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::model::address::{Address, Interface};
+use crate::model::address::Address;
 use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};
@@ -263,13 +263,7 @@ fn wanted(
     change: &Change,
 ) -> Result<Batch> {
     let old = parent.record(slot);
-    let (address, prefix_len) = match change.address {
-        Some(Interface {
-            address,
-            prefix_len,
-        }) => (address.into(), prefix_len),
-        None => (address_of(&old), old.prefix_len),
-    };
+    let (address, prefix_len) = change.address.unwrap_or((address_of(&old), old.prefix_len));
     let vlan = change.vlan.unwrap_or(old.vlan());
     let same = || target_of(host, link, &old);
     let placement = match change

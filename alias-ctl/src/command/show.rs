@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use alias_common::alias_type::TypeRow;
 use alias_common::header::Header;
-use alias_common::key::Family;
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
@@ -20,6 +20,7 @@ use crate::render::alias::{
 
 use super::del::no_such_alias;
 use super::host::Host;
+use super::types::{self, family_name};
 
 /// A parent with those of its aliases that were asked for, in creation order.
 struct Section {
@@ -227,6 +228,7 @@ struct Names {
     devices: HashMap<u32, String>,
     /// By cookie.
     namespaces: HashMap<u64, String>,
+    types: Vec<TypeRow>,
 }
 
 impl Names {
@@ -251,6 +253,7 @@ impl Names {
             .flat_map(|section| &section.aliases)
             .any(|(_, record)| record.netns_inode != 0);
         Ok(Names {
+            types: types::rows(host)?,
             devices,
             namespaces: if elsewhere {
                 names_by_cookie()
@@ -266,11 +269,7 @@ impl Names {
             alias: alias_name(&section.link.name, *slot),
             parent: section.link.name.clone(),
             slot: *slot,
-            family: if record.family() == Family::IPV4 {
-                "ip"
-            } else {
-                "ipv6"
-            },
+            family: family_name(&self.types, record.family()),
             address: address_of(record).to_string(),
             prefix_len: record.prefix_len,
             vlan: (record.vlan_outer != 0).then_some(record.vlan_outer),

@@ -13,9 +13,11 @@ use alias_common::names;
 use alias_common::table::Geometry;
 
 use super::directory::{Directory, WriteLock, link_name};
+use super::engine::Place;
 use super::hook::{Device, Hook};
 use super::object;
 use super::parent::{self, Parent, on_down_flag};
+use super::registry::Registered;
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use super::types::Types;
 use crate::error::{Refusal, Result};
@@ -58,9 +60,16 @@ pub fn attach(
 ) -> Result<Parent> {
     refuse_foreign_program(link)?;
     Types::open_or_make(directory, lock)?;
+    let types = Registered::all(directory, lock)?;
     let attach = |generic| {
         let draft = directory.begin(link.ifindex, lock)?;
-        populate(&draft, link, spec, generic)?;
+        let header = populate(&draft, link, spec, generic)?;
+        let place = Place {
+            path: &draft,
+            name: &link.name,
+            header: &header,
+        };
+        place.follow(&types, lock)?;
         directory.commit(link.ifindex, lock)?;
         Parent::open(directory, link.ifindex)?.ok_or_else(|| gone(link))
     };
@@ -99,7 +108,7 @@ fn refuse_foreign_program(link: &Link) -> Result<()> {
     )))
 }
 
-fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Result<()> {
+fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Result<Header> {
     let refused = |what: &str, error: &io::Error| Refusal::io(&link.name, what.to_owned(), error);
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| refused("count CPUs", &error))?;
     let mut header = Header {
@@ -126,7 +135,8 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
     header.flags |= hang_on_tc(draft, link, spec.hook)?;
     header.flags |= keep_tags_in_frames(link);
     parent::initialise(draft, &header)?;
-    restrict(draft)
+    restrict(draft)?;
+    Ok(header)
 }
 
 /// Hangs the parent's tc programs on tcx, or on clsact where there is no tcx or
@@ -221,7 +231,7 @@ fn keep_tags_in_frames(link: &Link) -> u32 {
 }
 
 /// Pins are ours alone: BPF_OBJ_GET asks for the file's permissions.
-fn restrict(draft: &Path) -> Result<()> {
+pub(super) fn restrict(draft: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let refused = |error: io::Error| Refusal::io(draft.display().to_string(), "restrict", &error);
     for entry in fs::read_dir(draft).map_err(refused)? {

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use alias_common::ABI_VERSION;
 
+use super::registry::read_pin_name;
 use super::{seat, sys};
 use crate::error::{Refusal, Result};
 
@@ -200,14 +201,16 @@ impl Directory {
         Ok(())
     }
 
-    /// Removes what parents share when there is none.
+    /// Removes what parents share when there is neither one nor a registered type.
     ///
     /// # Errors
     ///
     /// That of removing it.
     pub fn clear_shared(&self, _lock: &WriteLock) -> Result<()> {
         let names = names(&self.version())?;
-        if names.iter().any(|name| name.parse::<u32>().is_ok()) {
+        let is_needed =
+            |name: &String| name.parse::<u32>().is_ok() || read_pin_name(name).is_some();
+        if names.iter().any(is_needed) {
             return Ok(());
         }
         for name in names {
@@ -276,7 +279,7 @@ impl Drop for WriteLock {
     }
 }
 
-fn names(directory: &Path) -> Result<Vec<String>> {
+pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
     let refused = |error: io::Error| Refusal::io(directory.display().to_string(), "read", &error);
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,

@@ -3,12 +3,15 @@
 
 pub mod attach;
 mod cgroup;
+pub mod description;
 pub mod directory;
+pub mod engine;
 mod hash;
 pub mod hook;
 pub mod isno;
 pub mod object;
 pub mod parent;
+pub mod registry;
 pub mod seat;
 mod shape;
 mod shared;

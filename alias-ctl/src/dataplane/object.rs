@@ -1,14 +1,17 @@
-//! Puts one parent's programs and maps into the kernel, and pins them. Nothing
-//! is attached here.
+//! Puts one parent's programs and maps into the kernel, and pins them: those of the
+//! datapath, those that take the place of `alias_rx` once a type is registered, and
+//! the types' own. Nothing is attached here.
 
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use alias_common::header::Header;
 use alias_common::key::HashKey;
 use alias_common::names::{self, constants};
 use alias_common::table::Geometry;
-use aya::EbpfLoader;
+use alias_common::type_abi;
 use aya::programs::Program;
+use aya::{Ebpf, EbpfLoader};
 
 use super::shape::shapes;
 use super::symbols;
@@ -16,6 +19,8 @@ use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
+/// The engine that asks types; empty likewise.
+static TYPES_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/types.bpf.o"));
 
 /// Whether this binary carries the datapath.
 #[must_use]
@@ -34,21 +39,13 @@ pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> R
     let refused = |error: &(dyn std::error::Error + 'static)| {
         kernel_refusal(parent, "load the datapath", error)
     };
-    let geometry = Geometry {
-        home_bits: header.home_bits,
-    };
-    let hash_key = HashKeyBytes(header.hash_key);
-    let (home_shift, positions) = (geometry.home_shift(), geometry.positions());
+    let constants = Constants::of(header);
     let redirect_site = symbols::redirect_site();
     let mut loader = EbpfLoader::new();
+    constants.set(&mut loader);
     loader
-        .override_global(constants::HASH_KEY, &hash_key, true)
-        .override_global(constants::HOME_SHIFT, &home_shift, true)
-        .override_global(constants::POSITIONS, &positions, true)
         .override_global(constants::REDIRECT_SITE, &redirect_site, true)
-        .override_global(constants::CAPACITY, &header.capacity, true)
-        .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true)
-        .override_global("AYA_LOG_LEVEL", &header.log_level, false);
+        .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true);
     for shape in shapes(header.capacity, header.cpus) {
         loader.map_max_entries(shape.name, shape.max_entries);
     }
@@ -74,20 +71,139 @@ pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> R
         (names::ALIAS_UNDELIVERED, names::ALIAS_UNDELIVERED),
     ];
     for (name, pin) in pins {
-        let program = ebpf.program_mut(name).ok_or_else(|| {
-            Refusal::new(
-                parent,
-                "load the datapath",
-                format!("no program {name}"),
-                libc::ENOENT,
-            )
-        })?;
-        load_program(program).map_err(|error| refused(&error))?;
+        let program = loaded(&mut ebpf, name, parent, "load the datapath")?;
         program
             .pin(directory.join(pin))
             .map_err(|error| refused(&error))?;
     }
     Ok(())
+}
+
+/// Loads the engine that asks types, on the maps of a parent that are pinned under
+/// `directory`, and pins its own.
+///
+/// # Errors
+///
+/// As for [`load`].
+pub fn load_types_engine(
+    directory: &Path,
+    parent: &str,
+    header: &Header,
+    generic: bool,
+) -> Result<()> {
+    const OPERATION: &str = "load the engine for alias types";
+    check_embedded(TYPES_OBJECT)?;
+    let refused =
+        |error: &(dyn std::error::Error + 'static)| kernel_refusal(parent, OPERATION, error);
+    let constants = Constants::of(header);
+    let mut loader = EbpfLoader::new();
+    constants.set(&mut loader);
+    let mut maps: Vec<&str> = shapes(header.capacity, header.cpus)
+        .iter()
+        .map(|shape| shape.name)
+        .collect();
+    maps.extend([names::JOURNAL, names::JOURNAL_GATE]);
+    maps.extend(TYPES_MAPS);
+    for map in maps {
+        loader.map_pin_path(map, directory.join(map));
+    }
+    let mut ebpf = loader.load(TYPES_OBJECT).map_err(|error| refused(&error))?;
+    let (rx, typed) = match generic {
+        true => (names::ALIAS_RX_TYPES_GENERIC, names::ALIAS_TYPED_GENERIC),
+        false => (names::ALIAS_RX_TYPES, names::ALIAS_TYPED),
+    };
+    for (name, pin) in [(typed, names::ALIAS_TYPED), (rx, names::ALIAS_RX_TYPES)] {
+        loaded(&mut ebpf, name, parent, OPERATION)?
+            .pin(directory.join(pin))
+            .map_err(|error| refused(&error))?;
+    }
+    Ok(())
+}
+
+/// The maps that only the engine for types has.
+pub const TYPES_MAPS: [&str; 3] = [type_abi::FOUND, type_abi::ENGINE, names::BY_ETHERTYPE];
+
+/// Loads a type's program: on the maps of the parent under `pins`, or, without one,
+/// on maps of its own, which is how it is verified.
+///
+/// # Errors
+///
+/// What the verifier said, in its own words.
+pub fn load_type(
+    object: &str,
+    bytes: &[u8],
+    pins: Option<&Path>,
+    generic: bool,
+) -> Result<OwnedFd> {
+    const OPERATION: &str = "load alias type";
+    let refused =
+        |error: &(dyn std::error::Error + 'static)| kernel_refusal(object, OPERATION, error);
+    let mut loader = EbpfLoader::new();
+    if let Some(pins) = pins {
+        for map in [type_abi::FOUND, type_abi::ENGINE] {
+            loader.map_pin_path(map, pins.join(map));
+        }
+    }
+    let mut ebpf = loader.load(bytes).map_err(|error| refused(&error))?;
+    let name = match generic {
+        true => type_abi::PROGRAM_GENERIC,
+        false => type_abi::PROGRAM,
+    };
+    let program = loaded(&mut ebpf, name, object, OPERATION)?;
+    let fd = program.fd().map_err(|error| refused(&error))?;
+    fd.as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| refused(&error))
+}
+
+/// A program of an object, loaded.
+fn loaded<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &str,
+    object: &str,
+    operation: &str,
+) -> Result<&'a mut Program> {
+    let program = ebpf.program_mut(name).ok_or_else(|| {
+        let reason = format!("no program {name}");
+        Refusal::new(object, operation, reason, libc::ENOENT)
+    })?;
+    match load_program(program) {
+        Ok(()) => Ok(program),
+        Err(error) => Err(kernel_refusal(object, operation, &error)),
+    }
+}
+
+/// What is constant for a parent, as its programs want it.
+struct Constants {
+    hash_key: HashKeyBytes,
+    home_shift: u32,
+    positions: u32,
+    capacity: u32,
+    log_level: u8,
+}
+
+impl Constants {
+    fn of(header: &Header) -> Constants {
+        let geometry = Geometry {
+            home_bits: header.home_bits,
+        };
+        Constants {
+            hash_key: HashKeyBytes(header.hash_key),
+            home_shift: geometry.home_shift(),
+            positions: geometry.positions(),
+            capacity: header.capacity,
+            log_level: header.log_level,
+        }
+    }
+
+    fn set<'a>(&'a self, loader: &mut EbpfLoader<'a>) {
+        loader
+            .override_global(constants::HASH_KEY, &self.hash_key, true)
+            .override_global(constants::HOME_SHIFT, &self.home_shift, true)
+            .override_global(constants::POSITIONS, &self.positions, true)
+            .override_global(constants::CAPACITY, &self.capacity, true)
+            .override_global("AYA_LOG_LEVEL", &self.log_level, false);
+    }
 }
 
 fn load_program(program: &mut Program) -> std::result::Result<(), aya::programs::ProgramError> {
@@ -123,7 +239,7 @@ pub(super) fn check_embedded(object: &[u8]) -> Result<()> {
 
 /// What the kernel said of an object, with the verifier's last words.
 pub(super) fn kernel_refusal(
-    name: &str,
+    object: &str,
     operation: &str,
     error: &(dyn std::error::Error + 'static),
 ) -> Refusal {
@@ -144,5 +260,5 @@ pub(super) fn kernel_refusal(
     // The verifier's log is long; its last lines say what it refused.
     let tail: Vec<&str> = reason.lines().rev().take(6).collect();
     let reason = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
-    Refusal::new(name, operation, reason, errno)
+    Refusal::new(object, operation, reason, errno)
 }

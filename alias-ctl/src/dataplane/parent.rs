@@ -21,6 +21,7 @@ use super::sys;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::lifecycle::OnDown;
+use crate::model::typed::Typed;
 
 /// The state of one parent. Reading needs no lock.
 pub struct Parent {
@@ -429,10 +430,19 @@ pub fn holds_on(path: &Path, ifindex: u32) -> bool {
 /// The address of a record.
 #[must_use]
 pub fn address_of(record: &Record) -> Address {
-    if record.family() == Family::IPV4 {
-        let [a, b, c, d, ..] = record.address;
-        Address::V4([a, b, c, d].into())
-    } else {
-        Address::V6(record.address.into())
+    match record.family() {
+        Family::IPV4 => {
+            let [a, b, c, d, ..] = record.address;
+            Address::V4([a, b, c, d].into())
+        }
+        Family::IPV6 => Address::V6(record.address.into()),
+        Family(family) => Address::Typed(Typed {
+            family,
+            ethertype: record.ethertype,
+            len: record.address_len,
+            bits: record.prefix_len,
+            format: record.format,
+            bytes: record.address,
+        }),
     }
 }

@@ -88,6 +88,15 @@ pub(super) const TYPES: Shape = Shape {
     flags: MMAPABLE,
 };
 
+/// The map of an alias type's object; the number of its elements is the object's.
+pub(super) const OBJECT: Shape = Shape {
+    name: "",
+    kind: ARRAY,
+    value_size: 8,
+    max_entries: 1,
+    flags: MMAPABLE,
+};
+
 /// Makes a map of this shape.
 pub(super) fn create(shape: Shape, inner: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
     let Shape {

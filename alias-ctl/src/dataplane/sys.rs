@@ -21,6 +21,7 @@ const BPF_PROG_DETACH: u32 = 9;
 const BPF_OBJ_GET_INFO_BY_FD: u32 = 15;
 const BPF_RAW_TRACEPOINT_OPEN: u32 = 17;
 const BPF_LINK_CREATE: u32 = 28;
+const BPF_LINK_UPDATE: u32 = 29;
 const BPF_LINK_DETACH: u32 = 34;
 
 /// Where a program hangs: `enum bpf_attach_type`.
@@ -209,6 +210,30 @@ pub fn cgroup_link_create(
     attach_type: AttachType,
 ) -> io::Result<OwnedFd> {
     link_create(program, cgroup.as_raw_fd() as u32, attach_type, 0)
+}
+
+#[repr(C)]
+struct LinkUpdateAttribute {
+    link_fd: u32,
+    new_prog_fd: u32,
+    flags: u32,
+    old_prog_fd: u32,
+}
+
+/// Puts another program in the place of a link's: from one packet to the next,
+/// without one that meets neither.
+///
+/// # Errors
+///
+/// That of `BPF_LINK_UPDATE`: ENOLINK when the device is gone.
+pub fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attribute = LinkUpdateAttribute {
+        link_fd: link.as_raw_fd() as u32,
+        new_prog_fd: program.as_raw_fd() as u32,
+        flags: 0,
+        old_prog_fd: 0,
+    };
+    bpf(BPF_LINK_UPDATE, &mut attribute).map(drop)
 }
 
 #[repr(C)]

@@ -4,7 +4,6 @@
 //! and removed by one store. What it leaves behind is used again only after a
 //! grace period, when no program run can still be looking at it.
 
-use alias_common::alias_type::TypeRow;
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::key::{Hash, Vlan, WideKey};
 use alias_common::record::{Record, State, Steer};
@@ -303,11 +302,9 @@ pub fn grace_period() -> Result<()> {
 pub fn set_address(record: &mut Record, address: Address, prefix_len: u8, vlan: Vlan) {
     record.family = address.family().0;
     record.address = address.bytes();
-    let row = match address {
-        Address::V4(_) => TypeRow::BUILT_IN[0],
-        Address::V6(_) => TypeRow::BUILT_IN[1],
-    };
+    let row = address.alias_type();
     (record.format, record.address_len) = (row.format, row.address_len);
+    record.ethertype = row.ethertype;
     record.prefix_len = prefix_len;
     record.vlan_outer = vlan.outer;
     record.vlan_inner = vlan.inner;

@@ -1,5 +1,6 @@
 //! The alias types of a namespace: which address families its aliases may be of.
-//! One map for all its parents, made with the first and gone with the last.
+//! One map for all its parents, made with the first of them, or the first type that is
+//! registered, and gone with the last of both.
 
 use std::os::fd::AsFd;
 use std::ptr;

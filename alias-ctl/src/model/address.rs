@@ -3,8 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use alias_common::alias_type::TypeRow;
 use alias_common::key::Family;
 
+use super::typed::Typed;
 use crate::error::{Refusal, Result};
 
 /// An alias's address, of whatever family.
@@ -14,6 +16,8 @@ pub enum Address {
     V4(Ipv4Addr),
     /// IPv6.
     V6(Ipv6Addr),
+    /// Of a family that was registered.
+    Typed(Typed),
 }
 
 impl Address {
@@ -23,15 +27,23 @@ impl Address {
         match self {
             Address::V4(v4) => Some(IpAddr::V4(v4)),
             Address::V6(v6) => Some(IpAddr::V6(v6)),
+            Address::Typed(_) => None,
         }
     }
 
     /// Its family.
     #[must_use]
     pub const fn family(self) -> Family {
+        Family(self.alias_type().family)
+    }
+
+    /// What is known of its family; the name only for those that are built in.
+    #[must_use]
+    pub const fn alias_type(self) -> TypeRow {
         match self {
-            Address::V4(_) => Family::IPV4,
-            Address::V6(_) => Family::IPV6,
+            Address::V4(_) => TypeRow::BUILT_IN[0],
+            Address::V6(_) => TypeRow::BUILT_IN[1],
+            Address::Typed(typed) => typed.alias_type(),
         }
     }
 
@@ -45,6 +57,7 @@ impl Address {
                 bytes
             }
             Address::V6(v6) => v6.octets(),
+            Address::Typed(typed) => typed.bytes,
         }
     }
 }
@@ -63,6 +76,7 @@ impl fmt::Display for Address {
         match self {
             Address::V4(v4) => v4.fmt(f),
             Address::V6(v6) => v6.fmt(f),
+            Address::Typed(typed) => typed.fmt(f),
         }
     }
 }

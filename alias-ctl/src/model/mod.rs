@@ -11,5 +11,6 @@ pub mod name;
 pub mod netmask;
 pub mod plan;
 pub mod route;
+pub mod typed;
 pub mod wish;
 pub mod word;

@@ -16,8 +16,8 @@ pub struct AliasView {
     pub parent: String,
     /// 0.
     pub slot: u32,
-    /// `ip` or `ipv6`.
-    pub family: &'static str,
+    /// `ip`, `ipv6` or the name of a registered type.
+    pub family: String,
     /// Without the prefix length.
     pub address: String,
     /// Bits.
@@ -125,7 +125,7 @@ pub fn show(views: &[AliasView]) -> String {
         .map(|view| {
             let mut row = vec![
                 view.alias.clone(),
-                view.family.into(),
+                view.family.clone(),
                 format!("{}/{}", view.address, view.prefix_len),
                 vlan(view),
                 view.target.into(),

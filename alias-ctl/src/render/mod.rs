@@ -6,3 +6,4 @@ pub mod ifconfig;
 pub mod plan;
 pub mod route;
 pub mod table;
+pub mod types;

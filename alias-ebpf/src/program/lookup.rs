@@ -8,7 +8,8 @@ use alias_ebpf::network::Address;
 
 use super::maps::{HASH_KEY, HOME_SHIFT, INDEX, STEER, WIDE};
 
-struct Index;
+/// The table, read where it stands.
+pub struct Index;
 
 impl Slots for Index {
     #[inline(always)]

@@ -28,6 +28,12 @@ struct Permit {
     vlan: Vlan,
 }
 
+/// An alias by the port of its device.
+struct Owner {
+    permit: Permit,
+    ethertype: EtherType,
+}
+
 #[classifier]
 pub fn alias_tx(ctx: TcContext) -> i32 {
     match permit(&ctx) {
@@ -49,9 +55,17 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
             Ok(permit)
         }
         Claim::Listener => {
-            let permit = owner(ctx).ok_or(Refusal::Address)?;
+            let Owner { permit, .. } = owner(ctx).ok_or(Refusal::Address)?;
             count_sent(ctx, Class::Neighbor, permit.slot);
             Ok(permit)
+        }
+        Claim::Typed => {
+            let owner = owner(ctx).ok_or(Refusal::Address)?;
+            if owner.ethertype != link.ethertype {
+                return Err(Refusal::Protocol);
+            }
+            count_sent(ctx, Class::Data, owner.permit.slot);
+            Ok(owner.permit)
         }
     }
 }
@@ -61,7 +75,7 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
 #[inline(always)]
 fn own(ctx: &TcContext, source: Source<'_>) -> Option<Permit> {
     own_on(ctx, source, Vlan::NONE).or_else(|| {
-        let vlan = owner(ctx)?.vlan;
+        let vlan = owner(ctx)?.permit.vlan;
         if vlan == Vlan::NONE {
             None
         } else {
@@ -91,13 +105,16 @@ fn alias_of(source: Source<'_>, vlan: Vlan, verdict: Verdict) -> Option<Steer> {
 
 /// The alias whose device this port belongs to.
 #[inline(always)]
-fn owner(ctx: &TcContext) -> Option<Permit> {
+fn owner(ctx: &TcContext) -> Option<Owner> {
     // SAFETY: the value is four aligned bytes, read at once.
     let slot = *unsafe { PORT.get(skb::raw(ctx).ifindex) }?;
     let record: &Record = RECORD.get(slot)?;
-    Some(Permit {
-        slot,
-        vlan: record.vlan(),
+    Some(Owner {
+        permit: Permit {
+            slot,
+            vlan: record.vlan(),
+        },
+        ethertype: EtherType(record.ethertype),
     })
 }
 
@@ -140,7 +157,7 @@ fn push_tag(ctx: &TcContext, kind: EtherType, id: u16) -> bool {
 #[inline(always)]
 fn refuse(ctx: &TcContext, refusal: Refusal) -> i32 {
     count::parent(|cell| cell.spoof += 1);
-    if let Some(permit) = owner(ctx) {
+    if let Some(Owner { permit, .. }) = owner(ctx) {
         count::alias(permit.slot, |cell| cell.spoof += 1);
         if journal::open() {
             warn!(

@@ -158,6 +158,9 @@ fn no_mutation_leads_outside_of_the_frame() {
                 claimed += 1;
             }
             Ok(Claim::Listener) => listened += 1,
+            Ok(Claim::Typed) => {
+                assert!(link.tags == 0 && !link.stripped && link.source == &OWN);
+            }
             Err(_) => {}
         }
         let _ = send::carries_mac(packet, link.network + 40);

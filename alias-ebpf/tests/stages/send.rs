@@ -205,9 +205,9 @@ fn the_station_and_the_tags() {
             tagged(&[(SERVICE_TAG, 20), (TAG, 10)]),
             Err(Refusal::Tag),
         ),
-        ("LLDP", sent(LLDP, &[0; 46]), Err(Refusal::Protocol)),
-        ("802.3", sent(46, &[0; 46]), Err(Refusal::Protocol)),
-        ("EAPOL", sent(0x888e, &[0; 46]), Err(Refusal::Protocol)),
+        ("LLDP", sent(LLDP, &[0; 46]), Ok(Claim::Typed)),
+        ("802.3", sent(46, &[0; 46]), Ok(Claim::Typed)),
+        ("EAPOL", sent(0x888e, &[0; 46]), Ok(Claim::Typed)),
         (
             "IPv4 of version 6",
             sent(IPV4, &with(packet.clone(), &[(0, 0x65)])),

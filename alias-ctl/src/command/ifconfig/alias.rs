@@ -121,10 +121,7 @@ pub(super) fn put(
             && is_live(parent, slot)
         {
             let change = Change {
-                address: Some(Interface {
-                    address: given.address,
-                    prefix_len: given.prefix_len,
-                }),
+                address: Some((given.address.into(), given.prefix_len)),
                 announce: true,
                 tcp: tcp.clone(),
                 ..Change::default()
