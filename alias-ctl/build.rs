@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::{env, fs, io};
 
 /// The objects, by their file names.
-const OBJECTS: [&str; 3] = ["alias.bpf.o", "isno.bpf.o", "types.bpf.o"];
+const OBJECTS: [&str; 4] = ["alias.bpf.o", "isno.bpf.o", "types.bpf.o", "listing.bpf.o"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=ALIAS_EBPF_OBJECTS");

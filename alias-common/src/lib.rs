@@ -20,6 +20,7 @@ pub mod isno;
 pub mod key;
 pub mod listing;
 pub mod names;
+pub mod order;
 pub mod record;
 pub mod table;
 pub mod type_abi;

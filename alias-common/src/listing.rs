@@ -120,6 +120,7 @@ impl Text {
 
     /// A number without leading zeros.
     fn decimal(&mut self, number: u32) {
+        let number = self.forget(number);
         let mut power: u32 = 1_000_000_000;
         while power > 0 {
             if number >= power || power == 1 {

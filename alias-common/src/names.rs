@@ -48,8 +48,27 @@ pub const RECORD: &str = "record";
 pub const TARGET: &str = "target";
 /// The devmap of `--to` devices.
 pub const DEVMAP: &str = "devmap";
-/// Slot of the alias that owns a port, by the port's ifindex.
+/// [`crate::record::Port`] by ifindex.
 pub const PORT: &str = "port";
+
+/// [`crate::order::Entry`] in the order of creation, behind a
+/// [`crate::order::Head`].
+pub const ORDER: &str = "order";
+
+/// The parents' maps [`HEADER`], by a number that a parent has while it is attached;
+/// one map of maps for the namespace, as are the next two.
+pub const HEADERS: &str = "headers";
+/// The parents' maps [`RECORD`].
+pub const RECORDS: &str = "records";
+/// The parents' maps [`ORDER`].
+pub const ORDERS: &str = "orders";
+/// Elements of the maps of maps: how many parents a namespace can have.
+pub const MAX_PARENTS: u32 = 1024;
+
+/// The iterators, programs and pins alike: files that `cat` reads.
+pub const ALIASES: &str = "aliases";
+/// See [`ALIASES`].
+pub const ALIAS_TYPES: &str = "alias_types";
 
 /// [`crate::alias_type::TypeRow`] by row; one map for the namespace.
 pub const TYPES: &str = "types";

@@ -84,6 +84,38 @@ impl Target {
 unsafe impl Plain for Target {}
 const _: () = assert!(size_of::<Target>() == 40);
 
+/// Whose a port or a `--to` device is (map `port`, by ifindex).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct Port {
+    /// A port: slot of the alias whose device is behind it. A `--to` device: its
+    /// devmap key.
+    pub key: u32,
+    /// A port: outer VLAN id of that alias; 0 for none.
+    pub vlan_outer: u16,
+    /// Inner VLAN id; 0 for none.
+    pub vlan_inner: u16,
+    /// Ethertype of that alias's family.
+    pub ethertype: u16,
+    /// Zero.
+    pub reserved: u16,
+}
+
+// SAFETY: u32, u16 x4: 12 bytes without padding (asserted below).
+unsafe impl Plain for Port {}
+const _: () = assert!(size_of::<Port>() == 12);
+
+impl Port {
+    /// As the map holds it.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 12] {
+        let [a, b, c, d] = self.key.to_ne_bytes();
+        let ([e, f], [g, h]) = (self.vlan_outer.to_ne_bytes(), self.vlan_inner.to_ne_bytes());
+        let [i, j] = self.ethertype.to_ne_bytes();
+        [a, b, c, d, e, f, g, h, i, j, 0, 0]
+    }
+}
+
 /// Keys of the devmap: how many devices `--to` can name at once.
 pub const MAX_TARGETS: u32 = 4096;
 

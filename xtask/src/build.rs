@@ -34,6 +34,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("alias-ebpf", "alias"),
     ("alias-ebpf", "isno"),
     ("alias-ebpf", "types"),
+    ("alias-ebpf", "listing"),
     ("alias-type-mpls", "mpls"),
 ];
 

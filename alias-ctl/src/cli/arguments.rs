@@ -296,6 +296,9 @@ pub(super) struct Journal {
 pub(super) struct Show {
     /// Only this DEVICE or DEVICE:SLOT
     pub(super) name: Option<String>,
+    /// As the kernel lists them itself, in the form of NET_ALIAS
+    #[arg(long, conflicts_with_all = ["name", "json"])]
+    pub(super) proc: bool,
     /// As JSON
     #[arg(short = 'j', long)]
     pub(super) json: bool,

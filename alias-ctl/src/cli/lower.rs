@@ -60,6 +60,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
         },
         Verb::Doctor(words) => super::doctor::lower(words),
         Verb::Ifconfig(words) => words.request()?,
+        Verb::Show(words) if words.proc => Request::Listing,
         Verb::Show(words) => Request::Show {
             filter: words.name,
             json: words.json,

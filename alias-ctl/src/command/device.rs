@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use alias_common::names;
-use alias_common::record::{Record, TargetKind};
+use alias_common::record::{Port, Record, TargetKind};
 
 use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
@@ -223,7 +223,15 @@ fn hang_programs(
     let mut requests = Vec::with_capacity(ends.len());
     for (item, (port, _)) in batch.items.iter().zip(ends) {
         let name = port_name(link.ifindex, item.slot);
-        sys::map_update(ports.as_fd(), *port, &item.slot.to_ne_bytes())
+        let record = parent.record(item.slot);
+        let owner = Port {
+            key: item.slot,
+            vlan_outer: record.vlan_outer,
+            vlan_inner: record.vlan_inner,
+            ethertype: record.ethertype,
+            reserved: 0,
+        };
+        sys::map_update(ports.as_fd(), *port, &owner.bytes())
             .map_err(|error| Refusal::io(&name, "register port", &error))?;
         requests.push(Request::join_block(*port, block).about(name));
     }

@@ -19,6 +19,7 @@ pub mod ifconfig;
 pub mod isno;
 pub mod join;
 pub mod journal;
+pub mod listing;
 pub mod local;
 pub mod neighbour;
 pub mod peer;
@@ -109,6 +110,8 @@ pub enum Request {
     Ifconfig(crate::model::ifconfig::Ifconfig),
     /// List aliases.
     Show { filter: Option<String>, json: bool },
+    /// List aliases as the kernel does.
+    Listing,
     /// List what was counted.
     Stats {
         filter: Option<String>,
@@ -187,6 +190,7 @@ pub fn run(request: Request) -> Result<Outcome> {
         } => configuration::apply::apply(&source, device.as_deref(), dry_run),
         Request::Ifconfig(asked) => ifconfig::ifconfig(&asked),
         Request::Journal { device } => journal::journal(&device),
+        Request::Listing => listing::listing(),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),
         Request::Stats {
             filter,

@@ -112,7 +112,7 @@ pub fn sweep_dead_namespaces(directory: &Directory) -> Result<()> {
         let Some(lock) = sibling.try_lock()? else {
             continue;
         };
-        sibling.clear_drafts(&lock)?;
+        attach::tidy(&sibling, &lock)?;
         for ifindex in sibling.parents()? {
             match Parent::open(&sibling, ifindex) {
                 Ok(Some(parent)) if !parent.is_alive() => {

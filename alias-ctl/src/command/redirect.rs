@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use alias_common::key::Vlan;
 use alias_common::names;
-use alias_common::record::{Record, Target, TargetKind};
+use alias_common::record::{Port, Record, Target, TargetKind};
 
 use crate::dataplane::hook::Device;
 use crate::dataplane::parent::padded_name;
@@ -190,7 +190,11 @@ fn point(parent: &Parent, key: u32, device: &Link) -> Result<()> {
     value[4..].copy_from_slice(&(-1i32).to_ne_bytes());
     sys::map_update(devmap.as_fd(), key, &value).map_err(|error| refused(&error))?;
     let ports = parent.object(names::PORT)?;
-    sys::map_update(ports.as_fd(), device.ifindex, &key.to_ne_bytes())
+    let port = Port {
+        key,
+        ..Port::default()
+    };
+    sys::map_update(ports.as_fd(), device.ifindex, &port.bytes())
         .map_err(|error| refused(&error))?;
     let program = parent.path().join(names::ALIAS_RETURN);
     let on = Device {

@@ -15,11 +15,12 @@ use alias_common::table::Geometry;
 use super::directory::{Directory, WriteLock, link_name};
 use super::engine::Place;
 use super::hook::{Device, Hook};
+use super::listing;
 use super::object;
 use super::parent::{self, Parent, on_down_flag};
 use super::registry::Registered;
+use super::shape;
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
-use super::types::Types;
 use crate::error::{Refusal, Result};
 pub use crate::model::declaration::Mode;
 use crate::model::lifecycle::OnDown;
@@ -59,9 +60,9 @@ pub fn attach(
     lock: &WriteLock,
 ) -> Result<Parent> {
     refuse_foreign_program(link)?;
-    Types::open_or_make(directory, lock)?;
     let types = Registered::all(directory, lock)?;
     let attach = |generic| {
+        listing::make(directory, lock)?;
         let draft = directory.begin(link.ifindex, lock)?;
         let header = populate(&draft, link, spec, generic)?;
         let place = Place {
@@ -70,6 +71,7 @@ pub fn attach(
             header: &header,
         };
         place.follow(&types, lock)?;
+        listing::insert(directory, &draft, lock)?;
         directory.commit(link.ifindex, lock)?;
         Parent::open(directory, link.ifindex)?.ok_or_else(|| gone(link))
     };
@@ -79,8 +81,7 @@ pub fn attach(
         Mode::BestEffort => attach(false).or_else(|_| attach(true)),
     };
     if result.is_err() {
-        directory.clear_drafts(lock)?;
-        directory.clear_shared(lock)?;
+        tidy(directory, lock)?;
     }
     result
 }
@@ -126,6 +127,11 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
         ..Header::default()
     };
     object::load(draft, &link.name, &header, generic)?;
+    for shape in [shape::record(spec.capacity), shape::order(spec.capacity)] {
+        shape::create(shape, None)
+            .and_then(|map| sys::obj_pin(map.as_fd(), &draft.join(shape.name)))
+            .map_err(|error| refused("make its maps", &error))?;
+    }
     header.devmap_id =
         hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;
     // What is most often refused comes first. The index is empty, so that the
@@ -289,5 +295,30 @@ pub fn detach(
         }
     }
     drop(parent);
-    directory.discard(ifindex, lock)
+    discard(directory, ifindex, lock)
+}
+
+/// Removes a parent's directory: unpinning its links detaches its programs.
+///
+/// # Errors
+///
+/// That of removing it.
+pub fn discard(directory: &Directory, ifindex: u32, lock: &WriteLock) -> Result<()> {
+    directory.retire(ifindex, lock)?;
+    tidy(directory, lock)
+}
+
+/// Removes what is half made or half removed; with the last parent goes what it
+/// shared with others.
+///
+/// # Errors
+///
+/// That of removing it.
+pub fn tidy(directory: &Directory, lock: &WriteLock) -> Result<()> {
+    if directory.has_drafts()? {
+        // The drafts go last: should a kill come first, this is done again.
+        listing::drop_strangers(directory, lock)?;
+        directory.clear_drafts(lock)?;
+    }
+    directory.clear_shared(lock)
 }

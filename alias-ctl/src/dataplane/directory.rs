@@ -4,7 +4,7 @@
 //! <bpffs>/alias                 0700, ours
 //! <bpffs>/alias/<netns cookie>  locked by writers
 //! <bpffs>/alias/<netns cookie>/v2/<parent ifindex>/{maps, programs, links}
-//! <bpffs>/alias/<netns cookie>/v2/…  what the parents share: see `types`
+//! <bpffs>/alias/<netns cookie>/v2/…  what the parents share: `types`, `listing`
 //! ```
 //!
 //! A parent's directory appears complete, by a rename, and goes as a whole: what
@@ -187,14 +187,23 @@ impl Directory {
         }))
     }
 
-    /// Removes what a killed writer left half made or half removed.
+    /// Whether something is half made or half removed.
+    ///
+    /// # Errors
+    ///
+    /// That of reading the directory.
+    pub fn has_drafts(&self) -> Result<bool> {
+        Ok(names(&self.version())?.iter().any(|name| is_draft(name)))
+    }
+
+    /// Removes what is half made or half removed, and detaches what hangs on it.
     ///
     /// # Errors
     ///
     /// That of removing it.
     pub fn clear_drafts(&self, _lock: &WriteLock) -> Result<()> {
         for name in names(&self.version())? {
-            if name.starts_with(DRAFT_PREFIX) || name.starts_with(RETIRED_PREFIX) {
+            if is_draft(&name) {
                 remove(&self.version().join(name))?;
             }
         }
@@ -248,19 +257,18 @@ impl Directory {
             .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
     }
 
-    /// Removes a parent's directory: unpinning its links detaches its programs.
-    /// With the last parent goes what it shared.
+    /// Makes a parent's directory a draft again, whose removal detaches its programs.
     ///
     /// # Errors
     ///
-    /// That of removing it.
-    pub fn discard(&self, ifindex: u32, lock: &WriteLock) -> Result<()> {
-        let going = self.version().join(format!("{RETIRED_PREFIX}{ifindex}"));
+    /// That of the rename.
+    pub fn retire(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
         let path = self.parent(ifindex);
-        fs::rename(&path, &going)
-            .map_err(|error| Refusal::io(path.display().to_string(), "retire", &error))?;
-        remove(&going)?;
-        self.clear_shared(lock)
+        fs::rename(
+            &path,
+            self.version().join(format!("{RETIRED_PREFIX}{ifindex}")),
+        )
+        .map_err(|error| Refusal::io(path.display().to_string(), "retire", &error))
     }
 }
 
@@ -277,6 +285,10 @@ impl Drop for WriteLock {
         // but for a child that inherited it.
         unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) };
     }
+}
+
+fn is_draft(name: &str) -> bool {
+    name.starts_with(DRAFT_PREFIX) || name.starts_with(RETIRED_PREFIX)
 }
 
 pub(super) fn names(directory: &Path) -> Result<Vec<String>> {

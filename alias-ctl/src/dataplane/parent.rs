@@ -11,10 +11,12 @@ use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::{Family, WideKey};
 use alias_common::names;
+use alias_common::order::Entry;
 use alias_common::record::{Record, State, Target};
 
 use super::directory::{Directory, WriteLock, link_name};
 use super::hook::Hook;
+use super::order::Order;
 use super::shape::{check, foreign, map, open_pin, shapes};
 use super::shared::Shared;
 use super::sys;
@@ -32,6 +34,7 @@ pub struct Parent {
     pub(super) wide: Shared<WideKey>,
     pub(super) steer: Shared<u64>,
     record: Shared<Record>,
+    order: Order,
     target: Shared<Target>,
     counters: OnceCell<Counters>,
 }
@@ -67,6 +70,7 @@ impl Parent {
             wide: map(&path, &expected, names::WIDE)?,
             steer: map(&path, &expected, names::STEER)?,
             record: map(&path, &expected, names::RECORD)?,
+            order: Order::new(map(&path, &expected, names::ORDER)?, fixed.capacity),
             target: map(&path, &expected, names::TARGET)?,
             counters: OnceCell::new(),
             fixed,
@@ -214,6 +218,10 @@ impl Parent {
             ptr::addr_of_mut!((*header).slots_end).write_volatile(end.max(slot + 1));
         }
         self.record.write(slot, record);
+        self.order.note(Entry::new(record.created, slot), |entry| {
+            let slot = entry.slot();
+            self.state(slot) != State::Free && self.record(slot).created == entry.created()
+        });
         self.set_state(slot, State::Pending, lock);
     }
 

@@ -10,8 +10,9 @@ use alias_common::alias_type::{MAX_TYPES, TypeRow};
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::WideKey;
-use alias_common::names;
-use alias_common::record::{MAX_TARGETS, Record, Target};
+use alias_common::names::{self, MAX_PARENTS};
+use alias_common::order::words;
+use alias_common::record::{MAX_TARGETS, Port, Record, Target};
 use alias_common::table::Geometry;
 
 use super::shared::Shared;
@@ -21,9 +22,13 @@ use crate::error::{Refusal, Result};
 /// `enum bpf_map_type` of `linux/bpf.h`.
 const HASH: u32 = 1;
 const ARRAY: u32 = 2;
+const ARRAY_OF_MAPS: u32 = 12;
 const DEVMAP: u32 = 14;
 /// `BPF_F_MMAPABLE` of `linux/bpf.h`.
 const MMAPABLE: u32 = 1 << 10;
+/// `BPF_F_INNER_MAP`: maps of several sizes may stand in one map of maps. Programs
+/// look such a map up by a call.
+const INNER_MAP: u32 = 1 << 12;
 
 /// What a map must look like to be used: a pin of another shape would be read
 /// out of bounds.
@@ -43,7 +48,7 @@ pub struct Shape {
 
 /// The maps of a parent with this capacity; their keys are all 4 bytes.
 #[must_use]
-pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
+pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 12] {
     let positions = Geometry::for_capacity(capacity).positions();
     let array = |name, value_size: usize, max_entries| Shape {
         name,
@@ -60,7 +65,8 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
         array(names::RX, size_of::<RxCell>(), positions * cpus),
         array(names::ALIAS, size_of::<AliasCell>(), capacity * cpus),
         array(names::PARENT, size_of::<ParentCell>(), cpus),
-        array(names::RECORD, size_of::<Record>(), capacity + 1),
+        record(capacity),
+        order(capacity),
         array(names::TARGET, size_of::<Target>(), MAX_TARGETS),
         Shape {
             name: names::DEVMAP,
@@ -72,12 +78,58 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 11] {
         Shape {
             name: names::PORT,
             kind: HASH,
-            value_size: 4,
+            value_size: size_of::<Port>() as u32,
             max_entries: capacity,
             flags: 0,
         },
     ]
 }
+
+/// The records of a parent with this capacity, and its journal.
+#[must_use]
+pub(super) const fn record(capacity: u32) -> Shape {
+    Shape {
+        name: names::RECORD,
+        kind: ARRAY,
+        value_size: size_of::<Record>() as u32,
+        max_entries: capacity + 1,
+        flags: MMAPABLE | INNER_MAP,
+    }
+}
+
+/// The creation log of a parent with this capacity.
+#[must_use]
+pub(super) const fn order(capacity: u32) -> Shape {
+    Shape {
+        name: names::ORDER,
+        kind: ARRAY,
+        value_size: size_of::<u64>() as u32,
+        max_entries: words(capacity),
+        flags: MMAPABLE | INNER_MAP,
+    }
+}
+
+/// A map of the parents' maps.
+#[must_use]
+pub(super) const fn outer(name: &'static str) -> Shape {
+    Shape {
+        name,
+        kind: ARRAY_OF_MAPS,
+        value_size: 4,
+        max_entries: MAX_PARENTS,
+        flags: 0,
+    }
+}
+
+/// What the iterator of `aliases` goes through: a step for each 511 lines that it can
+/// print, so 16.7 million.
+pub(super) const STEPS: Shape = Shape {
+    name: "steps",
+    kind: ARRAY,
+    value_size: 4,
+    max_entries: 1 << 15,
+    flags: 0,
+};
 
 /// The map of alias types, one for a namespace.
 pub(super) const TYPES: Shape = Shape {

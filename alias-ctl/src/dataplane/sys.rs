@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 const BPF_MAP_CREATE: u32 = 0;
+const BPF_MAP_LOOKUP_ELEM: u32 = 1;
 const BPF_MAP_UPDATE_ELEM: u32 = 2;
 const BPF_MAP_DELETE_ELEM: u32 = 3;
 const BPF_OBJ_PIN: u32 = 6;
@@ -39,6 +40,9 @@ pub enum AttachType {
     /// `BPF_TCX_EGRESS`, since Linux 6.6.
     TcxEgress = 47,
 }
+
+/// What an iterator's program hangs on, likewise.
+const BPF_TRACE_ITER: u32 = 28;
 
 /// `XDP_FLAGS_SKB_MODE` and `XDP_FLAGS_DRV_MODE` of `linux/if_link.h`.
 pub const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
@@ -142,6 +146,28 @@ pub fn map_update<const N: usize>(
     bpf(BPF_MAP_UPDATE_ELEM, &mut attribute).map(drop)
 }
 
+/// Reads one element of a map with 4-byte keys and `N`-byte values; of a map of maps
+/// that is the inner map's id. `None` when there is none.
+///
+/// # Errors
+///
+/// That of `BPF_MAP_LOOKUP_ELEM`, but for ENOENT.
+pub fn map_lookup<const N: usize>(map: BorrowedFd<'_>, key: u32) -> io::Result<Option<[u8; N]>> {
+    let mut value = [0; N];
+    let mut attribute = ElementAttribute {
+        map_fd: map.as_raw_fd() as u32,
+        padding: 0,
+        key: (&raw const key) as u64,
+        value: value.as_mut_ptr() as u64,
+        flags: 0,
+    };
+    match bpf(BPF_MAP_LOOKUP_ELEM, &mut attribute) {
+        Ok(_) => Ok(Some(value)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes one element; one that is not there is as good.
 ///
 /// # Errors
@@ -210,6 +236,46 @@ pub fn cgroup_link_create(
     attach_type: AttachType,
 ) -> io::Result<OwnedFd> {
     link_create(program, cgroup.as_raw_fd() as u32, attach_type, 0)
+}
+
+/// `union bpf_iter_link_info`, for an iterator over a map's elements.
+#[repr(C)]
+struct IteratorTarget {
+    map_fd: u32,
+    padding: [u32; 3],
+}
+
+#[repr(C)]
+struct IteratorCreateAttribute {
+    prog_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+    target: u64,
+    target_len: u32,
+    padding: u32,
+}
+
+/// Has a program print the elements of a map to whoever reads the link's pin.
+///
+/// # Errors
+///
+/// That of `BPF_LINK_CREATE`: EACCES when the program reads more than an element.
+pub fn iterator_create(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let target = IteratorTarget {
+        map_fd: map.as_raw_fd() as u32,
+        padding: [0; 3],
+    };
+    let mut attribute = IteratorCreateAttribute {
+        prog_fd: program.as_raw_fd() as u32,
+        target_fd: 0,
+        attach_type: BPF_TRACE_ITER,
+        flags: 0,
+        target: (&raw const target) as u64,
+        target_len: size_of::<IteratorTarget>() as u32,
+        padding: 0,
+    };
+    bpf(BPF_LINK_CREATE, &mut attribute).map(owned)
 }
 
 #[repr(C)]

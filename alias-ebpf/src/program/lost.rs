@@ -64,8 +64,8 @@ pub fn alias_undelivered(ctx: RawTracePointContext) -> i32 {
     });
     if let Some(port) = port {
         // SAFETY: the value is four aligned bytes, read at once.
-        if let Some(slot) = unsafe { PORT.get(port) } {
-            count::alias(*slot, |cell| cell.lost += 1);
+        if let Some(port) = unsafe { PORT.get(port) } {
+            count::alias(port.key, |cell| cell.lost += 1);
         }
     }
     0

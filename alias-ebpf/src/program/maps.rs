@@ -4,7 +4,7 @@
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::{HashKey, WideKey};
-use alias_common::record::{Record, Steer, Target};
+use alias_common::record::{Port, Steer, Target};
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, DevMap, HashMap};
@@ -31,10 +31,7 @@ pub static TARGET: Array<Target> = Array::with_max_entries(1, MMAPABLE);
 #[map(name = "devmap")]
 pub static DEVMAP: DevMap = DevMap::with_max_entries(1, 0);
 #[map(name = "port")]
-pub static PORT: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
-/// The controller's memory; here only the VLAN of a port's owner is read.
-#[map(name = "record")]
-pub static RECORD: Array<Record> = Array::with_max_entries(1, MMAPABLE);
+pub static PORT: HashMap<u32, Port> = HashMap::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
 pub static HASH_KEY: Global<HashKey> = Global::new(HashKey {

@@ -5,7 +5,7 @@
 //! is an alias's goes on, the rest is not ours and stays with the host.
 
 use alias_common::key::Vlan;
-use alias_common::record::{Record, Steer, Target};
+use alias_common::record::{Steer, Target};
 use alias_common::word::Verdict;
 use alias_ebpf::link::{self, EtherType, HEADER_LEN, Link, SERVICE_TAG, TAG};
 use alias_ebpf::network::{ARP_SENDER_MAC, Class, ICMPV6, IPV6_LEN, ND_LEN};
@@ -19,7 +19,7 @@ use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::warn;
 
-use super::maps::{HEADER, PARENT_IFINDEX, PORT, RECORD, TARGET};
+use super::maps::{HEADER, PARENT_IFINDEX, PORT, TARGET};
 use super::{count, journal, lookup, skb};
 
 /// Where a permitted frame goes out.
@@ -106,15 +106,17 @@ fn alias_of(source: Source<'_>, vlan: Vlan, verdict: Verdict) -> Option<Steer> {
 /// The alias whose device this port belongs to.
 #[inline(always)]
 fn owner(ctx: &TcContext) -> Option<Owner> {
-    // SAFETY: the value is four aligned bytes, read at once.
-    let slot = *unsafe { PORT.get(skb::raw(ctx).ifindex) }?;
-    let record: &Record = RECORD.get(slot)?;
+    // SAFETY: twelve aligned bytes, written before the port can send.
+    let port = *unsafe { PORT.get(skb::raw(ctx).ifindex) }?;
     Some(Owner {
         permit: Permit {
-            slot,
-            vlan: record.vlan(),
+            slot: port.key,
+            vlan: Vlan {
+                outer: port.vlan_outer,
+                inner: port.vlan_inner,
+            },
         },
-        ethertype: EtherType(record.ethertype),
+        ethertype: EtherType(port.ethertype),
     })
 }
 
@@ -187,8 +189,8 @@ fn adopt(ctx: &TcContext) -> Option<Vlan> {
         return None;
     }
     let source = send::source(packet, link).ok()??;
-    // SAFETY: the value is four aligned bytes, read at once.
-    let key = *unsafe { PORT.get(skb::raw(ctx).ifindex) }?;
+    // SAFETY: as above; of a `--to` device only the key is set.
+    let key = unsafe { PORT.get(skb::raw(ctx).ifindex) }?.key;
     let target = TARGET.get(key)?;
     let vlan = Vlan {
         outer: target.vlan_outer,

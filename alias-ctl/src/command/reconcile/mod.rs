@@ -11,7 +11,7 @@ mod sight;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::dataplane::WriteLock;
+use crate::dataplane::{WriteLock, attach, listing};
 use crate::error::Result;
 
 use super::host::Host;
@@ -69,7 +69,7 @@ pub fn reconcile(
     heard: &Heard,
     extent: Extent,
 ) -> Result<Vec<String>> {
-    host.directory.clear_drafts(lock)?;
+    attach::tidy(&host.directory, lock)?;
     let sight = Sight::default();
     let mut done = Vec::new();
     let mut outcome = Ok(());
@@ -78,7 +78,7 @@ pub fn reconcile(
         outcome = outcome.and(seen_to);
     }
     outcome
-        .and(host.directory.clear_shared(lock))
+        .and_then(|()| listing::restore(&host.directory, lock))
         .map(|()| done)
 }
 
@@ -104,7 +104,7 @@ fn see_to(
     }
     match case {
         Case::Well | Case::Unfinished(..) => Ok(()),
-        Case::Empty => host.directory.discard(ifindex, lock),
+        Case::Empty => attach::discard(&host.directory, ifindex, lock),
         Case::Orphaned(parent) => {
             recover::bury(host, parent, lock)?;
             done.push(format!(

@@ -1,0 +1,145 @@
+//! In which order a parent's aliases were made (map `order`): a log of slots, so
+//! that a listing need not sort.
+//!
+//! ```text
+//! word 0            the head: which half is in use, and how much of it
+//! capacity words    one half
+//! capacity words    the other half
+//! ```
+//!
+//! The half in use only grows. When it is full, what still counts is copied into
+//! the other half, and one store of the head makes that the one in use. Creation
+//! numbers rise within a half, so a reader that knows the number it read last
+//! finds its place again, whatever happened meanwhile. An entry counts if the
+//! record of its slot has its creation number; whether the alias is to be shown
+//! the record says, never the log.
+
+use crate::record::MAX_SLOTS;
+
+/// Which half is in use, and how many entries it has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(transparent)]
+pub struct Head(pub u64);
+
+impl Head {
+    const SECOND: u64 = 1 << 63;
+
+    /// Packs both.
+    #[must_use]
+    pub const fn new(second: bool, len: u32) -> Head {
+        Head(if second { Head::SECOND } else { 0 } | len as u64)
+    }
+
+    /// The second half is in use.
+    #[inline(always)]
+    #[must_use]
+    pub const fn second(self) -> bool {
+        self.0 & Head::SECOND != 0
+    }
+
+    /// Entries of the half in use.
+    #[inline(always)]
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Where the half's first entry stands.
+    #[inline(always)]
+    #[must_use]
+    pub const fn first(self, capacity: u32) -> u32 {
+        if self.second() { 1 + capacity } else { 1 }
+    }
+}
+
+/// One alias's place in the log.
+///
+/// ```text
+///  63                                24 23              0
+/// +------------------------------------+-----------------+
+/// |          creation number           |      slot       |
+/// +------------------------------------+-----------------+
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(transparent)]
+pub struct Entry(pub u64);
+
+impl Entry {
+    /// Packs both. Creation numbers last for 2^40 aliases of a parent.
+    #[must_use]
+    pub const fn new(created: u64, slot: u32) -> Entry {
+        Entry(created << 24 | (slot & (MAX_SLOTS - 1)) as u64)
+    }
+
+    /// The creation number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn created(self) -> u64 {
+        self.0 >> 24
+    }
+
+    /// The slot.
+    #[inline(always)]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self.0 as u32 & (MAX_SLOTS - 1)
+    }
+}
+
+/// Number of words of a parent's log.
+#[must_use]
+pub const fn words(capacity: u32) -> u32 {
+    1 + 2 * capacity
+}
+
+/// Steps that halve a log of [`MAX_SLOTS`] entries down to one.
+const HALVINGS: u32 = MAX_SLOTS.ilog2() + 1;
+
+/// The first of `count` entries whose creation number is above `created`.
+#[inline(always)]
+pub fn behind(count: u32, created: u64, entry: impl Fn(u32) -> Option<Entry>) -> Option<u32> {
+    let (mut low, mut high) = (0, count);
+    for _ in 0..HALVINGS {
+        if low >= high {
+            break;
+        }
+        let middle = low + (high - low) / 2;
+        if entry(middle)?.created() > created {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Some(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_hold_what_was_packed() {
+        for (created, slot) in [(1, 0), (7, MAX_SLOTS - 1), ((1 << 40) - 1, 5)] {
+            let entry = Entry::new(created, slot);
+            assert_eq!((entry.created(), entry.slot()), (created, slot));
+        }
+        for (second, len) in [(false, 0), (true, 0), (false, MAX_SLOTS), (true, 7)] {
+            let head = Head::new(second, len);
+            assert_eq!((head.second(), head.count()), (second, len));
+            assert_eq!(head.first(100), if second { 101 } else { 1 });
+        }
+    }
+
+    #[test]
+    fn the_place_behind_a_creation_number() {
+        // Numbers 10, 12, 14, …: every second one is missing.
+        for count in [0, 1, 2, 3, 1000, MAX_SLOTS] {
+            let entry = |at: u32| Some(Entry::new(10 + 2 * u64::from(at), 0));
+            for created in (0..30).chain([2 * u64::from(count), 2 * u64::from(count) + 40]) {
+                let expected = (created.saturating_sub(8) / 2).min(u64::from(count));
+                let found = behind(count, created, entry);
+                assert_eq!(found, Some(expected as u32), "{created} among {count}");
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The kernel's own listing: the files `aliases` and `alias_types`, which print the
+//! parents' records to whoever reads them. One pair for a namespace, made with its
+//! first parent and gone with its last.
+//!
+//! What they print of a parent they find through three maps of maps. A parent is put
+//! into them before its directory appears, and taken out after that is gone: a
+//! kill in between leaves a draft, whose remover puts them right.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use alias_common::names::{self, MAX_PARENTS};
+use aya::programs::Iter;
+use aya::{Btf, EbpfLoader};
+
+use super::directory::{Directory, WriteLock};
+use super::shape::{self, check, foreign, open_pin};
+use super::{Types, object, sys};
+use crate::error::{Refusal, Result};
+
+/// The compiled iterators; empty when there were none to embed.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/listing.bpf.o"));
+
+/// The maps of maps, and what of a parent they hold.
+const OUTER: [(&str, &str); 3] = [
+    (names::HEADERS, names::HEADER),
+    (names::RECORDS, names::RECORD),
+    (names::ORDERS, names::ORDER),
+];
+
+/// Makes the listing, unless it is there.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
+    let path = directory.shared();
+    // What is pinned last says that all of it is there.
+    if path.join(names::ALIASES).exists() {
+        return Ok(());
+    }
+    let others = OUTER.map(|(outer, _)| outer);
+    for name in others.iter().chain([&names::ALIAS_TYPES]) {
+        match fs::remove_file(path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(refused(&path, name, "remove", &error));
+            }
+            _ => {}
+        }
+    }
+    Types::open_or_make(directory, lock)?;
+    let programs = load(&path)?;
+    // Nothing but its number of elements matters: each is a step of a reading.
+    let steps = shape::create(shape::STEPS, None)
+        .map_err(|error| refused(&path, names::ALIASES, "create", &error))?;
+    let types = open(&path, names::TYPES)?;
+    for ifindex in directory.parents()? {
+        insert(directory, &directory.parent(ifindex), lock)?;
+    }
+    for (name, program, map) in [
+        (names::ALIAS_TYPES, &programs[0], &types),
+        (names::ALIASES, &programs[1], &steps),
+    ] {
+        sys::iterator_create(program.as_fd(), map.as_fd())
+            .and_then(|link| sys::obj_pin(link.as_fd(), &path.join(name)))
+            .map_err(|error| refused(&path, name, "attach", &error))?;
+    }
+    Ok(())
+}
+
+/// Makes it again if somebody removed it, or clears away what no parent needs.
+///
+/// # Errors
+///
+/// As for [`make`].
+pub fn restore(directory: &Directory, lock: &WriteLock) -> Result<()> {
+    if directory.parents()?.is_empty() {
+        return directory.clear_shared(lock);
+    }
+    make(directory, lock)
+}
+
+/// Loads the programs of `alias_types` and `aliases`, and pins the maps through which
+/// they find the parents.
+fn load(path: &Path) -> Result<[OwnedFd; 2]> {
+    object::check_embedded(OBJECT)?;
+    let name = path.display().to_string();
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        object::kernel_refusal(&name, "load the listing", error)
+    };
+    let missing = |what: &str| {
+        let reason = format!("no {what} in it");
+        Refusal::new(&name, "load the listing", reason, libc::ENOENT)
+    };
+    let btf = Btf::from_sys_fs().map_err(|error| refused(&error))?;
+    let mut ebpf = EbpfLoader::new()
+        .btf(Some(&btf))
+        .load(OBJECT)
+        .map_err(|error| refused(&error))?;
+    for (outer, _) in OUTER {
+        let map = ebpf.map(outer).ok_or_else(|| missing(outer))?;
+        map.pin(path.join(outer)).map_err(|error| refused(&error))?;
+    }
+    let mut program = |name| {
+        let program = ebpf.program_mut(name).ok_or_else(|| missing(name))?;
+        let program: &mut Iter = program.try_into().map_err(|error| refused(&error))?;
+        program
+            .load("bpf_map_elem", &btf)
+            .map_err(|error| refused(&error))?;
+        let fd = program.fd().map_err(|error| refused(&error))?;
+        fd.as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| Refusal::io(name.to_owned(), "load the listing", &error))
+    };
+    Ok([program(names::ALIAS_TYPES)?, program(names::ALIASES)?])
+}
+
+/// Has the parent listed whose maps are pinned under `parent`.
+///
+/// # Errors
+///
+/// ENOSPC when there are too many; what the kernel refused.
+pub(super) fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result<()> {
+    let path = directory.shared();
+    let outer = open_outer(&path)?;
+    let free = (0..MAX_PARENTS).find(|number| matches!(inner_id(&outer[0], *number), Ok(None)));
+    let number = free.ok_or_else(|| {
+        let reason = format!("{MAX_PARENTS} devices of this namespace are attached");
+        Refusal::new(parent.display().to_string(), "list", reason, libc::ENOSPC)
+            .way_out("detach one")
+    })?;
+    let mut inner = Vec::new();
+    for (_, name) in OUTER {
+        inner.push(open(parent, name)?);
+    }
+    all_at_once(&outer, |which, map| {
+        let fd = inner[which].as_raw_fd();
+        sys::map_update(map, number, &fd.to_ne_bytes())
+    })
+    .map_err(|error| refused(&path, names::HEADERS, "list a parent", &error))
+}
+
+/// Takes out what is no attached parent's.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn drop_strangers(directory: &Directory, _lock: &WriteLock) -> Result<()> {
+    let path = directory.shared();
+    if !path.join(names::ALIASES).exists() {
+        // It is made anew, with those parents that there are.
+        return Ok(());
+    }
+    let outer = open_outer(&path)?;
+    let mut known = HashSet::new();
+    for ifindex in directory.parents()? {
+        if let Some(header) = open_pin(&directory.parent(ifindex), names::HEADER)? {
+            known.extend(sys::map_info(header.as_fd()).map(|info| info.id));
+        }
+    }
+    for number in 0..MAX_PARENTS {
+        let found = |map| inner_id(map, number).ok().flatten();
+        let header = found(&outer[0]);
+        let is_known = header.is_some_and(|id| known.contains(&id));
+        let is_empty = header.is_none() && outer[1..].iter().all(|map| found(map).is_none());
+        if !is_known && !is_empty {
+            all_at_once(&outer, |_, map| sys::map_delete(map, number))
+                .map_err(|error| refused(&path, names::HEADERS, "forget a parent", &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Each change of a map of maps waits until no program uses what was there before:
+/// so they wait together.
+fn all_at_once(
+    outer: &[OwnedFd; 3],
+    change: impl Fn(usize, BorrowedFd<'_>) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let change = &change;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..)
+            .zip(outer)
+            .map(|(which, map)| scope.spawn(move || change(which, map.as_fd())))
+            .collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::from_raw_os_error(libc::EIO)))
+        })
+    })
+}
+
+fn inner_id(outer: &OwnedFd, number: u32) -> io::Result<Option<u32>> {
+    let id = sys::map_lookup::<4>(outer.as_fd(), number)?;
+    Ok(id.map(u32::from_ne_bytes))
+}
+
+fn open_outer(path: &Path) -> Result<[OwnedFd; 3]> {
+    let mut outer = Vec::new();
+    for (name, _) in OUTER {
+        let map = open(path, name)?;
+        check(path, &map, shape::outer(name))?;
+        outer.push(map);
+    }
+    <[OwnedFd; 3]>::try_from(outer).map_err(|_| foreign(path, names::HEADERS, "not three maps"))
+}
+
+fn open(path: &Path, name: &str) -> Result<OwnedFd> {
+    open_pin(path, name)?.ok_or_else(|| foreign(path, name, "nothing is pinned there"))
+}
+
+fn refused(path: &Path, name: &str, operation: &str, error: &io::Error) -> Refusal {
+    Refusal::io(path.join(name).display().to_string(), operation, error)
+}

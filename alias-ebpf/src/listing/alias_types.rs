@@ -1,0 +1,109 @@
+//! The file `alias_types`: the rows of the map `types`, and how many aliases of
+//! each there are. They are counted when somebody asks.
+
+use alias_common::alias_type::TypeRow;
+use alias_common::listing::TYPES_HEAD;
+use alias_common::names::MAX_PARENTS;
+use alias_common::order::Head;
+
+use super::iterator::{DONE, Element, FAILED, GO_ON, each, print, print_line};
+use super::maps::{
+    HEADERS, ORDERS, Orders, READING, READINGS, RECORDS, Reading, Records, entry, is_live, owner,
+};
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/bpf_map_elem")]
+extern "C" fn alias_types(element: &Element) -> i32 {
+    // SAFETY: the controller attaches this to the map `types`.
+    let (Some(number), Some(row)) = (element.key(), unsafe { element.value::<TypeRow>() }) else {
+        return DONE;
+    };
+    if number == 0 {
+        print(element.output(), TYPES_HEAD);
+    }
+    // SAFETY: a live field. The controller may store it while we read.
+    let family = unsafe { (&raw const row.family).read_volatile() };
+    if family == 0 {
+        return DONE;
+    }
+    let session = element.session();
+    let Some(reading) = READING.get_ptr_mut((session % u64::from(READINGS)) as u32) else {
+        return FAILED;
+    };
+    // SAFETY: the map's value, used as in `aliases`.
+    let reading = unsafe { &mut *reading };
+    reading.session = session;
+    reading.attached = 0;
+    let mut count = Count {
+        family: family.into(),
+        reading,
+    };
+    each(MAX_PARENTS, count_parent, &mut count);
+    let reading = count.reading;
+    let attached = reading.attached as u32;
+    reading.line.alias_type(row, attached);
+    print_line(element.output(), &reading.line);
+    if owner(reading) == session {
+        DONE
+    } else {
+        FAILED
+    }
+}
+
+#[repr(C)]
+struct Count<'a> {
+    family: u64,
+    reading: &'a mut Reading,
+}
+
+/// What [`bpf_loop`](aya_ebpf::helpers::generated::bpf_loop) does at most.
+const MAX_LOOPS: u32 = 1 << 23;
+
+extern "C" fn count_parent(number: u64, count: &mut Count<'_>) -> i64 {
+    let number = number as u32;
+    let (Some(header), Some(records), Some(order)) = (
+        HEADERS.get_value(number, &0),
+        RECORDS.get(number),
+        ORDERS.get(number),
+    ) else {
+        return GO_ON;
+    };
+    let Some(head) = entry(order, 0) else {
+        return GO_ON;
+    };
+    let head = Head(head.0);
+    let mut entries = Entries {
+        first: head.first(header.capacity).into(),
+        family: count.family,
+        reading: count.reading,
+        records,
+        order,
+    };
+    each(head.count().min(MAX_LOOPS), count_entry, &mut entries);
+    if head.count() > MAX_LOOPS {
+        entries.first += u64::from(MAX_LOOPS);
+        each(head.count() - MAX_LOOPS, count_entry, &mut entries);
+    }
+    GO_ON
+}
+
+#[repr(C)]
+struct Entries<'a> {
+    first: u64,
+    family: u64,
+    reading: &'a mut Reading,
+    records: &'a Records,
+    order: &'a Orders,
+}
+
+extern "C" fn count_entry(at: u64, entries: &mut Entries<'_>) -> i64 {
+    if let Some(found) = entry(entries.order, (entries.first + at) as u32)
+        && let Some(record) = entries.records.get(found.slot())
+        && is_live(record)
+        && record.created == found.created()
+        && u64::from(record.family) == entries.family
+    {
+        entries.reading.attached += 1;
+    }
+    GO_ON
+}
