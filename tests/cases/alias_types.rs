@@ -69,6 +69,32 @@ fn registered(lab: &Lab) -> Vec<Value> {
     built_in
 }
 
+/// A restarted host has no types; what was saved names one, which is loaded on
+/// demand. What is refused leaves none behind.
+#[test]
+fn aliases_of_a_type_are_saved_and_restored() {
+    let directory = PathBuf::from(std::env::var_os("ALIAS_EBPF_OBJECTS").expect("set"));
+    let saved = std::env::temp_dir().join(format!("alias-t{}-types", std::process::id()));
+    std::fs::create_dir_all(&saved).expect("a directory of our own");
+    let file = saved.join("aliases.toml").display().to_string();
+    let lab = Lab::builder()
+        .mode(Mode::Native)
+        .env("ALIAS_TYPES_PATH", &directory.display().to_string())
+        .build();
+    lab.ctl_ok(&["add", "eth0:0", "100", "--family", "mpls", "--drop"]);
+    lab.ctl_ok(&["add", "eth0:1", "198.51.100.8", "--drop"]);
+    let rows = lab.rows();
+    lab.ctl_ok(&["save", "--file", &file]);
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    lab.ctl_ok(&["types", "del", "mpls"]);
+    assert_eq!(lab.ctl_ok(&["types"]).matches("mpls").count(), 0);
+    lab.ctl_ok(&["restore", "--file", &file]);
+    assert_eq!(lab.rows(), rows);
+    assert_eq!(registered(&lab).len(), 1);
+    assert_eq!(lab.ctl(&["diff", &file]).code(), 0);
+    std::fs::remove_dir_all(&saved).expect("a directory of our own");
+}
+
 #[test]
 fn a_type_is_listed_with_its_aliases() {
     let lab = with_mpls(Mode::Native);

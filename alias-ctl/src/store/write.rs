@@ -3,11 +3,14 @@
 
 use std::fmt::Write;
 
+use alias_common::alias_type::TypeRow;
+
 use super::read::{LOG_LEVELS, VERSION};
 use crate::model::address::bits;
 use crate::model::declaration::{Attachment, Declaration, Mode, Properties, Run, Tc};
 use crate::model::isno;
 use crate::model::name::alias_name;
+use crate::model::typed;
 use crate::model::wish::Target;
 use crate::model::word;
 
@@ -15,9 +18,9 @@ use crate::model::word;
 /// better read one by one.
 const RANGE_FROM: u64 = 4;
 
-/// Writes a configuration.
+/// Writes a configuration; families have the names of these types.
 #[must_use]
-pub fn write(declaration: &Declaration) -> String {
+pub fn write(declaration: &Declaration, types: &[TypeRow]) -> String {
     let mut text = format!(
         "# Aliases, as `alias-ctl save` found them; `alias-ctl restore` makes them again.\n\
          version = {VERSION}\n"
@@ -32,7 +35,7 @@ pub fn write(declaration: &Declaration) -> String {
                 continue;
             }
             for slot in run.start..run.end() {
-                alias(&mut text, &parent.name, &run.part(slot, slot + 1));
+                alias(&mut text, &parent.name, &run.part(slot, slot + 1), types);
             }
         }
     }
@@ -82,10 +85,18 @@ pub const fn tc_word(tc: Tc) -> &'static str {
     }
 }
 
-fn alias(text: &mut String, parent: &str, run: &Run) {
+fn alias(text: &mut String, parent: &str, run: &Run, types: &[TypeRow]) {
     *text += "\n[[alias]]\n";
     key(text, "name", &quoted(&alias_name(parent, run.start)));
-    let address = format!("{}/{}", run.first, run.properties.prefix_len);
+    let mut address = run.first.to_string();
+    if run.first.ip().is_some() {
+        address += &format!("/{}", run.properties.prefix_len);
+    } else {
+        let family = run.first.family().0;
+        let row = types.iter().find(|row| row.family == family);
+        let word = row.map_or_else(|| family.to_string(), typed::name);
+        key(text, "family", &quoted(&word));
+    }
     key(text, "address", &quoted(&address));
     properties(text, &run.properties);
 }

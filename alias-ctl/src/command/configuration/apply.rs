@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use crate::command::host::Host;
+use crate::command::types::Named;
 use crate::command::{recover, resolve};
 use crate::dataplane::attach::DEFAULT_CAPACITY;
 use crate::dataplane::{Parent, WriteLock};
@@ -16,7 +17,7 @@ use crate::netlink::Link;
 use crate::render::plan as render;
 
 use super::observe::{self, Names};
-use super::{Source, execute, load, only};
+use super::{Source, Text, execute, only};
 
 /// `alias-ctl apply FILE`, and `restore [DEV]` with what was saved.
 ///
@@ -25,12 +26,17 @@ use super::{Source, execute, load, only};
 /// Those of reading and planning, before which nothing is touched; what the kernel
 /// refuses, after which everything is undone.
 pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()> {
-    let mut declaration = load(source)?;
-    if let Some(device) = device {
-        only(&mut declaration, device)?;
-    }
     let mut host = Host::open()?;
+    let text = Text::of(source)?;
+    let read = |host: &Host| -> Result<(Declaration, Vec<Named>)> {
+        let (mut declaration, types) = text.read(host)?;
+        if let Some(device) = device {
+            only(&mut declaration, device)?;
+        }
+        Ok((declaration, types))
+    };
     if dry_run {
+        let (declaration, _) = read(&host)?;
         let text: String = prepare(&mut host, declaration)?
             .iter()
             .map(|one| {
@@ -43,7 +49,36 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
             .map_err(|error| Refusal::io("standard output", "write", &error));
     }
     let lock = recover::begin(&mut host)?;
-    apply_under(&mut host, &lock, declaration)
+    // Under the lock, as types come and go.
+    let (declaration, types) = read(&host)?;
+    apply_with(&mut host, &lock, &needed(types, &declaration), declaration)
+}
+
+/// Of the types that a configuration names, those that an alias of it is of.
+fn needed(mut types: Vec<Named>, declaration: &Declaration) -> Vec<Named> {
+    let families: HashSet<u16> = declaration
+        .parents
+        .iter()
+        .flat_map(|parent| &parent.runs)
+        .map(|run| run.first.family().0)
+        .collect();
+    types.retain(|named| families.contains(&named.row.family));
+    types
+}
+
+/// Applies with these types registered; a refusal takes back what was not before.
+fn apply_with(
+    host: &mut Host,
+    lock: &WriteLock,
+    types: &[Named],
+    declaration: Declaration,
+) -> Result<()> {
+    match types.split_first() {
+        None => apply_under(host, lock, declaration),
+        Some((first, rest)) => {
+            first.registered_for(host, lock, |host| apply_with(host, lock, rest, declaration))
+        }
+    }
 }
 
 /// The same under a lock that is held, as one of several changes.
@@ -63,15 +98,16 @@ pub fn apply_under(host: &mut Host, lock: &WriteLock, declaration: Declaration) 
 ///
 /// As for [`apply`].
 pub fn restore_under(host: &mut Host, lock: &WriteLock, device: &str) -> Result<bool> {
-    let mut declaration = match load(&Source::Saved) {
+    let text = match Text::of(&Source::Saved) {
         Err(refusal) if refusal.errno == libc::ENOENT => return Ok(false),
         result => result?,
     };
+    let (mut declaration, types) = text.read(host)?;
     declaration.parents.retain(|parent| parent.name == device);
     if declaration.parents.is_empty() {
         return Ok(false);
     }
-    apply_under(host, lock, declaration).map(|()| true)
+    apply_with(host, lock, &needed(types, &declaration), declaration).map(|()| true)
 }
 
 /// One device with all that is to be done.

@@ -12,7 +12,7 @@ use crate::model::plan::{self, Live};
 use crate::render::plan as render;
 
 use super::observe::{self, Names};
-use super::{Source, load};
+use super::{Source, Text};
 
 /// `alias-ctl diff [FILE]`. Prints what `apply` would delete (`-`) and make (`+`),
 /// were everything the configuration's; what was made by hand is said to be so.
@@ -21,8 +21,8 @@ use super::{Source, load};
 ///
 /// That of reading the file; what no plan can be made for.
 pub fn diff(source: &Source) -> Result<Outcome> {
-    let mut declaration = load(source)?;
     let mut host = Host::open()?;
+    let (mut declaration, _) = Text::of(source)?.read(&host)?;
     let names = Names::look_up(&mut host)?;
     names.settle(&mut declaration);
     add_undeclared(&mut host, &mut declaration)?;

@@ -19,8 +19,11 @@ mod undo;
 
 use std::path::PathBuf;
 
+use crate::command::host::Host;
+use crate::command::types::Named;
 use crate::error::{Refusal, Result};
 use crate::model::declaration::Declaration;
+use crate::model::typed::is_named;
 use crate::store::{file, read};
 
 /// Which configuration is meant.
@@ -32,21 +35,52 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// Reads and checks a configuration.
-///
-/// # Errors
-///
-/// That of reading the file; what it cannot mean, with line, column and key.
-pub fn load(source: &Source) -> Result<Declaration> {
-    let (path, text) = match source {
-        Source::Saved => {
-            let path = file::default_path();
-            let text = file::read_saved(&path)?;
-            (path, text)
-        }
-        Source::File(path) => (path.clone(), file::read(path)?),
-    };
-    read::read(&text, &path.display().to_string())
+/// A configuration's words, and what errors call them.
+pub struct Text {
+    object: String,
+    text: String,
+}
+
+impl Text {
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// That of reading it.
+    pub fn of(source: &Source) -> Result<Text> {
+        let (path, text) = match source {
+            Source::Saved => {
+                let path = file::default_path();
+                let text = file::read_saved(&path)?;
+                (path, text)
+            }
+            Source::File(path) => (path.clone(), file::read(path)?),
+        };
+        Ok(Text {
+            object: path.display().to_string(),
+            text,
+        })
+    }
+
+    /// What the words mean, and the address families they name: one may have to be
+    /// loaded.
+    ///
+    /// # Errors
+    ///
+    /// What they cannot mean, with line, column and key.
+    pub fn read(&self, host: &Host) -> Result<(Declaration, Vec<Named>)> {
+        let mut types: Vec<Named> = Vec::new();
+        let declaration = read::read(&self.text, &self.object, &mut |word| {
+            if let Some(known) = types.iter().find(|known| is_named(&known.row, word)) {
+                return Ok(known.row);
+            }
+            let found = Named::find(host, word, "read")?;
+            let row = found.row;
+            types.push(found);
+            Ok(row)
+        })?;
+        Ok((declaration, types))
+    }
 }
 
 /// Leaves of a configuration what concerns one device.

@@ -124,12 +124,6 @@ pub fn aliases(
     let live = parent
         .live()
         .map(|(slot, record)| {
-            if address_of(&record).ip().is_none() {
-                missing(
-                    slot,
-                    "a configuration has no word for its address family yet",
-                );
-            }
             let port = names.links.get(&record.port_ifindex);
             let (target, whole) = match TargetKind::from_number(record.target) {
                 Some(TargetKind::Device) => {

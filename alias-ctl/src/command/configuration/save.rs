@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::command::host::Host;
-use crate::command::{peer, recover};
+use crate::command::{peer, recover, types};
 use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::model::declaration::{self, Declaration, Tc, fold};
@@ -24,7 +24,7 @@ use super::observe::{self, Names};
 pub fn save(path: Option<PathBuf>) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
-    let text = write::write(&running(&mut host)?);
+    let text = write::write(&running(&mut host)?, &types::rows(&host)?);
     drop(lock);
     file::write(&path.unwrap_or_else(file::default_path), &text)
 }
@@ -55,15 +55,6 @@ fn running(host: &mut Host) -> Result<Declaration> {
             .way_out(
                 "nothing was saved; name it (ip netns attach NAME PID), or delete the alias",
             ));
-        }
-        if let Some(alias) = live.iter().find(|alias| alias.address.ip().is_none()) {
-            return Err(Refusal::new(
-                alias_name(&link.name, alias.slot),
-                "save",
-                "only IP aliases can be saved",
-                libc::EAFNOSUPPORT,
-            )
-            .way_out("nothing was saved; delete it, and add it again after a restore"));
         }
         live.sort_by_key(|alias| created.get(&alias.slot).copied());
         leave_out_found_macs(host, &link, &mut live)?;

@@ -6,17 +6,19 @@ mod value;
 
 use std::collections::HashMap;
 
+use alias_common::alias_type::TypeRow;
 use alias_common::key::Family;
 
 use common::Common;
 use value::{alias, because, device, integer, missing, one_of, text, unknown, value_fault};
 
 use super::document;
-use super::table::{Fault, Table, column_of, line_of};
+use super::table::{Entry, Fault, Table, column_of, line_of};
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Address, Range, bits};
 use crate::model::declaration::{Attachment, Declaration, Mode, Parent, Run, Tc};
 use crate::model::name::AliasName;
+use crate::model::typed::Typed;
 use crate::model::wish::Target;
 
 /// The version of the schema that is read and written.
@@ -27,19 +29,25 @@ const TABLES: [&str; 3] = ["parent", "alias", "range"];
 
 type Read<T> = std::result::Result<T, Fault>;
 
-/// Reads a configuration. `object` is what errors call it.
+/// Reads a configuration. `object` is what errors call it; `family` says what is
+/// known of an address family by its word.
 ///
 /// # Errors
 ///
 /// EINVAL for what it cannot mean, EEXIST for what stands there twice, with line,
 /// column and key.
-pub fn read(text: &str, object: &str) -> Result<Declaration> {
+pub fn read(
+    text: &str,
+    object: &str,
+    family: &mut dyn FnMut(&str) -> Result<TypeRow>,
+) -> Result<Declaration> {
     let mut reader = Reader {
         lines: Lines {
             text,
             at: 0,
             line: 1,
         },
+        family,
         declaration: Declaration::default(),
         parents: HashMap::new(),
     };
@@ -63,8 +71,9 @@ fn refusal(text: &str, object: &str, fault: &Fault) -> Refusal {
     Refusal::new(object, "read", reason, fault.errno).way_out(&fault.way_out)
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'f> {
     lines: Lines<'a>,
+    family: &'f mut dyn FnMut(&str) -> Result<TypeRow>,
     declaration: Declaration,
     /// Where each device stands in the declaration, and the line of its table.
     parents: HashMap<String, (usize, Option<u32>)>,
@@ -86,7 +95,7 @@ impl Lines<'_> {
     }
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn table(&mut self, table: Table<'_>) -> Read<()> {
         match &*table.name {
             "" => self.head(&table),
@@ -205,24 +214,17 @@ impl Reader<'_> {
         for entry in &table.entries {
             match &*entry.key {
                 "name" => name = Some((alias(table, entry)?, entry)),
-                "address" => {
-                    let text = text(table, entry)?;
-                    let found = address::parse(text).map_err(|why| because(table, entry, why))?;
-                    interface = Some((Address::from(found.address), found.prefix_len));
-                }
-                "family" => family = Some((text(table, entry)?, entry)),
+                "address" => interface = Some(entry),
+                "family" => family = Some(entry),
                 _ => common.take(table, entry, "name, address, family")?,
             }
         }
+        let interface = interface
+            .map(|entry| self.address(table, entry, family))
+            .transpose()?;
         let ((parent, slot), name) = name.ok_or_else(|| missing(table, "name", "eth0:0"))?;
         let (first, prefix_len) =
             interface.ok_or_else(|| missing(table, "address", "192.0.2.10/24"))?;
-        if let Some((word, entry)) = family
-            && word != family_word(first)
-        {
-            let reason = format!("{first} is of the family {}", family_word(first));
-            return Err(value_fault(table, entry, reason));
-        }
         let properties = common.finish(table, &parent, prefix_len)?;
         if let Target::Join { alias } = &properties.target
             && AliasName::parse(alias).is_ok_and(|owner| owner.slot == Some(slot))
@@ -239,6 +241,39 @@ impl Reader<'_> {
             line,
         });
         Ok(())
+    }
+
+    /// An address of the family that is named, or an IP address.
+    fn address(
+        &mut self,
+        table: &Table<'_>,
+        entry: &Entry<'_>,
+        family: Option<&Entry<'_>>,
+    ) -> Read<(Address, u8)> {
+        let written = text(table, entry)?;
+        let row = match family {
+            Some(family) => {
+                let found = (self.family)(text(table, family)?);
+                Some((family, found.map_err(|why| because(table, family, why))?))
+            }
+            None => None,
+        };
+        let built_in = |row: &TypeRow| [Family::IPV4.0, Family::IPV6.0].contains(&row.family);
+        if let Some((_, row)) = &row
+            && !built_in(row)
+        {
+            let found = Typed::parse(written, row).map_err(|why| because(table, entry, why))?;
+            return Ok((Address::Typed(found), found.bits));
+        }
+        let found = address::parse(written).map_err(|why| because(table, entry, why))?;
+        let first = Address::from(found.address);
+        match row {
+            Some((family, row)) if first.family().0 != row.family => {
+                let reason = format!("{first} is of the family {}", family_word(first));
+                Err(value_fault(table, family, reason))
+            }
+            _ => Ok((first, found.prefix_len)),
+        }
     }
 
     fn range(&mut self, table: &Table<'_>) -> Read<()> {

@@ -1,5 +1,6 @@
 //! Tables of files: what they mean, what is refused and where.
 
+use alias_common::alias_type::AddressFormat;
 use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
 
@@ -7,7 +8,31 @@ use super::*;
 use crate::model::declaration::Properties;
 use crate::model::declaration::fold;
 use crate::model::isno;
-use crate::store::write::write;
+use crate::model::typed::is_named;
+
+/// MPLS labels, as the example registers them.
+const MPLS: TypeRow = TypeRow {
+    family: 28,
+    ethertype: 0x8847,
+    address_len: 3,
+    format: AddressFormat::Decimal as u8,
+    address_bits: 20,
+    reserved: 0,
+    name: *b"mpls\0\0\0\0\0\0\0\0\0\0\0\0",
+};
+
+fn read(text: &str, object: &str) -> Result<Declaration> {
+    let [ip, ipv6] = TypeRow::BUILT_IN;
+    super::read(text, object, &mut |word| {
+        let mut known = [ip, ipv6, MPLS].into_iter();
+        let found = known.find(|row| is_named(row, word));
+        found.ok_or_else(|| Refusal::new(word, "read", "unknown", libc::EAFNOSUPPORT))
+    })
+}
+
+fn write(declaration: &Declaration) -> String {
+    crate::store::write::write(declaration, &[MPLS])
+}
 
 /// A file with a head, so that its own lines begin with 2.
 fn with_head(text: &str) -> String {
@@ -427,6 +452,48 @@ fn targets_and_their_keys_go_together() {
     ] {
         let text = format!("[[alias]]\nname = \"eth0:0\"\naddress = \"192.0.2.1\"\n{keys}");
         check_refused(&with_head(&text), libc::EINVAL, &[word, "line "]);
+    }
+}
+
+#[test]
+fn registered_families_are_read_and_written() {
+    let alias = |keys: &str| with_head(&format!("[[alias]]\nname = \"eth0:0\"\n{keys}\n"));
+    let found = read(
+        &alias("address = \"100\"\nfamily = \"mpls\"\ntarget = \"drop\""),
+        "f",
+    );
+    let found = found.unwrap();
+    let run = &found.parents[0].runs[0];
+    assert_eq!(
+        (run.first.to_string(), run.properties.prefix_len),
+        ("100".into(), 20)
+    );
+    let text = write(&found);
+    assert!(
+        text.contains("family = \"mpls\"\naddress = \"100\"\n"),
+        "{text}"
+    );
+    let again = read(&text, "f").unwrap();
+    assert_eq!(again.parents[0].runs[0].first, run.first);
+    for (keys, errno, word) in [
+        (
+            "address = \"1048576\"\nfamily = \"mpls\"",
+            libc::EINVAL,
+            "line 4, column 11, key alias.address",
+        ),
+        (
+            "address = \"192.0.2.1\"\nfamily = \"28\"",
+            libc::EINVAL,
+            "key alias.address",
+        ),
+        ("address = \"100\"", libc::EINVAL, "key alias.address"),
+        (
+            "address = \"100\"\nfamily = \"ax25\"",
+            libc::EAFNOSUPPORT,
+            "line 5, column 10, key alias.family",
+        ),
+    ] {
+        check_refused(&alias(keys), errno, &[word]);
     }
 }
 
