@@ -199,6 +199,7 @@ impl Lab {
     /// The state that a refused command must not change.
     #[track_caller]
     pub fn snapshot(&self) -> LabSnapshot {
+        self.settle();
         LabSnapshot {
             host: Snapshot::of(&self.a),
             rows: self.rows(),
@@ -223,6 +224,27 @@ impl Lab {
             self.b.find_link("eth0").is_none()
         });
         self.lay_the_cable(None, false);
+    }
+
+    /// Waits until every device's operational state is what its carrier says: the
+    /// kernel follows some time after.
+    #[track_caller]
+    fn settle(&self) {
+        let settled = |link: &Value| {
+            let has = |flag: &str| {
+                let flags = link["flags"].as_array();
+                flags.is_some_and(|flags| flags.iter().any(|present| present == flag))
+            };
+            let operates = link["operstate"] == "UP" || link["operstate"] == "UNKNOWN";
+            operates == (has("UP") && has("LOWER_UP"))
+        };
+        let limit = Duration::from_secs(10);
+        wait_for("devices to have settled", limit, || {
+            let links = self.a.ip_json("link show");
+            links
+                .as_array()
+                .is_some_and(|links| links.iter().all(settled))
+        });
     }
 
     fn lay_the_cable(&self, mtu: Option<u32>, offloads_at_b: bool) {

@@ -5,9 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use alias_tests::{Lab, NAME_PREFIX, wait_for};
-
-use crate::scene::LIMIT;
+use alias_tests::{Lab, NAME_PREFIX};
 
 pub(super) struct Desk {
     // Dropped in this order.
@@ -85,25 +83,9 @@ impl Desk {
         (output.code(), output.stdout)
     }
 
-    /// Waits until the kernel has told of every device that it is up: it does so
-    /// some time after the device was made.
-    #[track_caller]
-    fn settle(&self) {
-        wait_for("devices to have settled", LIMIT, || {
-            let links = self.lab.a.ip_json("link show up");
-            let mut links = links.as_array().expect("a list").iter();
-            links.all(|link| {
-                ["UP", "UNKNOWN"]
-                    .iter()
-                    .any(|state| link["operstate"] == *state)
-            })
-        });
-    }
-
     /// Refused with this errno's name, and afterwards everything is as it was.
     #[track_caller]
     pub(super) fn refused_unchanged(&self, words: &[&str], errno_name: &str) -> String {
-        self.settle();
         let (before, pins) = (self.lab.snapshot(), self.lab.pins());
         let message = self.lab.ctl_err(words, errno_name);
         self.lab.assert_unchanged(&before);
