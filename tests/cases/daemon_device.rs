@@ -1,8 +1,10 @@
 //! What becomes of aliases when their devices and addresses are changed by others.
 
+use std::fs::File;
+
 use alias_tests::{Namespace, RawSocket, Tap, wait_for};
 
-use crate::daemon_stage::{BOTH, Stage, alias_links};
+use crate::daemon_stage::{BOTH, By, Stage, alias_links};
 use crate::scene::{LIMIT, from_b_to_a};
 
 /// The real name of an alias's device.
@@ -185,4 +187,42 @@ fn a_to_device_that_comes_back_is_led_to_again() {
         let got = tap.receive(LIMIT, |got| got.windows(4).any(|word| word == b"back"));
         assert!(got.is_some(), "{by:?}");
     }
+}
+
+#[test]
+fn a_to_device_with_another_name_is_led_to_still() {
+    for by in BOTH {
+        let stage = Stage::new(by);
+        let lab = &stage.lab;
+        let _tap = Tap::open(&lab.a, "tap0");
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--to", "tap0"]);
+        lab.a.ip("link set tap0 down");
+        lab.a.ip("link set tap0 name tap7");
+        lab.a.ip("link set tap7 up");
+        stage.let_a_marker_pass();
+        assert_eq!(lab.row("eth0:0")["device"], "tap7", "{by:?}");
+        // A stranger that takes the old name gets nothing.
+        let _stranger = Tap::open(&lab.a, "tap0");
+        stage.let_a_marker_pass();
+        assert_eq!(lab.row("eth0:0")["device"], "tap7", "{by:?}");
+    }
+}
+
+/// A namespace that only a descriptor keeps alive: no name and no process is in it.
+#[test]
+fn moved_to_where_nothing_leads_it_takes_its_alias_along() {
+    let stage = Stage::new(By::NextCommand);
+    let lab = &stage.lab;
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
+    lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24"]);
+    let hideout = lab.namespace("c0");
+    let path = format!("/run/netns/{}", hideout.name());
+    let held = File::open(path).expect("a namespace of our own");
+    let name = device(&lab.a, "eth0:0");
+    lab.a
+        .ip(&format!("link set {name} netns {}", hideout.name()));
+    drop(hideout);
+    stage.left(&["eth0:1"]);
+    assert_eq!(alias_links(&lab.a).len(), 2, "eth0:1 and its port");
+    drop(held);
 }

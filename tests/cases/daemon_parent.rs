@@ -41,6 +41,8 @@ fn down_frees_the_aliases() {
         stage.left(&[]);
         assert_eq!(alias_links(&lab.a), [""; 0], "{by:?}");
         assert_eq!(alias_links(&elsewhere), [""; 0], "{by:?}");
+        let attached = lab.ctl_json(&["types"]);
+        assert_eq!(attached[0]["aliases"], 1, "{by:?}: only eth1:0 is left");
         // It stays attached, and nothing can be added until it is up.
         lab.ctl_err(&["attach", "eth0"], "EEXIST");
         lab.ctl_err(&["add", "eth0:0", "198.51.100.8/24"], "EIO");

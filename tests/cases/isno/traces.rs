@@ -150,6 +150,21 @@ fn they_follow_the_alias_to_another_address() {
 }
 
 #[test]
+fn they_follow_the_device_to_another_namespace() {
+    let scene = scene(Family::V4, Home::Beside);
+    let lab = &scene.lab;
+    set_options(lab);
+    let there = lab.namespace("there");
+    let name = scene.device("eth0:0");
+    lab.a.ip(&format!("link set {name} netns {}", there.name()));
+    // Any command that changes something finds it there.
+    lab.ctl_ok(&["enable", "eth0:0"]);
+    there.ip(&format!("route replace {} dev {name}", Family::V4.cable()));
+    let connection = opened(lab, &there, Family::V4.alias_ip(0), Family::V4);
+    assert_options("there", &connection, &APPLIED);
+}
+
+#[test]
 fn add_takes_them_and_show_tells_of_them() {
     let lab = Lab::attached(Mode::Native);
     let add = ["add", "eth0:0", "198.51.100.8/24", "--local"];
