@@ -146,7 +146,7 @@ pub fn set(device: &str, change: ParentChange) -> Result<()> {
         parent.set_limit(max_aliases, &lock);
     }
     if let Some(on_down) = change.on_down {
-        parent.set_on_down(on_down, &lock);
+        parent.set_on_down(Some(on_down), &lock);
     }
     Ok(())
 }

@@ -324,11 +324,11 @@ impl Parent {
         }
     }
 
-    /// Changes what becomes of its aliases when it goes down.
-    pub fn set_on_down(&self, on_down: OnDown, _lock: &WriteLock) {
+    /// Changes what becomes of its aliases when it goes down; `None`: what is usual.
+    pub fn set_on_down(&self, on_down: Option<OnDown>, _lock: &WriteLock) {
         self.change_flags(
             Header::KEEP_WHEN_DOWN | Header::FREE_WHEN_DOWN,
-            on_down_flag(on_down),
+            on_down.map_or(0, on_down_flag),
         );
     }
 

@@ -2,6 +2,7 @@
 //! Consecutive aliases that differ in nothing else are one [`Run`], so that a
 //! million of them stay a few words.
 
+use super::lifecycle::OnDown;
 use std::net::IpAddr;
 
 use alias_common::isno::TcpOptions;
@@ -43,6 +44,8 @@ pub struct Attachment {
     pub log: Option<u8>,
     /// Where tc programs hang.
     pub tc: Option<Tc>,
+    /// What becomes of its aliases when it goes down.
+    pub on_parent_down: Option<OnDown>,
 }
 
 /// How XDP runs on a device.

@@ -11,7 +11,7 @@ use crate::model::plan::{Live, Plan};
 use crate::model::wish::Target;
 use crate::model::word;
 use crate::store::read::log_word;
-use crate::store::write::{mode_word, target_word, tc_word};
+use crate::store::write::{mode_word, on_down_word, target_word, tc_word};
 
 /// A setting of a device that is not as declared.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,18 +30,19 @@ pub fn differing(is: &Attachment, declared: &Attachment) -> impl Iterator<Item =
         .into_iter()
         .zip(words(is))
         .filter_map(|((key, declared), (_, is))| {
-            let (declared, is) = (declared?, is.unwrap_or_default());
+            let (declared, is) = (declared?, is.unwrap_or_else(|| "unset".into()));
             (declared != is).then_some(Difference { key, is, declared })
         })
 }
 
-fn words(attachment: &Attachment) -> [(&'static str, Option<String>); 5] {
+fn words(attachment: &Attachment) -> [(&'static str, Option<String>); 6] {
     let Attachment {
         mode,
         capacity,
         max_aliases,
         log,
         tc,
+        on_parent_down,
     } = attachment;
     [
         ("mode", mode.map(|mode| mode_word(mode).into())),
@@ -49,6 +50,10 @@ fn words(attachment: &Attachment) -> [(&'static str, Option<String>); 5] {
         ("max_aliases", max_aliases.map(|number| number.to_string())),
         ("log", log.map(|level| log_word(level).into())),
         ("tc", tc.map(|tc| tc_word(tc).into())),
+        (
+            "on_parent_down",
+            on_parent_down.map(|on_down| on_down_word(on_down).into()),
+        ),
     ]
 }
 

@@ -9,6 +9,7 @@ use super::read::{LOG_LEVELS, VERSION};
 use crate::model::address::bits;
 use crate::model::declaration::{Attachment, Declaration, Mode, Properties, Run, Tc};
 use crate::model::isno;
+use crate::model::lifecycle::OnDown;
 use crate::model::name::alias_name;
 use crate::model::typed;
 use crate::model::wish::Target;
@@ -47,6 +48,7 @@ fn attachment(text: &mut String, attachment: &Attachment) {
         mode,
         capacity,
         max_aliases,
+        on_parent_down,
         log,
         tc,
     } = attachment;
@@ -63,6 +65,9 @@ fn attachment(text: &mut String, attachment: &Attachment) {
     }
     if let Some(tc) = tc {
         key(text, "tc", &quoted(tc_word(*tc)));
+    }
+    if let Some(on_down) = on_parent_down {
+        key(text, "on_parent_down", &quoted(on_down_word(*on_down)));
     }
 }
 
@@ -82,6 +87,15 @@ pub const fn tc_word(tc: Tc) -> &'static str {
     match tc {
         Tc::Tcx => "tcx",
         Tc::Clsact => "clsact",
+    }
+}
+
+/// The word for what becomes of aliases, as `attach --on-parent-down` takes it.
+#[must_use]
+pub const fn on_down_word(on_down: OnDown) -> &'static str {
+    match on_down {
+        OnDown::Delete => "delete",
+        OnDown::Keep => "keep",
     }
 }
 

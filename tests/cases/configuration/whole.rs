@@ -124,6 +124,30 @@ fn an_attached_device_is_as_declared_or_refused() {
     assert_eq!(desk.compare(&[]), (0, String::new()));
 }
 
+#[test]
+fn what_becomes_of_aliases_of_a_device_that_goes_down_is_declared_too() {
+    let desk = Desk::plain();
+    let lab = &desk.lab;
+    lab.ctl_ok(&["attach", "eth0", "--on-parent-down", "keep"]);
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--local"]);
+    lab.ctl_ok(&["save"]);
+    let other = desk.saved().replace("\"keep\"", "\"delete\"");
+    let file = desk.write(&other);
+    let (code, text) = desk.compare(&[&file]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("+ eth0 on_parent_down delete"), "{text}");
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    lab.ctl_ok(&["restore"]);
+    assert_eq!(desk.compare(&[]).0, 0);
+    // Kept, it is found down and still there by the next command.
+    lab.a.ip("link set eth0 down");
+    lab.ctl_ok(&["enable", "eth0:0"]);
+    lab.a.ip("link set eth0 up");
+    lab.ctl_ok(&["apply", &file]);
+    lab.a.ip("link set eth0 down");
+    lab.ctl_err(&["enable", "eth0:0"], "ENODEV");
+}
+
 /// 64 x 254 aliases, each written by itself.
 fn sixteen_thousand(extra: &str) -> String {
     let addresses = (0..64).flat_map(|y| (1..=254).map(move |x| (y, x)));

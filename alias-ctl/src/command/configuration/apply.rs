@@ -176,7 +176,7 @@ fn limit(is: Option<&Attachment>, declared: &Attachment) -> u32 {
 fn refuse_other_attachment(link: &Link, is: &Attachment, declared: &Attachment) -> Result<()> {
     let mode = declared.mode.filter(|mode| *mode != Mode::BestEffort);
     let other = render::differing(is, &Attachment { mode, ..*declared })
-        .find(|difference| difference.key != "max_aliases");
+        .find(|difference| !matches!(difference.key, "max_aliases" | "on_parent_down"));
     let Some(difference) = other else {
         return Ok(());
     };

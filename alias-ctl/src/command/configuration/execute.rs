@@ -70,6 +70,13 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
         parent.set_limit(wanted, lock);
         undo.push(link, Done::Limited(limit));
     }
+    let on_down = Parent::on_down(&parent.header());
+    if let wanted @ Some(_) = one.declared.attachment.on_parent_down
+        && wanted != on_down
+    {
+        parent.set_on_down(wanted, lock);
+        undo.push(link, Done::Chosen(on_down));
+    }
     let mut going: Vec<(u32, bool)> = plan.replace.iter().map(|run| (run.start, true)).collect();
     going.extend(plan.remove_first.iter().map(|slot| (*slot, false)));
     let pasts = take_down(host, link, &parent, &going, lock, undo)?;
@@ -108,7 +115,7 @@ fn attach_spec(declared: &Attachment) -> AttachSpec {
         capacity: declared.capacity.unwrap_or(DEFAULT_CAPACITY),
         max_aliases: declared.max_aliases,
         log_level: declared.log.unwrap_or(0),
-        on_down: None,
+        on_down: declared.on_parent_down,
         hook: declared.tc.map(|tc| match tc {
             Tc::Tcx => Hook::Tcx,
             Tc::Clsact => Hook::Clsact,

@@ -196,5 +196,6 @@ pub fn attachment(header: &Header) -> Attachment {
         } else {
             Tc::Tcx
         }),
+        on_parent_down: Parent::on_down(header),
     }
 }

@@ -1,6 +1,7 @@
 //! What was done so far, so that it can be undone in the opposite order; and the
 //! one way in which a configuration takes aliases down, which notes what they were.
 
+use crate::model::lifecycle::OnDown;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -24,6 +25,8 @@ pub enum Done {
     Attached,
     /// Its limit was another.
     Limited(u32),
+    /// What becomes of its aliases when it goes down was another.
+    Chosen(Option<OnDown>),
     /// These aliases were taken down.
     TakenDown(Vec<(u32, Record)>),
     /// This one's TCP options were others.
@@ -70,6 +73,10 @@ fn undo(
         Done::Attached => detach_under(host, lock, &link.name, false),
         Done::Limited(before) => {
             host.attached(link, "undo")?.set_limit(before, lock);
+            Ok(())
+        }
+        Done::Chosen(before) => {
+            host.attached(link, "undo")?.set_on_down(before, lock);
             Ok(())
         }
         Done::Tuned(slot, before) => {

@@ -17,6 +17,7 @@ use super::table::{Entry, Fault, Table, column_of, line_of};
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Address, Range, bits};
 use crate::model::declaration::{Attachment, Declaration, Mode, Parent, Run, Tc};
+use crate::model::lifecycle::OnDown;
 use crate::model::name::AliasName;
 use crate::model::typed::Typed;
 use crate::model::wish::Target;
@@ -181,11 +182,18 @@ impl Reader<'_, '_> {
                         &[("tcx", Tc::Tcx), ("clsact", Tc::Clsact)],
                     )?);
                 }
+                "on_parent_down" => {
+                    attachment.on_parent_down = Some(one_of(
+                        table,
+                        entry,
+                        &[("delete", OnDown::Delete), ("keep", OnDown::Keep)],
+                    )?);
+                }
                 _ => {
                     return Err(unknown(
                         table,
                         entry,
-                        "name, mode, capacity, max_aliases, log, tc",
+                        "name, mode, capacity, max_aliases, log, tc, on_parent_down",
                     ));
                 }
             }

@@ -8,6 +8,7 @@ use super::*;
 use crate::model::declaration::Properties;
 use crate::model::declaration::fold;
 use crate::model::isno;
+use crate::model::lifecycle::OnDown;
 use crate::model::typed::is_named;
 
 /// MPLS labels, as the example registers them.
@@ -102,6 +103,7 @@ fn every_key_is_read_and_written() {
         mode = "best-effort"
         capacity = 1_000
         max_aliases = 0x100
+        on_parent_down = "keep"
         log = "warn"
         tc = "clsact"
         [[alias]]
@@ -148,6 +150,7 @@ fn every_key_is_read_and_written() {
             max_aliases: Some(256),
             log: Some(2),
             tc: Some(Tc::Clsact),
+            on_parent_down: Some(OnDown::Keep),
         }
     );
     let of = |parent: &Parent| {
