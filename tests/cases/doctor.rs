@@ -143,6 +143,22 @@ fn a_foreign_program_is_found_on_a_device_that_is_not_attached() {
     assert_eq!(code, 0, "{found:#?}");
 }
 
+/// As after a device was down and up again, and nobody saw it.
+#[test]
+fn a_route_that_is_gone_is_found_and_mended() {
+    let lab = Lab::attached(Mode::Native);
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--local"]);
+    let routes = || lab.a.ip("route show 198.51.100.0/24");
+    let before = routes();
+    lab.a.ip("route del 198.51.100.0/24 dev eth0");
+    let problem = only_problem(&lab, "eth0:0");
+    let words = problem["way_out"].as_str().expect("a way out");
+    let words: Vec<&str> = words.split_whitespace().skip(1).collect();
+    lab.ctl_ok(&words);
+    assert_eq!(routes(), before);
+    no_problem(&lab);
+}
+
 #[test]
 fn many_of_a_kind_are_summed_up() {
     let lab = Lab::attached(Mode::Native);

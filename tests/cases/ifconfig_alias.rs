@@ -331,3 +331,104 @@ fn tcp_options_are_words_too() {
     refused(&lab, "eth0:7 tcp_nodelay 1", "ENODEV");
     refused(&lab, "eth0:0 tcp_nodelay", "EINVAL");
 }
+
+/// Each alias has the route to its network, whoever has one there already.
+#[test]
+fn a_network_that_others_lead_to_has_its_route_here_too() {
+    let lab = Lab::attached(Mode::Native);
+    lab.a.ip_batch(
+        "link add eth1 type veth peer name far1\n\
+         link set eth1 up\n\
+         link set far1 up\n",
+    );
+    let by_eth0 = |family: &str, network: &str| {
+        let routes = lab.a.ip(&format!("{family} route show {network} dev eth0"));
+        routes.lines().count()
+    };
+    for (family, network, first, second, neighbour) in [
+        (
+            "-4",
+            "198.51.100.0/24",
+            "198.51.100.8/24",
+            "198.51.100.9/24",
+            "198.51.100.1/24",
+        ),
+        (
+            "-6",
+            "2001:db8:5::/64",
+            "2001:db8:5::8/64",
+            "2001:db8:5::9/64",
+            "2001:db8:5::1/64",
+        ),
+    ] {
+        // By a device of the same host, then by another parent.
+        lab.ctl_ok(&["add", "eth0:0", first]);
+        lab.ctl_ok(&["ifconfig", "eth0:1", second]);
+        assert_eq!(by_eth0(family, network), 1, "{network}");
+        let nodad = if family == "-6" { "nodad" } else { "" };
+        lab.b.ip(&format!("addr add {neighbour} dev eth0 {nodad}"));
+        let (own, _) = second.split_once('/').expect("a length");
+        lab.b.ping_ok(own, 2);
+        lab.ctl_ok(&["del", "eth0:0"]);
+        assert_eq!(by_eth0(family, network), 1, "{network}: eth0:1 is there");
+        lab.ctl_ok(&["ifconfig", "eth1:0", first]);
+        lab.ctl_ok(&["del", "eth1:0"]);
+        lab.b.ping_ok(own, 1);
+        lab.ctl_ok(&["del", "eth0:1"]);
+        assert_eq!(
+            by_eth0(family, network),
+            0,
+            "{network}: it went with the last"
+        );
+    }
+}
+
+/// What is the device's own, or labelled by others, is no alias's, on no way.
+#[test]
+fn what_is_on_the_device_already_cannot_become_an_alias() {
+    let lab = Lab::attached(Mode::Native);
+    lab.a.ip("addr add 192.0.2.60/24 dev eth0 label eth0:web");
+    lab.ctl_ok(&["ifconfig", "eth0:0", "198.51.100.8"]);
+    lab.ctl_ok(&["add", "eth0:1", "192.0.2.9/24", "--local"]);
+    for words in [
+        &["ifconfig", "eth0:0", "192.0.2.60/24"][..],
+        &["ifconfig", "eth0:2", "192.0.2.60/24"],
+        &["set", "eth0:0", "192.0.2.60", "--drop"],
+        &["set", "eth0:1", "--drop"],
+        &["set", "eth0:1", "--device"],
+    ] {
+        let before = lab.snapshot();
+        lab.ctl_err(words, "EEXIST");
+        lab.assert_unchanged(&before);
+    }
+    lab.b.ping_ok("192.0.2.9", 1);
+    lab.b.ping_ok("192.0.2.60", 1);
+}
+
+#[test]
+fn without_a_length_set_keeps_the_one_that_is_there() {
+    let lab = Lab::attached(Mode::Native);
+    lab.ctl_ok(&["ifconfig", "eth0:0", "198.51.100.8"]);
+    lab.ctl_ok(&["set", "eth0:0", "198.51.100.9"]);
+    assert_eq!(prefix_len(&lab, "eth0:0"), 24);
+    lab.ctl_ok(&["set", "eth0:0", "2001:db8:5::9"]);
+    assert_eq!(prefix_len(&lab, "eth0:0"), 128);
+}
+
+#[test]
+fn a_device_set_down_takes_its_aliases_at_once() {
+    let lab = Lab::attached(Mode::Native);
+    lab.ctl_ok(&["ifconfig", "eth0:0", "198.51.100.8"]);
+    lab.ctl_ok(&["ifconfig", "eth0", "down"]);
+    assert_eq!(lab.alias_names(), [""; 0]);
+    lab.ctl_ok(&["ifconfig", "eth0", "up"]);
+    assert_eq!(lab.alias_names(), [""; 0]);
+}
+
+#[test]
+fn a_limit_of_0_is_named_on_every_way() {
+    let lab = Lab::attached(Mode::Native);
+    lab.ctl_ok(&["set", "eth0", "--max-aliases", "0"]);
+    lab.ctl_err(&["ifconfig", "eth0", "add", "10.1.1.1"], "EINVAL");
+    lab.ctl_err(&["ifconfig", "eth0:1", "10.1.1.1"], "EINVAL");
+}

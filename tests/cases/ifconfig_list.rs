@@ -241,3 +241,20 @@ fn five_flag_words() {
         assert_eq!(line, format!("flags={word}<{expected}>\n"));
     }
 }
+
+#[test]
+fn a_disabled_alias_is_among_those_that_are_down() {
+    let lab = Lab::attached(Mode::Native);
+    lab.ctl_ok(&["ifconfig", "eth0:0", "198.51.100.8"]);
+    lab.ctl_ok(&["ifconfig", "eth0:1", "198.51.100.9"]);
+    lab.ctl_ok(&["disable", "eth0:0"]);
+    let names = |option: &str| lab.ctl_ok(&["ifconfig", option, "-l"]);
+    assert!(!names("-u").contains("eth0:0"));
+    let down = names("-d");
+    let down: Vec<&str> = down.split_whitespace().collect();
+    assert!(down.contains(&"eth0:0"), "{down:?}");
+    assert!(
+        !down.contains(&"eth0:1") && !down.contains(&"eth0"),
+        "{down:?}"
+    );
+}

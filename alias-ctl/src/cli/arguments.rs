@@ -260,7 +260,7 @@ pub(super) struct Del {
 pub(super) struct Set {
     /// DEVICE:SLOT, or DEVICE with --max-aliases or --on-parent-down
     pub(super) name: String,
-    /// Another ADDRESS or ADDRESS/LENGTH
+    /// Another ADDRESS or ADDRESS/LENGTH; without a length, the one it has
     pub(super) address: Option<String>,
     /// Family of the address, by name or number; IP addresses are recognised
     #[arg(long, requires = "address")]

@@ -268,7 +268,8 @@ fn set(words: Set) -> Read<Request> {
         (Some(address), None) => {
             let found = address::parse(address)?;
             check_family(words.family.as_deref(), found.address.into())?;
-            Some((found.address.into(), found.prefix_len))
+            let prefix_len = address.contains('/').then_some(found.prefix_len);
+            Some((found.address.into(), prefix_len))
         }
         _ => None,
     };

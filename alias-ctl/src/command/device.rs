@@ -20,8 +20,9 @@ use super::batch::{Batch, Item, of_kind};
 use super::host::Host;
 
 /// Metric of the route to an alias's network by its device in the parent's own
-/// namespace: the parent's route to the same network must stay the better one.
-const DEVICE_METRIC: u32 = 1000;
+/// namespace: the parent's routes to the same network must stay the better ones, its
+/// `local` aliases' too.
+const DEVICE_METRIC: u32 = 1001;
 /// Filter blocks of our ports, by the parent's ifindex. Blocks are numbered per
 /// namespace by whoever uses them; small numbers are people's.
 const PORT_BLOCKS: u32 = 0xa100_0000;

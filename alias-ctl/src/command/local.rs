@@ -81,12 +81,40 @@ fn add_routes(host: &mut Host, link: &Link, mut networks: Vec<(IpAddr, u8)>) -> 
         }
         let route = route_to(link, destination, prefix_len);
         match host.netlink.run(Request::add_route(&route)) {
-            // The parent's own, or an earlier alias's.
-            Err(error) if error.errno() == libc::EEXIST => {}
+            // The parent's own, or an earlier alias's; or another device's.
+            Err(error) if error.errno() == libc::EEXIST => {
+                if !leads_to(host, link, destination, prefix_len)? {
+                    host.netlink.run(Request::add_route_beside(&route))?;
+                }
+            }
             result => result?,
         }
     }
     Ok(())
+}
+
+/// Whether the route to an alias's network is there, if it needs one.
+///
+/// # Errors
+///
+/// That of asking the kernel.
+pub fn has_route(host: &mut Host, link: &Link, record: &Record) -> Result<bool> {
+    let Some(ip) = address_of(record).ip() else {
+        return Ok(true);
+    };
+    let destination = network(ip, record.prefix_len);
+    if record.flags & Record::ADDRESSED == 0 || record.prefix_len >= bits(ip) {
+        return Ok(true);
+    }
+    leads_to(host, link, destination, record.prefix_len)
+}
+
+/// Whether any route leads to a network by the parent.
+fn leads_to(host: &mut Host, link: &Link, destination: IpAddr, prefix_len: u8) -> Result<bool> {
+    let routes = host.netlink.routes(Some(link.ifindex), None)?;
+    Ok(routes
+        .iter()
+        .any(|route| route.dst == destination && route.prefix_len == prefix_len))
 }
 
 /// Takes the addresses away again, and the routes that no alias needs any more.

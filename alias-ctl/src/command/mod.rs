@@ -124,8 +124,8 @@ pub enum Request {
 /// What of an alias shall change; `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
-    /// Another address and prefix length.
-    pub address: Option<(crate::model::address::Address, u8)>,
+    /// Another address, and its prefix length if it is not to stay.
+    pub address: Option<(crate::model::address::Address, Option<u8>)>,
     /// Another VLAN.
     pub vlan: Option<alias_common::key::Vlan>,
     /// Another target.

@@ -18,7 +18,7 @@ use crate::netlink::{Link, Netns};
 
 use super::batch::{Batch, Item, Past, Placement};
 use super::host::Host;
-use super::{device, isno, redirect};
+use super::{device, isno, local, redirect};
 
 /// Looks up and checks what a wish names. `None`: the alias is there already,
 /// just so.
@@ -71,7 +71,10 @@ pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
         }
         Some(TargetKind::To) => host.netlink.link_by_index(record.port_ifindex)?.is_some(),
         Some(TargetKind::Local) => match address_of(record).ip() {
-            Some(address) => host.netlink.has_address(link.ifindex, address)?,
+            Some(address) => {
+                host.netlink.has_address(link.ifindex, address)?
+                    && local::has_route(host, link, record)?
+            }
             None => true,
         },
         _ => true,
@@ -150,6 +153,9 @@ fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> 
             address,
             slot: None,
         } => {
+            if parent.limit() == 0 {
+                within_limit(link, parent, 0)?;
+            }
             let slot = parent.lowest_free(0).ok_or_else(|| full(link, parent, 1))?;
             Ok(vec![item(slot, address)])
         }
@@ -262,18 +268,24 @@ pub fn refuse_taken(
         }
         if item.address.ip().is_some_and(|ip| own.contains(&ip)) {
             if wish.target != Target::Local {
-                return Err(Refusal::new(
-                    item.address.to_string(),
-                    "add",
-                    format!("it is {}'s own address", link.name),
-                    libc::EEXIST,
-                )
-                .way_out("count it where it is with --local, or take it away from the device"));
+                let way_out = "count it where it is with --local, or take it away from the device";
+                return Err(own_address(link, item.address).way_out(way_out));
             }
             item.assign = false;
         }
     }
     Ok(())
+}
+
+/// The refusal for an address that is the parent's, whoever put it there.
+#[must_use]
+pub fn own_address(link: &Link, address: Address) -> Refusal {
+    Refusal::new(
+        address.to_string(),
+        "add",
+        format!("it is {}'s own address", link.name),
+        libc::EEXIST,
+    )
 }
 
 /// Finds what a target names. The alias in the slot `besides` is about to be

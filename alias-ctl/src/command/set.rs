@@ -12,6 +12,7 @@ use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
+use crate::model::address::bits;
 use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};
@@ -263,7 +264,15 @@ fn wanted(
     change: &Change,
 ) -> Result<Batch> {
     let old = parent.record(slot);
-    let (address, prefix_len) = change.address.unwrap_or((address_of(&old), old.prefix_len));
+    let (address, prefix_len) = change.address.unwrap_or((address_of(&old), None));
+    let prefix_len = prefix_len.unwrap_or_else(|| {
+        // A length says nothing about an address of another family.
+        if address.family() == old.family() {
+            old.prefix_len
+        } else {
+            address.ip().map_or(old.prefix_len, bits)
+        }
+    });
     let vlan = change.vlan.unwrap_or(old.vlan());
     let same = || target_of(host, link, &old);
     let placement = match change
@@ -299,6 +308,12 @@ fn wanted(
         past: Past::default(),
     }];
     let keeps_address = address == address_of(&old) && vlan == old.vlan();
+    let is_the_parents =
+        old.target == TargetKind::Local as u8 && old.flags & Record::ADDRESSED == 0;
+    if keeps_address && is_the_parents && placement.kind() != TargetKind::Local {
+        return Err(resolve::own_address(link, address)
+            .way_out("nothing was changed; it can only be counted where it is"));
+    }
     if !(keeps_address && old.target == TargetKind::Local as u8) {
         resolve::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
     } else {

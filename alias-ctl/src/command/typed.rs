@@ -73,7 +73,7 @@ pub fn set(name: &str, spelled: &Spelled, change: &Change) -> Result<()> {
     let named = Named::find(&host, &spelled.family, "set")?;
     let address = Typed::parse(&spelled.text, &named.row)?;
     let change = Change {
-        address: Some((Address::Typed(address), address.bits)),
+        address: Some((Address::Typed(address), Some(address.bits))),
         announce: false,
         ..change.clone()
     };

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteScope, RouteType};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -204,6 +204,14 @@ impl Request {
     pub fn add_route(spec: &RouteSpec) -> Self {
         let message = RouteNetlinkMessage::NewRoute(route_message(spec));
         let flags = NLM_F_CREATE | NLM_F_EXCL;
+        Self::new(message, flags, route_object(spec), "add route")
+    }
+
+    /// Adds a route beside those that lead to the same destination by other devices.
+    /// Errors: EEXIST when this very one is there, and those of [`Self::add_route`].
+    pub fn add_route_beside(spec: &RouteSpec) -> Self {
+        let message = RouteNetlinkMessage::NewRoute(route_message(spec));
+        let flags = NLM_F_CREATE | NLM_F_APPEND;
         Self::new(message, flags, route_object(spec), "add route")
     }
 

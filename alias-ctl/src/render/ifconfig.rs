@@ -94,7 +94,9 @@ pub fn render(devices: &[DeviceView], form: Form, style: Style) -> String {
 fn names(devices: &[DeviceView], style: Style) -> String {
     let mut names: Vec<&str> = Vec::new();
     for device in devices {
-        names.push(&device.name);
+        if !device.only_aliases {
+            names.push(&device.name);
+        }
         if style == Style::Linux {
             names.extend(device.aliases.iter().map(|alias| alias.name.as_str()));
         }

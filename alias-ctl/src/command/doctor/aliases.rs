@@ -12,6 +12,7 @@ use super::device::strict_reverse_path;
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
+use crate::model::address::{bits, network};
 use crate::model::finding::{Findings, Level};
 use crate::model::name::{alias_name, device_name};
 use crate::netlink::Link;
@@ -37,13 +38,19 @@ pub(super) fn examine(
         .into_iter()
         .map(|found| found.address)
         .collect();
+    let routes: HashSet<(IpAddr, u8)> = host
+        .netlink
+        .routes(Some(link.ifindex), None)?
+        .into_iter()
+        .map(|route| (route.dst, route.prefix_len))
+        .collect();
     let mut obstacles = Obstacles::default();
     for (slot, record) in parent.live() {
         let name = alias_name(&link.name, slot);
         match TargetKind::from_number(record.target) {
             Some(TargetKind::Device) => obstacles.device(link, slot, name, &record, &links),
             Some(TargetKind::To) => obstacles.target(link, name, &record, &links),
-            Some(TargetKind::Local) => obstacles.local(name, &record, &own),
+            Some(TargetKind::Local) => obstacles.local(name, &record, &own, &routes),
             _ => {}
         }
     }
@@ -61,6 +68,7 @@ struct Obstacles {
     target_down: Vec<Found>,
     narrow: Vec<Found>,
     no_address: Vec<Found>,
+    no_route: Vec<Found>,
 }
 
 impl Obstacles {
@@ -112,12 +120,27 @@ impl Obstacles {
         }
     }
 
-    fn local(&mut self, name: String, record: &Record, own: &HashSet<IpAddr>) {
-        if address_of(record).ip().is_some_and(|ip| own.contains(&ip)) {
+    fn local(
+        &mut self,
+        name: String,
+        record: &Record,
+        own: &HashSet<IpAddr>,
+        routes: &HashSet<(IpAddr, u8)>,
+    ) {
+        let Some(ip) = address_of(record).ip() else {
             return;
+        };
+        let len = record.prefix_len;
+        if !own.contains(&ip) {
+            let way_out = format!("delete it: alias-ctl del {name}");
+            self.no_address.push((name, way_out));
+        } else if record.flags & Record::ADDRESSED != 0
+            && len < bits(ip)
+            && !routes.contains(&(network(ip, len), len))
+        {
+            let way_out = format!("alias-ctl add {name} {ip}/{len} --local");
+            self.no_route.push((name, way_out));
         }
-        let way_out = format!("delete it: alias-ctl del {name}");
-        self.no_address.push((name, way_out));
     }
 
     fn tell(&self, findings: &mut Findings) {
@@ -141,6 +164,10 @@ impl Obstacles {
                 "its --to device has a smaller MTU than the parent: large packets are lost",
             ),
             (&self.no_address, "its address is no longer on the parent"),
+            (
+                &self.no_route,
+                "the route to its network is gone: it reaches its neighbours by another, or not at all",
+            ),
         ] {
             findings.each(Level::Problem, found, what);
         }

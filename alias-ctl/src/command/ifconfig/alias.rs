@@ -8,7 +8,7 @@ use alias_common::record::State;
 use crate::command::del::{Victims, del_under};
 use crate::command::enable::enable_under;
 use crate::command::host::Host;
-use crate::command::{Change, add, set};
+use crate::command::{Change, add, resolve, set};
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
@@ -117,28 +117,23 @@ pub(super) fn put(
         tcp: tcp.clone(),
     };
     add::on_parent(host, link, lock, |host, parent| {
+        let taken = parent.slot_of(address, Vlan::NONE).is_some();
+        if !taken && host.netlink.has_address(link.ifindex, given.address)? {
+            // `add --local` would count it where it is; who says ifconfig wants a
+            // second one.
+            return Err(resolve::own_address(link, address)
+                .way_out("nothing was changed; give another address"));
+        }
         if let Some(slot) = slot
             && is_live(parent, slot)
         {
             let change = Change {
-                address: Some((given.address.into(), given.prefix_len)),
+                address: Some((given.address.into(), Some(given.prefix_len))),
                 announce: true,
                 tcp: tcp.clone(),
                 ..Change::default()
             };
             return set::set_slot(host, link, parent, slot, &change, lock);
-        }
-        let taken = parent.slot_of(address, Vlan::NONE).is_some();
-        if !taken && host.netlink.has_address(link.ifindex, given.address)? {
-            // `add --local` would count it where it is; who says ifconfig wants a
-            // second one.
-            return Err(Refusal::new(
-                given.address.to_string(),
-                "add",
-                format!("it is {}'s own address", link.name),
-                libc::EEXIST,
-            )
-            .way_out("nothing was added; give another address"));
         }
         add::add_to(host, link, parent, &wish, lock)
     })

@@ -59,7 +59,11 @@ pub(super) fn list(listing: &Listing) -> Result<()> {
     for device in &mut devices {
         narrow(device, listing, &wanted);
     }
-    devices.retain(|device| is_in(device.is_up(), listing.state));
+    devices.retain_mut(|device| {
+        // An alias may be down on a device that is up.
+        device.only_aliases |= listing.state == State::Down && device.is_up();
+        is_in(device.is_up(), listing.state) || !device.aliases.is_empty()
+    });
     if matches!(wanted, Some(Object::Main(_))) && listing.style == Style::Linux {
         // Who names a device means it alone. BSD's aliases are addresses of it.
         devices.iter_mut().for_each(|device| device.aliases.clear());

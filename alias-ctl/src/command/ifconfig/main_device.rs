@@ -7,6 +7,7 @@ use alias_common::key::Vlan;
 
 use crate::command::del::{Victims, del_under};
 use crate::command::host::Host;
+use crate::command::reconcile::{self, Extent, Heard};
 use crate::command::{device, recover};
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
@@ -62,6 +63,9 @@ pub(super) fn configure(
     }
     if goes_down {
         host.netlink.run(Request::set_down(link.ifindex))?;
+        // What becomes of its aliases is not left to the next command: it may come
+        // when the device is up again, and nothing tells that it was down.
+        reconcile::reconcile(host, lock, &Heard::default(), Extent::Whole)?;
     }
     Ok(())
 }
