@@ -136,6 +136,40 @@ fn down_keeps_the_aliases_where_it_was_chosen() {
     }
 }
 
+/// Down and up again between two commands: nobody saw it, but what the kernel took is
+/// missing, and is put back where aliases are kept.
+#[test]
+fn kept_through_a_down_that_nobody_saw() {
+    let stage = Stage::new(By::NextCommand);
+    let lab = &stage.lab;
+    lab.ctl_ok(&["set", "eth0", "--on-parent-down", "keep"]);
+    lab.ctl_ok(&["add", "eth0:0", "2001:db8:5::8/64", "--local"]);
+    lab.ctl_ok(&["add", "eth0:1", "198.51.100.8/24", "--local"]);
+    lab.a.ip("link set eth0 down");
+    lab.a.ip("link set eth0 up");
+    lab.a.ip("addr add 2001:db8:0:1::9/64 dev eth0 nodad");
+    stage.left(&["eth0:0", "eth0:1"]);
+    assert!(!lab.a.ip("route show 198.51.100.0/24").is_empty());
+    assert!(!lab.a.ip("-6 route show 2001:db8:5::/64").is_empty());
+    lab.b.ping_ok("198.51.100.8", 1);
+    lab.b.ping_ok("2001:db8:5::8", 1);
+}
+
+#[test]
+fn a_route_that_was_taken_away_is_put_back() {
+    let stage = Stage::new(By::NextCommand);
+    let lab = &stage.lab;
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--local"]);
+    lab.ctl_ok(&["add", "eth0:1", "2001:db8:5::8/64", "--local"]);
+    for (family, network) in [("-4", "198.51.100.0/24"), ("-6", "2001:db8:5::/64")] {
+        let routes = || lab.a.ip(&format!("{family} route show {network}"));
+        let before = routes();
+        lab.a.ip(&format!("{family} route del {network} dev eth0"));
+        stage.put_right("the route to be back", || routes() == before);
+    }
+    assert_eq!(stage.of_eth0(), ["eth0:0", "eth0:1"]);
+}
+
 #[test]
 fn the_choice_can_be_made_when_attaching() {
     let stage = Stage::new(By::NextCommand);

@@ -4,8 +4,9 @@
 //! a type that is being registered or unregistered it says what to take back, and
 //! [`finish`] does, after a refusal as after a kill.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use alias_common::alias_type::TypeRow;
@@ -340,7 +341,12 @@ fn parent_name(host: &mut Host, ifindex: u32) -> Result<String> {
 fn read(path: &Path) -> Result<Vec<u8>> {
     let refused =
         |error: io::Error| Refusal::io(path.display().to_string(), "read alias type", &error);
-    let file = File::open(path).map_err(refused)?;
+    // A pipe must not wait for its writer.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(refused)?;
     if !file.metadata().map_err(refused)?.is_file() {
         return Err(Refusal::new(
             path.display().to_string(),

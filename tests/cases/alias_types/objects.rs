@@ -129,6 +129,12 @@ fn what_is_no_type_is_einval() {
     }
     lab.ctl_err(&["types", "add", "/nonexistent.o"], "ENOENT");
     lab.ctl_err(&["types", "add", "/dev/zero"], "EINVAL");
+    // A pipe that nobody writes to does not keep the lock.
+    let pipe = std::env::temp_dir().join(format!("alias-t{}-pipe", std::process::id()));
+    let pipe = pipe.display().to_string();
+    lab.a.run(&format!("mkfifo {pipe}")).ok();
+    lab.ctl_err(&["types", "add", &pipe], "EINVAL");
+    std::fs::remove_file(&pipe).expect("a pipe of our own");
     lab.ctl_err(&["types", "add", "/"], "EINVAL");
 }
 

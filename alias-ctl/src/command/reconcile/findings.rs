@@ -2,7 +2,7 @@
 //! changes nothing: the daemon looks without the lock, and takes it only when
 //! there is something to put right.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use alias_common::header::Header;
 use alias_common::record::{Record, TargetKind};
@@ -12,6 +12,7 @@ use crate::command::host::Host;
 use crate::dataplane::Parent;
 use crate::dataplane::parent::{address_of, holds_on, padded_name};
 use crate::error::Result;
+use crate::model::address::{bits, network};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 
@@ -48,6 +49,8 @@ pub(super) struct Findings {
     pub(super) name: bool,
     /// It is down and keeps its aliases (true), or was and is up again (false).
     pub(super) was_down: Option<bool>,
+    /// The route to a `local` alias's network is gone.
+    pub(super) unrouted: bool,
     /// Aliases that go, by slot, each group with the reason.
     pub(super) going: Vec<(u32, Reason)>,
     /// Aliases whose device is in another namespace now, and the port's view of it.
@@ -140,7 +143,15 @@ pub(super) fn look(
         let staying = || live.iter().filter(|(_, record)| record.created > freed);
         devices(host, &link, staying(), sight, &mut findings)?;
         if fate.has_addresses {
-            addresses(host, ifindex, staying(), sight, &mut findings)?;
+            let lost = lost(host, &link, staying(), sight)?;
+            let keeps = on_down(host, &header) == OnDown::Keep;
+            if keeps && (lost.routes || lost.every_ipv6_address) {
+                // Nobody saw it, but so a device looks that was down.
+                findings.was_down = Some(false);
+            } else {
+                findings.unrouted = lost.routes;
+                addresses(host, ifindex, staying(), sight, &mut findings)?;
+            }
         }
         targets(host, &parent, &live, sight, &mut findings)?;
     }
@@ -164,7 +175,6 @@ struct Fate {
 fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fate {
     let went_down = heard.down.get(&link.ifindex).copied();
     let noted = header.flags & Header::WAS_DOWN != 0;
-    let on_down = || Parent::on_down(header).unwrap_or_else(|| host.directory.usual_on_down());
     if link.up && went_down.is_none() && !noted {
         return Fate {
             freed: 0,
@@ -172,7 +182,7 @@ fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fat
             has_addresses: true,
         };
     }
-    match on_down() {
+    match on_down(host, header) {
         OnDown::Delete => Fate {
             freed: if link.up {
                 went_down.unwrap_or(0)
@@ -188,6 +198,55 @@ fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fat
             has_addresses: false,
         },
     }
+}
+
+/// What becomes of the aliases of a parent that goes down.
+fn on_down(host: &Host, header: &Header) -> OnDown {
+    Parent::on_down(header).unwrap_or_else(|| host.directory.usual_on_down())
+}
+
+/// What the kernel takes from a device that goes down, of what `local` aliases need.
+struct Lost {
+    /// The route to a network.
+    routes: bool,
+    /// All their addresses of IPv6, of which there are some.
+    every_ipv6_address: bool,
+}
+
+fn lost<'a>(
+    host: &mut Host,
+    link: &Link,
+    aliases: impl Iterator<Item = &'a (u32, Record)>,
+    sight: &Sight,
+) -> Result<Lost> {
+    let (mut networks, mut ipv6) = (HashSet::new(), Vec::new());
+    for (_, record) in aliases {
+        let is_put_there =
+            record.target == TargetKind::Local as u8 && record.flags & Record::ADDRESSED != 0;
+        let Some(ip) = address_of(record).ip().filter(|_| is_put_there) else {
+            continue;
+        };
+        if record.prefix_len < bits(ip) {
+            networks.insert((network(ip, record.prefix_len), record.prefix_len));
+        }
+        if ip.is_ipv6() {
+            ipv6.push((link.ifindex, ip));
+        }
+    }
+    if !networks.is_empty() {
+        for route in host.netlink.routes(Some(link.ifindex), None)? {
+            networks.remove(&(route.dst, route.prefix_len));
+        }
+    }
+    let mut every_ipv6_address = !ipv6.is_empty();
+    if every_ipv6_address {
+        let there = sight.addresses(host)?;
+        every_ipv6_address = ipv6.iter().all(|one| !there.contains(one));
+    }
+    Ok(Lost {
+        routes: !networks.is_empty(),
+        every_ipv6_address,
+    })
 }
 
 /// Devices that are gone, moved, or of another size.

@@ -55,6 +55,13 @@ pub(super) fn mend(
         }
         parent.set_was_down(was_down, lock);
     }
+    if findings.unrouted {
+        local::assign_again(host, link, parent)?;
+        done.push(format!(
+            "{}: the route to a network of its aliases was gone: put back",
+            link.name
+        ));
+    }
     for (key, name) in &findings.renamed_targets {
         let target = Target {
             name: padded_name(name),
