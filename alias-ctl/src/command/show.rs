@@ -1,32 +1,49 @@
 //! `show` and `stats`: read without a lock, while others write.
 
-use std::collections::HashMap;
+mod names;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
-use alias_common::alias_type::TypeRow;
 use alias_common::header::Header;
-use alias_common::record::{Record, TargetKind};
+use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::Parent;
-use crate::dataplane::parent::address_of;
+use crate::dataplane::table::Figures;
 use crate::error::{Refusal, Result};
-use crate::model::isno::listed;
-use crate::model::name::{alias_name, device_name};
-use crate::netlink::{Link, Netns, namespace};
-use crate::render::alias::{
-    self as render, AliasView, Dropped, ParentStatsView, ParentView, StatsView,
-};
+use crate::netlink::Link;
+use crate::render::alias::{self as render, AliasView, Dropped, ParentStatsView, ParentView};
+use crate::render::row;
 
 use super::del::no_such_alias;
 use super::host::Host;
-use super::types::{self, family_name};
+use super::output::{next, write, write_json, write_rows};
+pub(super) use names::names_by_cookie;
+use names::{Names, port_drops};
 
-/// A parent with those of its aliases that were asked for, in creation order.
+/// Aliases that are read before they are written, at a time: counters stand
+/// everywhere in memory, and reads that follow each other at once overlap.
+const AT_A_TIME: usize = 256;
+
+/// A parent with those of its aliases that were asked for. Their records are read
+/// when they are shown: a million of them are not kept in memory.
 struct Section {
     link: Link,
     parent: Parent,
-    aliases: Vec<(u32, Record)>,
+    /// Their creation numbers and slots, in this order.
+    aliases: Vec<(u64, u32)>,
+    uses: Uses,
+}
+
+/// What must be looked up to show some alias of a section.
+#[derive(Clone, Copy, Debug, Default)]
+struct Uses {
+    /// Names of devices.
+    target: bool,
+    /// Names of namespaces.
+    namespace: bool,
+    /// Statistics of ports.
+    port: bool,
 }
 
 /// `alias-ctl show`.
@@ -39,12 +56,12 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
     let Listing { sections, spoilt } = list(&mut host, filter, "show")?;
     let names = Names::look_up(&mut host, &sections)?;
     if json {
-        write_json(
-            sections
-                .iter()
-                .flat_map(|section| names.views(section))
-                .map(Ok),
-        )?;
+        write_rows(chunks(&sections), |(section, some), rows| {
+            for (slot, record) in section.records(some) {
+                row::alias(next(rows), &names.view(section, slot, &record));
+            }
+            Ok(())
+        })?;
         return spoilt.map_or(Ok(()), Err);
     }
     if sections.is_empty() && spoilt.is_none() {
@@ -52,7 +69,10 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
     }
     let mut text = String::new();
     for section in &sections {
-        let views: Vec<AliasView> = names.views(section).collect();
+        let records = section.records(&section.aliases);
+        let views: Vec<AliasView<'_>> = records
+            .map(|(slot, record)| names.view(section, slot, &record))
+            .collect();
         text += &render::heading(&parent_view(section));
         text += &render::show(&views);
     }
@@ -84,18 +104,21 @@ pub fn stats(
             (false, _) => {
                 let names = Names::look_up(&mut host, &sections)?;
                 let drops = port_drops(&mut host, &sections)?;
-                let views = sections.iter().flat_map(|section| {
-                    names
-                        .views(section)
-                        .zip(&section.aliases)
-                        .map(|(view, (slot, record))| {
-                            stats_view(view, &section.parent, *slot, record, &drops)
-                        })
-                });
                 if json {
-                    write_json(views)?;
+                    write_rows(chunks(&sections), |(section, some), rows| {
+                        for one in section.counted(some)? {
+                            row::stats(next(rows), &names.stats_view(section, &one, &drops));
+                        }
+                        Ok(())
+                    })?;
                 } else {
-                    write(&render::stats(&views.collect::<Result<Vec<StatsView>>>()?))?;
+                    let mut views = Vec::new();
+                    for section in &sections {
+                        for one in section.counted(&section.aliases)? {
+                            views.push(names.stats_view(section, &one, &drops));
+                        }
+                    }
+                    write(&render::stats(&views))?;
                 }
             }
         }
@@ -106,44 +129,18 @@ pub fn stats(
     }
 }
 
-pub(super) fn write(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| unwritten(&error))
-}
-
-/// An array with one object a line: a million of them are not kept in memory.
-pub(super) fn write_json<T: serde::Serialize>(
-    views: impl Iterator<Item = Result<T>>,
-) -> Result<()> {
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let mut separator = "[\n";
-    for view in views {
-        let view = view?;
-        out.write_all(separator.as_bytes())
-            .and_then(|()| serde_json::to_writer(&mut out, &view).map_err(io::Error::from))
-            .map_err(|error| unwritten(&error))?;
-        separator = ",\n";
-    }
-    let end: &[u8] = if separator == "[\n" {
-        b"[]\n"
-    } else {
-        b"\n]\n"
-    };
-    out.write_all(end)
-        .and_then(|()| out.flush())
-        .map_err(|error| unwritten(&error))
+/// The aliases of all sections, some at a time.
+fn chunks(sections: &[Section]) -> impl Iterator<Item = (&Section, &[(u64, u32)])> {
+    sections.iter().flat_map(|section| {
+        let chunks = section.aliases.chunks(AT_A_TIME);
+        chunks.map(move |some| (section, some))
+    })
 }
 
 /// Says something to a person; a script reads standard output.
 fn hint(text: &str) {
     // Nobody to tell is no reason to fail.
     let _ = writeln!(io::stderr(), "alias-ctl: {text}");
-}
-
-fn unwritten(error: &io::Error) -> Refusal {
-    Refusal::io("standard output", "write", error)
 }
 
 /// The parents to list. One that cannot be read does not hide the others: they
@@ -174,7 +171,7 @@ fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Listin
                 }
             };
             if parent.is_alive() {
-                all.sections.push(section(link, parent));
+                all.sections.push(Section::whole(link, parent));
             }
         }
         return Ok(all);
@@ -186,24 +183,83 @@ fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Listin
             None => Ok(whole(Vec::new())),
         };
     };
-    let mut section = section(link, parent);
-    if let Some(wanted) = slot {
-        section.aliases.retain(|(slot, _)| *slot == wanted);
-        if section.aliases.is_empty() {
-            return Err(no_such_alias(&section.link, wanted, operation));
-        }
-    }
+    let section = match slot {
+        Some(slot) => Section::one(link, parent, slot, operation)?,
+        None => Section::whole(link, parent),
+    };
     Ok(whole(vec![section]))
 }
 
-fn section(link: Link, parent: Parent) -> Section {
-    let mut aliases: Vec<(u32, Record)> = parent.live().collect();
-    aliases.sort_by_key(|(_, record)| record.created);
-    Section {
-        link,
-        parent,
-        aliases,
+/// An alias as it was read, and what was counted for it.
+type Counted = (u32, Record, Figures);
+
+impl Section {
+    fn whole(link: Link, parent: Parent) -> Section {
+        let mut uses = Uses::default();
+        let mut aliases = Vec::new();
+        for (slot, record) in parent.live() {
+            uses.note(&record);
+            aliases.push((record.created, slot));
+        }
+        aliases.sort_unstable();
+        Section {
+            link,
+            parent,
+            aliases,
+            uses,
+        }
     }
+
+    fn one(link: Link, parent: Parent, slot: u32, operation: &str) -> Result<Section> {
+        if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+            return Err(no_such_alias(&link, slot, operation));
+        }
+        let record = parent.record(slot);
+        let mut uses = Uses::default();
+        uses.note(&record);
+        Ok(Section {
+            link,
+            parent,
+            aliases: vec![(record.created, slot)],
+            uses,
+        })
+    }
+
+    /// The records of some of its aliases. One that was deleted meanwhile is not
+    /// among them.
+    fn records(&self, aliases: &[(u64, u32)]) -> impl Iterator<Item = (u32, Record)> {
+        aliases.iter().filter_map(|(created, slot)| {
+            let record = self.parent.record(*slot);
+            let is_there = self.parent.state(*slot) == State::Live && record.created == *created;
+            is_there.then_some((*slot, record))
+        })
+    }
+
+    /// The same with what was counted for each.
+    fn counted(&self, aliases: &[(u64, u32)]) -> Result<Vec<Counted>> {
+        let records: Vec<(u32, Record)> = self.records(aliases).collect();
+        self.parent.touch(&records)?;
+        records
+            .into_iter()
+            .map(|(slot, record)| {
+                let figures = self.parent.figures(slot, &record)?;
+                Ok((slot, record, figures))
+            })
+            .collect()
+    }
+}
+
+impl Uses {
+    fn note(&mut self, record: &Record) {
+        self.target |= record.target == TargetKind::To as u8;
+        self.namespace |= record.netns_inode != 0;
+        self.port |= is_beside(record);
+    }
+}
+
+/// Whether it has a device of its own beside the parent.
+fn is_beside(record: &Record) -> bool {
+    record.target == TargetKind::Device as u8 && record.netns_inode == 0
 }
 
 fn mode(parent: &Parent) -> &'static str {
@@ -223,118 +279,6 @@ fn parent_view(section: &Section) -> ParentView {
     }
 }
 
-/// Names of devices and namespaces, looked up once for all aliases.
-struct Names {
-    devices: HashMap<u32, String>,
-    /// By cookie.
-    namespaces: HashMap<u64, String>,
-    types: Vec<TypeRow>,
-}
-
-impl Names {
-    fn look_up(host: &mut Host, sections: &[Section]) -> Result<Names> {
-        let uses = |kind: TargetKind| {
-            sections
-                .iter()
-                .flat_map(|section| &section.aliases)
-                .any(|(_, record)| record.target == kind as u8)
-        };
-        let devices = if uses(TargetKind::To) {
-            host.netlink
-                .links()?
-                .into_iter()
-                .map(|link| (link.ifindex, link.name))
-                .collect()
-        } else {
-            HashMap::new()
-        };
-        let elsewhere = sections
-            .iter()
-            .flat_map(|section| &section.aliases)
-            .any(|(_, record)| record.netns_inode != 0);
-        Ok(Names {
-            types: types::rows(host)?,
-            devices,
-            namespaces: if elsewhere {
-                names_by_cookie()
-            } else {
-                HashMap::new()
-            },
-        })
-    }
-
-    fn views<'a>(&'a self, section: &'a Section) -> impl Iterator<Item = AliasView> + 'a {
-        let mode = mode(&section.parent);
-        section.aliases.iter().map(move |(slot, record)| AliasView {
-            alias: alias_name(&section.link.name, *slot),
-            parent: section.link.name.clone(),
-            slot: *slot,
-            family: family_name(&self.types, record.family()),
-            address: address_of(record).to_string(),
-            prefix_len: record.prefix_len,
-            vlan: (record.vlan_outer != 0).then_some(record.vlan_outer),
-            inner_vlan: (record.vlan_inner != 0).then_some(record.vlan_inner),
-            target: target(record),
-            device: self.device(&section.link, *slot, record),
-            netns: (record.netns_inode != 0).then(|| {
-                self.namespaces
-                    .get(&record.netns_cookie)
-                    .cloned()
-                    .unwrap_or_else(|| format!("net:[{}]", record.netns_inode))
-            }),
-            enabled: record.flags & Record::ENABLED != 0,
-            mode,
-            tcp: (!record.tcp.is_empty()).then(|| listed(&record.tcp).collect()),
-        })
-    }
-
-    fn device(&self, link: &Link, slot: u32, record: &Record) -> Option<String> {
-        match TargetKind::from_number(record.target)? {
-            TargetKind::Device => Some(device_name(link.ifindex, slot)),
-            TargetKind::Join => Some(device_name(link.ifindex, record.link)),
-            TargetKind::To => Some(
-                self.devices
-                    .get(&record.port_ifindex)
-                    .cloned()
-                    .unwrap_or_else(|| format!("if{} (gone)", record.port_ifindex)),
-            ),
-            TargetKind::Local => Some(link.name.clone()),
-            TargetKind::Drop => None,
-        }
-    }
-}
-
-fn target(record: &Record) -> &'static str {
-    match TargetKind::from_number(record.target) {
-        Some(TargetKind::Device) => "device",
-        Some(TargetKind::Join) => "join",
-        Some(TargetKind::To) => "to",
-        Some(TargetKind::Local) => "local",
-        Some(TargetKind::Drop) => "drop",
-        None => "unknown",
-    }
-}
-
-/// The named namespaces by their cookies.
-pub(super) fn names_by_cookie() -> HashMap<u64, String> {
-    let named = namespace::names().into_values();
-    named
-        .filter_map(|name| Some((Netns::open(&name).ok()?.cookie().ok()?, name)))
-        .collect()
-}
-
-/// What the ports of devices beside their parent dropped, because the device was
-/// down: the kernel tells no program of it.
-fn port_drops(host: &mut Host, sections: &[Section]) -> Result<HashMap<u32, u64>> {
-    let beside =
-        |record: &Record| record.target == TargetKind::Device as u8 && record.netns_inode == 0;
-    let mut records = sections.iter().flat_map(|section| &section.aliases);
-    if !records.any(|(_, record)| beside(record)) {
-        return Ok(HashMap::new());
-    }
-    Ok(host.netlink.transmit_drops("veth")?)
-}
-
 fn parent_stats(section: &Section) -> Result<ParentStatsView> {
     let totals = section.parent.totals()?;
     Ok(ParentStatsView {
@@ -349,34 +293,6 @@ fn parent_stats(section: &Section) -> Result<ParentStatsView> {
             policy: totals.dropped,
             spoof: totals.spoof,
             no_target: totals.no_target + totals.lost,
-        },
-    })
-}
-
-fn stats_view(
-    alias: AliasView,
-    parent: &Parent,
-    slot: u32,
-    record: &Record,
-    port_drops: &HashMap<u32, u64>,
-) -> Result<StatsView> {
-    let figures = parent.figures(slot, record)?;
-    let beside = record.target == TargetKind::Device as u8 && record.netns_inode == 0;
-    let port = beside
-        .then(|| port_drops.get(&record.port_ifindex))
-        .flatten();
-    Ok(StatsView {
-        alias,
-        rx_packets: figures.rx.packets,
-        rx_bytes: figures.rx.bytes,
-        tx_packets: figures.rest.tx_packets,
-        tx_bytes: figures.rest.tx_bytes,
-        neighbor_rx_packets: figures.rest.neighbor_rx,
-        neighbor_tx_packets: figures.rest.neighbor_tx,
-        dropped: Dropped {
-            policy: figures.policy,
-            spoof: figures.rest.spoof,
-            no_target: figures.rest.no_target + figures.rest.lost + port.copied().unwrap_or(0),
         },
     })
 }

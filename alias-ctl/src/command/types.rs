@@ -292,6 +292,19 @@ pub fn rows(host: &Host) -> Result<Vec<TypeRow>> {
     })
 }
 
+/// The namespace's families and their names.
+///
+/// # Errors
+///
+/// As for [`rows`].
+pub fn names(host: &Host) -> Result<Vec<(Family, String)>> {
+    let rows = rows(host)?;
+    Ok(rows
+        .iter()
+        .map(|row| (Family(row.family), name(row)))
+        .collect())
+}
+
 /// The name of a family, or its number when no type has it.
 #[must_use]
 pub fn family_name(rows: &[TypeRow], family: Family) -> String {

@@ -1,52 +1,53 @@
 //! An alias as users see it: a row of a table, an object of JSON. Names are
 //! stable; units are in the names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use alias_common::isno::TcpOptions;
 use serde::Serialize;
 
 use super::table::{Align, layout};
+use crate::model::address::Address;
+use crate::model::isno::listed;
+use crate::model::name::alias_name;
 
 /// One alias, with every name looked up.
-#[derive(Clone, Debug, Serialize)]
-pub struct AliasView {
-    /// `eth0:0`.
-    pub alias: String,
+#[derive(Clone, Debug)]
+pub struct AliasView<'a> {
     /// `eth0`.
-    pub parent: String,
+    pub parent: &'a str,
     /// 0.
     pub slot: u32,
     /// `ip`, `ipv6` or the name of a registered type.
-    pub family: String,
+    pub family: Cow<'a, str>,
     /// Without the prefix length.
-    pub address: String,
+    pub address: Address,
     /// Bits.
     pub prefix_len: u8,
-    /// VLAN id, or null.
+    /// VLAN id.
     pub vlan: Option<u16>,
     /// Second VLAN id, when there are two.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub inner_vlan: Option<u16>,
     /// `device`, `join`, `to`, `local` or `drop`.
     pub target: &'static str,
-    /// The device its packets go to, or null.
-    pub device: Option<String>,
-    /// The namespace of that device, or null for the parent's.
-    pub netns: Option<String>,
+    /// The device its packets go to.
+    pub device: Option<Cow<'a, str>>,
+    /// The namespace of that device; `None` for the parent's.
+    pub netns: Option<Cow<'a, str>>,
     /// Whether its packets are matched.
     pub enabled: bool,
     /// Mode in which XDP runs on the parent.
     pub mode: &'static str,
-    /// TCP options of its sockets in AIX's words, or null; sizes in bytes.
-    pub tcp: Option<BTreeMap<&'static str, u32>>,
+    /// TCP options of its sockets; sizes in bytes.
+    pub tcp: TcpOptions,
 }
 
 /// One alias and what was counted for it.
-#[derive(Clone, Debug, Serialize)]
-pub struct StatsView {
+#[derive(Clone, Debug)]
+pub struct StatsView<'a> {
     /// The alias.
-    #[serde(flatten)]
-    pub alias: AliasView,
+    pub alias: AliasView<'a>,
     /// Packets received for it, dropped ones too; ARP and ND apart.
     pub rx_packets: u64,
     /// Their bytes, Ethernet header included.
@@ -80,7 +81,7 @@ impl Dropped {
     }
 }
 
-fn vlan(view: &AliasView) -> String {
+fn vlan(view: &AliasView<'_>) -> String {
     match (view.vlan, view.inner_vlan) {
         (Some(outer), Some(inner)) => format!("{outer}.{inner}"),
         (Some(outer), None) => outer.to_string(),
@@ -88,9 +89,14 @@ fn vlan(view: &AliasView) -> String {
     }
 }
 
-fn tcp(view: &AliasView) -> String {
-    let options = view.tcp.iter().flatten();
-    let words: Vec<String> = options
+/// TCP options by AIX's words.
+pub(super) fn by_word(options: &TcpOptions) -> BTreeMap<&'static str, u32> {
+    listed(options).collect()
+}
+
+fn tcp(view: &AliasView<'_>) -> String {
+    let words: Vec<String> = by_word(&view.tcp)
+        .into_iter()
         .map(|(word, value)| format!("{word}={value}"))
         .collect();
     if words.is_empty() {
@@ -102,7 +108,7 @@ fn tcp(view: &AliasView) -> String {
 
 /// The table of `show`.
 #[must_use]
-pub fn show(views: &[AliasView]) -> String {
+pub fn show(views: &[AliasView<'_>]) -> String {
     const COLUMNS: [(&str, Align); 9] = [
         ("ALIAS", Align::Left),
         ("FAMILY", Align::Left),
@@ -115,7 +121,7 @@ pub fn show(views: &[AliasView]) -> String {
         ("TCP", Align::Left),
     ];
     // Few aliases have options: no column for nothing.
-    let columns = if views.iter().any(|view| view.tcp.is_some()) {
+    let columns = if views.iter().any(|view| !view.tcp.is_empty()) {
         &COLUMNS[..]
     } else {
         &COLUMNS[..8]
@@ -124,13 +130,13 @@ pub fn show(views: &[AliasView]) -> String {
         .iter()
         .map(|view| {
             let mut row = vec![
-                view.alias.clone(),
-                view.family.clone(),
+                alias_name(view.parent, view.slot),
+                view.family.to_string(),
                 format!("{}/{}", view.address, view.prefix_len),
                 vlan(view),
                 view.target.into(),
-                view.device.clone().unwrap_or_else(|| "-".into()),
-                view.netns.clone().unwrap_or_else(|| "-".into()),
+                view.device.as_deref().unwrap_or("-").into(),
+                view.netns.as_deref().unwrap_or("-").into(),
                 if view.enabled { "enabled" } else { "disabled" }.into(),
                 tcp(view),
             ];
@@ -143,7 +149,7 @@ pub fn show(views: &[AliasView]) -> String {
 
 /// The table of `stats`.
 #[must_use]
-pub fn stats(views: &[StatsView]) -> String {
+pub fn stats(views: &[StatsView<'_>]) -> String {
     const COLUMNS: [(&str, Align); 8] = [
         ("ALIAS", Align::Left),
         ("ADDRESS", Align::Left),
@@ -158,8 +164,8 @@ pub fn stats(views: &[StatsView]) -> String {
         .iter()
         .map(|view| {
             vec![
-                view.alias.alias.clone(),
-                view.alias.address.clone(),
+                alias_name(view.alias.parent, view.alias.slot),
+                view.alias.address.to_string(),
                 view.alias.target.into(),
                 view.rx_packets.to_string(),
                 view.rx_bytes.to_string(),

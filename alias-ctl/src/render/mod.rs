@@ -5,5 +5,6 @@ pub mod finding;
 pub mod ifconfig;
 pub mod plan;
 pub mod route;
+pub mod row;
 pub mod table;
 pub mod types;

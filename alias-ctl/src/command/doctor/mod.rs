@@ -11,7 +11,7 @@ use crate::netlink::Conversation;
 use crate::render::finding::{FindingView, findings as table};
 
 use super::host::Host;
-use super::{Outcome, show};
+use super::{Outcome, output};
 
 /// `alias-ctl doctor [DEV]`.
 ///
@@ -27,9 +27,9 @@ pub fn doctor(device: Option<&str>, json: bool) -> Result<Outcome> {
         Err(refusal) => findings.problem(refusal.object, refusal.reason, refusal.way_out),
     }
     if json {
-        show::write_json(findings.all().iter().map(FindingView::from).map(Ok))?;
+        output::write_json(findings.all().iter().map(FindingView::from).map(Ok))?;
     } else {
-        show::write(&table(findings.all()))?;
+        output::write(&table(findings.all()))?;
     }
     Ok(if findings.problems() == 0 {
         Outcome::Done

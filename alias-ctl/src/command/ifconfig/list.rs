@@ -11,7 +11,7 @@ use alias_common::record::{Record, TargetKind};
 
 use crate::command::device;
 use crate::command::host::Host;
-use crate::command::show::write;
+use crate::command::output::write;
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;

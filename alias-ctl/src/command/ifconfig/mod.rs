@@ -14,7 +14,7 @@ use crate::model::ifconfig::{Configure, Ifconfig, LinkChange, flags};
 use crate::netlink::Link;
 
 use super::host::Host;
-use super::{attach, device, recover, show};
+use super::{attach, device, output, recover};
 
 /// `alias-ctl ifconfig …`.
 ///
@@ -31,7 +31,7 @@ pub fn ifconfig(asked: &Ifconfig) -> Result<()> {
         }
         Ifconfig::Flags(style, word) => {
             let line = flags::print(*word, &flags::decode(*style, *word));
-            show::write(&format!("{line}\n"))
+            output::write(&format!("{line}\n"))
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use alias_common::record::TargetKind;
 
 use crate::command::host::Host;
-use crate::command::show;
+use crate::command::output;
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
@@ -52,9 +52,9 @@ pub fn list(listing: &Listing) -> Result<()> {
         .flat_map(|route| views(route, &devices, &aliases))
         .collect();
     if listing.json {
-        return show::write_json(views.into_iter().map(Ok));
+        return output::write_json(views.into_iter().map(Ok));
     }
-    show::write(&match listing.style {
+    output::write(&match listing.style {
         Style::LinuxRoute => render::linux(&views, listing.families, render::Columns::Route),
         Style::LinuxNetstat => render::linux(&views, listing.families, render::Columns::Netstat),
         Style::Bsd => render::bsd(&views, listing.families),
