@@ -2,7 +2,7 @@
 //! listing, the counters and the host's own configuration say afterwards.
 
 mod crash;
-mod desk;
+pub(crate) mod desk;
 mod file;
 mod whole;
 

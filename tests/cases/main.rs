@@ -33,6 +33,7 @@ mod ifconfig_script;
 mod isno;
 mod lifecycle;
 mod limits;
+mod list;
 mod listing;
 mod losses;
 mod moving;

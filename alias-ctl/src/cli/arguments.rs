@@ -1,5 +1,7 @@
 //! The words of the command line, as clap reads them.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::configuration::{Apply, Diff, Restore, Save};
@@ -44,11 +46,13 @@ pub(super) enum Verb {
         alias-ctl add eth0:5 192.0.2.15 --join eth0:0\n  \
         alias-ctl add eth0:6 192.0.2.16 --to tap3\n  \
         alias-ctl add eth0:7 192.0.2.17/24 --vlan 100\n  \
-        alias-ctl add eth0 --range 198.18.0.0-198.18.63.127 --drop")]
+        alias-ctl add eth0 --range 198.18.0.0-198.18.63.127 --drop\n  \
+        alias-ctl add eth0 --from addresses.txt --drop")]
     Add(Add),
     /// Delete aliases
     #[command(after_help = "Examples:\n  alias-ctl del eth0:0 eth0:1\n  \
-        alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 --all")]
+        alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 --all\n  \
+        alias-ctl del eth0 --from addresses.txt")]
     Del(Del),
     /// Change an alias; its counters go on
     #[command(after_help = "Examples:\n  alias-ctl set eth0:0 192.0.2.20/24\n  \
@@ -217,19 +221,22 @@ pub(super) struct Add {
     /// DEVICE:SLOT, or DEVICE for the lowest free slot
     pub(super) name: String,
     /// ADDRESS or ADDRESS/LENGTH; without a length, the address alone
-    #[arg(required_unless_present = "range", conflicts_with = "range")]
+    #[arg(required_unless_present_any = ["range", "from"], conflicts_with_all = ["range", "from"])]
     pub(super) address: Option<String>,
     /// Many addresses: FIRST-LAST or PREFIX/LENGTH
     #[arg(long, value_name = "A-B|PREFIX")]
     pub(super) range: Option<String>,
-    /// First slot of a range
+    /// Many addresses: those in a file, one a line; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "range")]
+    pub(super) from: Option<PathBuf>,
+    /// First slot of many
     #[arg(long, value_name = "SLOT")]
     pub(super) start: Option<u32>,
-    /// Prefix length of the addresses of a range
+    /// Prefix length of many addresses, where a file's line says none
     #[arg(long, value_name = "BITS")]
     pub(super) prefix_len: Option<u8>,
     /// Family of the address, by name or number; IP addresses are recognised
-    #[arg(long, conflicts_with = "range")]
+    #[arg(long, conflicts_with_all = ["range", "from"])]
     pub(super) family: Option<String>,
     #[command(flatten)]
     pub(super) placement: PlacementArguments,
@@ -242,12 +249,15 @@ pub(super) struct Add {
 
 #[derive(Debug, Args)]
 pub(super) struct Del {
-    /// ALIAS…, or DEVICE ADDRESS, or DEVICE --all
+    /// ALIAS…, or DEVICE ADDRESS, or DEVICE --all, or DEVICE --from FILE
     #[arg(required = true, num_args = 1..)]
     pub(super) names: Vec<String>,
     /// All aliases of the device
     #[arg(long)]
     pub(super) all: bool,
+    /// Those whose addresses stand in a file, one a line; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "family"])]
+    pub(super) from: Option<PathBuf>,
     /// Family of the address, by name or number
     #[arg(long, conflicts_with = "all")]
     pub(super) family: Option<String>,

@@ -7,6 +7,7 @@ use alias_common::key::Vlan;
 
 use crate::command::attach::ParentChange;
 use crate::command::del::Victims;
+use crate::command::list::FromList;
 use crate::command::typed::Placement;
 use crate::command::{Change, Request};
 use crate::dataplane::attach::{self, AttachSpec};
@@ -117,13 +118,29 @@ fn attach(words: Attach) -> Request {
 }
 
 fn add(words: Add) -> Read<Request> {
-    if words.range.is_none() && (words.start.is_some() || words.prefix_len.is_some()) {
+    let is_one = words.range.is_none() && words.from.is_none();
+    if is_one && (words.start.is_some() || words.prefix_len.is_some()) {
         return Err(Unreadable::Usage(
-            "--start and --prefix-len go with --range".into(),
+            "--start and --prefix-len go with --range and --from".into(),
         ));
     }
     let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
     let tcp = words.tcp.lower()?;
+    if let Some(file) = words.from {
+        let wanted = FromList {
+            file,
+            start: words.start.unwrap_or(0),
+            prefix_len: words.prefix_len,
+            vlan,
+            announce: !words.placement.no_announce,
+            target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
+            tcp,
+        };
+        return Ok(Request::AddList {
+            name: words.name,
+            wanted,
+        });
+    }
     let spelled = words
         .address
         .as_deref()
@@ -223,6 +240,12 @@ fn del(words: Del) -> Read<Request> {
         return Ok(Request::Del {
             what: Victims::All(device),
         });
+    }
+    if let Some(file) = words.from {
+        let [device] = <[String; 1]>::try_from(words.names)
+            .map_err(|_| Unreadable::Usage("--from goes with one device".into()))?;
+        let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
+        return Ok(Request::DelList { device, file, vlan });
     }
     let by_address = match &words.names[..] {
         [device, address] => Some((device.clone(), address.as_str())),

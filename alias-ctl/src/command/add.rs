@@ -30,12 +30,12 @@ pub fn add_under(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> 
     let mut wish = wish.clone();
     match (&mut wish.addresses, slot) {
         (Addresses::One { slot: wanted, .. }, slot) => *wanted = slot,
-        (Addresses::Range { .. }, None) => {}
-        (Addresses::Range { .. }, Some(_)) => {
-            let reason = "a range needs a device, not a slot";
+        (_, None) => {}
+        (_, Some(_)) => {
+            let reason = "many addresses need a device, not a slot";
             return Err(
                 Refusal::new(name, "add", reason, libc::EINVAL).way_out(format!(
-                    "alias-ctl add {} --range … --start NUMBER",
+                    "name the first slot apart: alias-ctl add {} … --start NUMBER",
                     link.name
                 )),
             );

@@ -16,6 +16,7 @@ use crate::netlink::Link;
 
 use super::batch::{self, Batch, Placement};
 use super::host::Host;
+use super::progress::Progress;
 use super::{device, isno, join, local, neighbour, redirect, retire};
 
 /// Where published aliases lead: the steer word's target and flags.
@@ -39,8 +40,10 @@ pub fn create(
     lock: &WriteLock,
 ) -> Result<()> {
     parent.set_unfinished(true, lock);
+    let mut progress = Progress::new("adding", 2 * batch.items.len());
     for item in &batch.items {
         parent.claim(item.slot, batch::record(batch, item), lock);
+        progress.step(1);
     }
     let made = wire(host, link, parent, batch, lock).and_then(|lead| {
         for (n, item) in batch.items.iter().enumerate() {
@@ -56,6 +59,7 @@ pub fn create(
                 Verdict::Disabled
             };
             parent.publish(item.slot, verdict, target, lead.flags, lock)?;
+            progress.step(1);
         }
         let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
         isno::grant(host, link, parent, tuned.map(|item| item.slot), lock)?;
@@ -63,6 +67,7 @@ pub fn create(
         parent.commit(batch.items.iter().map(|item| item.slot), lock);
         Ok(())
     });
+    drop(progress);
     if let Err(refusal) = made {
         // What cannot be undone now is undone by the next writer: the records
         // say so. The first error is the one to tell.

@@ -1,13 +1,12 @@
 //! `del`.
 
-use std::collections::HashSet;
-
 use alias_common::key::Vlan;
 use alias_common::record::{State, TargetKind};
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
+use crate::model::list::List;
 use crate::model::name::alias_name;
 use crate::netlink::Link;
 
@@ -26,6 +25,15 @@ pub enum Victims {
         /// The address.
         address: Address,
         /// The VLAN it is scoped to.
+        vlan: Vlan,
+    },
+    /// Those with these addresses on this parent.
+    Listed {
+        /// The parent.
+        device: String,
+        /// The addresses.
+        list: List,
+        /// The VLAN they are scoped to.
         vlan: Vlan,
     },
     /// All of this parent.
@@ -79,6 +87,19 @@ pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result
                 .slot_of(*address, *vlan)
                 .ok_or_else(|| absent(&link, *address))?;
             going.push((link, parent, vec![slot]));
+        }
+        Victims::Listed { device, list, vlan } => {
+            let link = host.link(device, "delete")?;
+            let parent = host.attached(&link, "delete")?;
+            let addresses = list.addresses().map(Address::from).enumerate();
+            let slots = addresses.map(|(n, address)| {
+                parent.slot_of(address, *vlan).ok_or_else(|| Refusal {
+                    object: list.object(n),
+                    ..absent(&link, address)
+                })
+            });
+            let slots = slots.collect::<Result<_>>()?;
+            going.push((link, parent, slots));
         }
         Victims::All(device) => {
             let link = host.link(device, "delete")?;
@@ -144,11 +165,10 @@ pub fn no_such_alias(link: &Link, slot: u32, operation: &str) -> Refusal {
 
 /// An alias whose device others have joined goes with them or not at all.
 fn refuse_shared_devices(link: &Link, parent: &Parent, slots: &[u32]) -> Result<()> {
-    let going: HashSet<u32> = slots.iter().copied().collect();
+    // They are sorted.
+    let goes = |slot: u32| slots.binary_search(&slot).is_ok();
     let joined = parent.live().find(|(slot, record)| {
-        record.target == TargetKind::Join as u8
-            && going.contains(&record.link)
-            && !going.contains(slot)
+        record.target == TargetKind::Join as u8 && goes(record.link) && !goes(*slot)
     });
     let Some((slot, record)) = joined else {
         return Ok(());

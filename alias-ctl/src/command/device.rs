@@ -18,6 +18,7 @@ use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, VethSpec, 
 
 use super::batch::{Batch, Item, of_kind};
 use super::host::Host;
+use super::progress;
 
 /// Metric of the route to an alias's network by its device in the parent's own
 /// namespace: the parent's routes to the same network must stay the better ones, its
@@ -79,7 +80,11 @@ pub fn make(
             .about(about(item))
         })
         .collect();
-    all_done(host.netlink.batch(&pairs)?)?;
+    all_done(progress::batch(
+        &mut host.netlink,
+        "making devices",
+        &pairs,
+    )?)?;
     let ends = find_ends(host, link, batch)?;
     for (item, (port, device)) in batch.items.iter().zip(&ends) {
         let note = |record: &mut Record| {
@@ -166,7 +171,12 @@ fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)])
                 accept_by_parents_route(&device)?;
             }
         }
-        Ok(all_done(Conversation::new()?.batch(&requests)?)?)
+        let mut netlink = Conversation::new()?;
+        Ok(all_done(progress::batch(
+            &mut netlink,
+            "setting devices up",
+            &requests,
+        )?)?)
     };
     match netns {
         Some(netns) => netns.within(dress)?,

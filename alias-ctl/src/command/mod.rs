@@ -19,11 +19,13 @@ pub mod ifconfig;
 pub mod isno;
 pub mod join;
 pub mod journal;
+pub mod list;
 pub mod listing;
 pub mod local;
 pub mod neighbour;
 pub mod output;
 mod peer;
+pub mod progress;
 pub mod reconcile;
 pub mod recover;
 pub mod redirect;
@@ -84,6 +86,17 @@ pub enum Request {
         name: String,
         address: typed::Spelled,
         placement: typed::Placement,
+    },
+    /// Make aliases of the addresses in a file.
+    AddList {
+        name: String,
+        wanted: list::FromList,
+    },
+    /// Delete the aliases with the addresses in a file.
+    DelList {
+        device: String,
+        file: std::path::PathBuf,
+        vlan: alias_common::key::Vlan,
     },
     /// Delete the alias with such an address.
     DelTyped {
@@ -162,6 +175,8 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::Set { name, change } => set::set(&name, &change),
         Request::SetParent { device, change } => attach::set(&device, change),
         Request::Daemon { options } => daemon::daemon(options),
+        Request::AddList { name, wanted } => list::add(&name, wanted),
+        Request::DelList { device, file, vlan } => list::del(device, &file, vlan),
         Request::AddTyped {
             name,
             address,

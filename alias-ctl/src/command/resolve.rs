@@ -141,13 +141,13 @@ fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> 
         tcp,
         past: Past::default(),
     };
-    match wish.addresses {
+    match &wish.addresses {
         Addresses::One {
             address,
             slot: Some(slot),
         } => {
-            within_limit(link, parent, slot)?;
-            Ok(vec![item(slot, address)])
+            within_limit(link, parent, *slot)?;
+            Ok(vec![item(*slot, *address)])
         }
         Addresses::One {
             address,
@@ -157,22 +157,36 @@ fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> 
                 within_limit(link, parent, 0)?;
             }
             let slot = parent.lowest_free(0).ok_or_else(|| full(link, parent, 1))?;
-            Ok(vec![item(slot, address)])
+            Ok(vec![item(slot, *address)])
         }
         Addresses::Range { range, start } => {
-            let free: Vec<u32> = (start..parent.limit())
-                .filter(|slot| parent.state(*slot) == State::Free)
-                .take(usize::try_from(range.count).unwrap_or(usize::MAX))
-                .collect();
-            if (free.len() as u64) < range.count {
-                return Err(full(link, parent, range.count));
-            }
+            let free = free_slots(link, parent, *start, range.count)?;
             Ok((0u64..)
                 .zip(free)
                 .map(|(n, slot)| item(slot, range.nth(n).into()))
                 .collect())
         }
+        Addresses::Listed { list, start } => {
+            let addresses = list.addresses();
+            let free = free_slots(link, parent, *start, addresses.len() as u64)?;
+            Ok(addresses
+                .zip(free)
+                .map(|(address, slot)| item(slot, address.into()))
+                .collect())
+        }
     }
+}
+
+/// The lowest free slots from `start` on.
+fn free_slots(link: &Link, parent: &Parent, start: u32, count: u64) -> Result<Vec<u32>> {
+    let free: Vec<u32> = (start..parent.limit())
+        .filter(|slot| parent.state(*slot) == State::Free)
+        .take(usize::try_from(count).unwrap_or(usize::MAX))
+        .collect();
+    if (free.len() as u64) < count {
+        return Err(full(link, parent, count));
+    }
+    Ok(free)
 }
 
 fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
@@ -254,12 +268,16 @@ pub fn refuse_taken(
     besides: Option<u32>,
 ) -> Result<()> {
     let own = own_addresses(host, link, wish.vlan, items)?;
-    for item in items {
+    let object = |n: usize, address: Address| match &wish.addresses {
+        Addresses::Listed { list, .. } => list.object(n),
+        _ => address.to_string(),
+    };
+    for (n, item) in items.iter_mut().enumerate() {
         if let Some(slot) = parent.slot_of(item.address, wish.vlan)
             && Some(slot) != besides
         {
             return Err(Refusal::new(
-                item.address.to_string(),
+                object(n, item.address),
                 "add",
                 format!("it is the address of {}", alias_name(&link.name, slot)),
                 libc::EEXIST,
@@ -269,7 +287,10 @@ pub fn refuse_taken(
         if item.address.ip().is_some_and(|ip| own.contains(&ip)) {
             if wish.target != Target::Local {
                 let way_out = "count it where it is with --local, or take it away from the device";
-                return Err(own_address(link, item.address).way_out(way_out));
+                return Err(Refusal {
+                    object: object(n, item.address),
+                    ..own_address(link, item.address).way_out(way_out)
+                });
             }
             item.assign = false;
         }

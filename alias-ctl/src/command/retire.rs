@@ -2,7 +2,7 @@
 //! writer left them half made or half deleted. Every step may find its work
 //! done, and does not mind.
 
-use alias_common::record::{Record, State};
+use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::isno::clear_idle;
 use crate::dataplane::table::grace_period;
@@ -11,7 +11,11 @@ use crate::error::Result;
 use crate::netlink::Link;
 
 use super::host::Host;
+use super::progress::Progress;
 use super::{device, isno, join, local, neighbour, redirect};
+
+/// Slots whose part of the index is looked at before they are changed, at a time.
+const AT_A_TIME: usize = 256;
 
 /// Takes aliases away, in any state. `link` is the parent; `None` when it is
 /// gone, and with it what was on it.
@@ -30,11 +34,15 @@ pub fn retire(
     if slots.is_empty() {
         return Ok(());
     }
-    let had_options = slots
-        .iter()
-        .any(|slot| !parent.record(*slot).tcp.is_empty());
-    unwire(host, link, parent, slots, lock)?;
-    parent.release(slots, lock)?;
+    let had_options = take_out(host, link, parent, slots, lock)?;
+    let mut progress = Progress::new("freeing", slots.len());
+    for some in slots.chunks(AT_A_TIME) {
+        let positions = some.iter().map(|slot| parent.record(*slot).position);
+        parent.touch_index(positions.clone());
+        parent.touch(positions)?;
+        parent.release(some, lock)?;
+        progress.step(some.len());
+    }
     if had_options {
         clear_idle(parent, lock)?;
     }
@@ -54,14 +62,36 @@ pub fn unwire(
     slots: &[u32],
     lock: &WriteLock,
 ) -> Result<()> {
-    let going: Vec<(u32, Record)> = slots
-        .iter()
-        .map(|slot| (*slot, parent.record(*slot)))
-        .collect();
-    for &slot in slots {
-        parent.set_state(slot, State::Retiring, lock);
-        parent.unpublish(slot, lock);
+    take_out(host, link, parent, slots, lock).map(drop)
+}
+
+/// The same. Returns whether one of them had TCP options.
+fn take_out(
+    host: &mut Host,
+    link: Option<&Link>,
+    parent: &Parent,
+    slots: &[u32],
+    lock: &WriteLock,
+) -> Result<bool> {
+    // Those that are more than a record and a place in the index.
+    let mut going: Vec<(u32, Record)> = Vec::new();
+    let mut had_options = false;
+    let mut progress = Progress::new("deleting", slots.len());
+    for some in slots.chunks(AT_A_TIME) {
+        parent.touch_index(some.iter().map(|slot| parent.record(*slot).position));
+        for &slot in some {
+            let record = parent.record(slot);
+            let has_options = !record.tcp.is_empty();
+            had_options |= has_options;
+            if has_options || record.target != TargetKind::Drop as u8 {
+                going.push((slot, record));
+            }
+            parent.set_state(slot, State::Retiring, lock);
+            parent.unpublish(slot, lock);
+        }
+        progress.step(some.len());
     }
+    drop(progress);
     isno::revoke(host, parent, &going, lock)?;
     if let Some(link) = link {
         local::unassign(host, link, parent, &going)?;
@@ -70,5 +100,6 @@ pub fn unwire(
     join::leave(host, &going)?;
     device::remove(host, parent, &going)?;
     redirect::release(host, parent, &going, lock)?;
-    grace_period()
+    grace_period()?;
+    Ok(had_options)
 }

@@ -238,7 +238,8 @@ impl Section {
     /// The same with what was counted for each.
     fn counted(&self, aliases: &[(u64, u32)]) -> Result<Vec<Counted>> {
         let records: Vec<(u32, Record)> = self.records(aliases).collect();
-        self.parent.touch(&records)?;
+        let positions = records.iter().map(|(_, record)| record.position);
+        self.parent.touch(positions)?;
         records
             .into_iter()
             .map(|(slot, record)| {

@@ -4,6 +4,8 @@
 //! and removed by one store. What it leaves behind is used again only after a
 //! grace period, when no program run can still be looking at it.
 
+use std::hint::black_box;
+
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::key::{Hash, Vlan, WideKey};
 use alias_common::record::{Record, State, Steer};
@@ -227,24 +229,30 @@ impl Parent {
         }
     }
 
-    /// Touches the counters by position of some aliases, which stand everywhere in
-    /// memory, so that [`Parent::figures`] finds them in the cache: reads of nothing
-    /// else overlap.
+    /// Touches what stands at some positions: they are everywhere in memory, and reads
+    /// of nothing else overlap, so that [`Parent::figures`] and [`Parent::release`] find
+    /// theirs in the cache.
     ///
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn touch(&self, aliases: &[(u32, Record)]) -> Result<()> {
+    pub fn touch(&self, positions: impl Iterator<Item = u32> + Clone) -> Result<()> {
         let counters = self.counters()?;
-        let positions = self.index.len();
+        let end = self.index.len();
         for cpu in 0..self.fixed().cpus {
-            for (_, record) in aliases {
-                if record.position < positions {
-                    std::hint::black_box(counters.rx.read(cpu * positions + record.position));
-                }
+            for position in positions.clone().filter(|position| *position < end) {
+                black_box(counters.rx.read(cpu * end + position));
             }
         }
         Ok(())
+    }
+
+    /// The same for the index's words.
+    pub fn touch_index(&self, positions: impl Iterator<Item = u32>) {
+        let end = self.index.len();
+        for position in positions.filter(|position| *position < end) {
+            black_box(self.index.load(position));
+        }
     }
 
     /// What was counted for an alias.

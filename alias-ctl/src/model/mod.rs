@@ -7,6 +7,7 @@ pub mod finding;
 pub mod ifconfig;
 pub mod isno;
 pub mod lifecycle;
+pub mod list;
 pub mod name;
 pub mod netmask;
 pub mod plan;

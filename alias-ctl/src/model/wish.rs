@@ -5,6 +5,7 @@ use alias_common::key::Vlan;
 
 use super::address::{Address, Range};
 use super::isno::TcpChange;
+use super::list::List;
 
 /// What shall happen to an alias's packets.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -49,7 +50,7 @@ pub struct Wish {
     pub tcp: TcpChange,
 }
 
-/// One address for one slot, or consecutive ones.
+/// One address for one slot, or many.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Addresses {
     /// One, in a certain slot or in the lowest free one.
@@ -63,6 +64,13 @@ pub enum Addresses {
     Range {
         /// The addresses.
         range: Range,
+        /// Where to begin to look for free slots.
+        start: u32,
+    },
+    /// Those of a list, in free slots from `start` on.
+    Listed {
+        /// The addresses.
+        list: List,
         /// Where to begin to look for free slots.
         start: u32,
     },

@@ -40,10 +40,23 @@ pub fn read(path: &Path) -> Result<String> {
     if !file.metadata().map_err(refused)?.is_file() {
         return Err(refuse(path, "read", "it is no regular file", libc::EINVAL));
     }
+    text_of(&mut file, path)
+}
+
+/// Reads standard input.
+///
+/// # Errors
+///
+/// That of reading, EILSEQ for what is no UTF-8, EFBIG.
+pub fn read_standard_input() -> Result<String> {
+    text_of(&mut io::stdin().lock(), Path::new("standard input"))
+}
+
+fn text_of(file: &mut dyn Read, path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
-    Read::take(&mut file, MAX_BYTES + 1)
+    Read::take(file, MAX_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(refused)?;
+        .map_err(|error| failed(path, "read", &error))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(path, "read"));
     }
@@ -196,7 +209,7 @@ fn refuse_foreign(path: &Path) -> Result<()> {
 fn too_large(path: &Path, operation: &str) -> Refusal {
     let reason = format!("it is larger than {} MiB", MAX_BYTES >> 20);
     refuse(path, operation, &reason, libc::EFBIG)
-        .way_out("write consecutive aliases as one [[range]]")
+        .way_out("write consecutive aliases as one range, or take several files")
 }
 
 fn failed(path: &Path, operation: &str, error: &io::Error) -> Refusal {

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use alias_tests::{Lab, NAME_PREFIX};
 
-pub(super) struct Desk {
+pub(crate) struct Desk {
     // Dropped in this order.
-    pub(super) lab: Lab,
+    pub(crate) lab: Lab,
     directory: Directory,
 }
 
@@ -26,7 +26,7 @@ impl Drop for Directory {
 impl Desk {
     /// Not attached yet.
     #[track_caller]
-    pub(super) fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{NAME_PREFIX}{}-desk{number}", std::process::id());
@@ -43,34 +43,34 @@ impl Desk {
     }
 
     #[track_caller]
-    pub(super) fn attached() -> Self {
+    pub(crate) fn attached() -> Self {
         let desk = Self::plain();
         desk.lab.ctl_ok(&["attach", "eth0"]);
         desk
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.0.join(name)
     }
 
     /// Where `save` writes when nobody names a file.
-    pub(super) fn saved_path(&self) -> PathBuf {
+    pub(crate) fn saved_path(&self) -> PathBuf {
         self.path("saved/aliases.toml")
     }
 
     #[track_caller]
-    pub(super) fn saved(&self) -> String {
+    pub(crate) fn saved(&self) -> String {
         fs::read_to_string(self.saved_path()).expect("something is saved")
     }
 
     /// Writes the configuration that is applied; returns where.
     #[track_caller]
-    pub(super) fn write(&self, text: &str) -> String {
+    pub(crate) fn write(&self, text: &str) -> String {
         self.write_bytes(text.as_bytes())
     }
 
     #[track_caller]
-    pub(super) fn write_bytes(&self, bytes: &[u8]) -> String {
+    pub(crate) fn write_bytes(&self, bytes: &[u8]) -> String {
         let path = self.path("mine.toml");
         fs::write(&path, bytes).expect("a file of our own");
         text(&path)
@@ -78,14 +78,14 @@ impl Desk {
 
     /// Exit code and output of `diff`.
     #[track_caller]
-    pub(super) fn compare(&self, words: &[&str]) -> (i32, String) {
+    pub(crate) fn compare(&self, words: &[&str]) -> (i32, String) {
         let output = self.lab.ctl(&[&["diff"], words].concat());
         (output.code(), output.stdout)
     }
 
     /// Refused with this errno's name, and afterwards everything is as it was.
     #[track_caller]
-    pub(super) fn refused_unchanged(&self, words: &[&str], errno_name: &str) -> String {
+    pub(crate) fn refused_unchanged(&self, words: &[&str], errno_name: &str) -> String {
         let (before, pins) = (self.lab.snapshot(), self.lab.pins());
         let message = self.lab.ctl_err(words, errno_name);
         self.lab.assert_unchanged(&before);
@@ -95,6 +95,6 @@ impl Desk {
 }
 
 #[track_caller]
-pub(super) fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().expect("a name in UTF-8").to_owned()
 }

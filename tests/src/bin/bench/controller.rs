@@ -2,6 +2,7 @@
 //! use without it next to them.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,21 +74,47 @@ const IP_DEL_DEVICES: usize = 11;
 const ADD_LOCAL: usize = 12;
 const IP_ADD_LOCAL: usize = 13;
 const IFCONFIG_LOCAL: usize = 14;
+const ADD_LIST: usize = 15;
+const DEL_LIST: usize = 16;
 
 pub(crate) struct Controller {
     pub(crate) labs: Labs,
     ctl: PathBuf,
     cases: Vec<Case>,
+    list: List,
+}
+
+/// A file with the addresses of the range, one a line; it goes with the bench.
+struct List(PathBuf);
+
+impl List {
+    fn write() -> Result<Self> {
+        let name = format!("alias-bench-{}-addresses", std::process::id());
+        let list = Self(std::env::temp_dir().join(name));
+        let mut text = String::new();
+        for n in 0..MILLION {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{}", Ipv4Addr::from(0x0a00_0000 + n));
+        }
+        std::fs::write(&list.0, text).map_err(|error| format!("{}: {error}", list.0.display()))?;
+        Ok(list)
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl Controller {
-    pub(crate) fn set(ctl: &Path) -> Self {
+    pub(crate) fn set(ctl: &Path) -> Result<Self> {
         let attached = |options: &[&str]| {
             let lab = Lab::builder().mode(Mode::Native).attach_options(options);
             lab.build()
         };
         let devices = attached(&[]);
-        Self {
+        Ok(Self {
             labs: Labs {
                 home: devices.namespace("home"),
                 devices,
@@ -96,7 +123,8 @@ impl Controller {
             },
             ctl: ctl.to_owned(),
             cases: cases(),
-        }
+            list: List::write()?,
+        })
     }
 
     /// Every round does everything once, single commands several times.
@@ -120,7 +148,13 @@ impl Controller {
         let stats = self.ctl(&self.labs.million, &["stats", "-j"]);
         self.time(STATS_MILLION, stats)?;
         let del = self.ctl(&self.labs.million, &["del", "eth0", "--all"]);
-        self.time(DEL_MILLION, del)
+        self.time(DEL_MILLION, del)?;
+        let list = self.list.0.display().to_string();
+        let words = ["add", "eth0", "--from", &list, "--drop"];
+        let add = self.ctl(&self.labs.million, &words);
+        self.time(ADD_LIST, add)?;
+        let del = self.ctl(&self.labs.million, &["del", "eth0", "--from", &list]);
+        self.time(DEL_LIST, del)
     }
 
     fn thousands(&mut self) -> Result<()> {
@@ -249,6 +283,8 @@ impl Controller {
         for (work, case, seconds) in [
             ("bulk add, 1,000,000 drop", ADD_MILLION, 1.0),
             ("bulk delete, 1,000,000", DEL_MILLION, 1.0),
+            ("bulk add, 1,000,000 drop, from a file", ADD_LIST, 1.0),
+            ("bulk delete, 1,000,000, from a file", DEL_LIST, 1.0),
             ("bulk add, 16,256 drop", ADD_THOUSANDS, 0.1),
             ("show -j, 16,256", SHOW_THOUSANDS, 0.1),
             ("stats -j, 1,000,000", STATS_MILLION, 0.5),
@@ -317,6 +353,7 @@ impl Controller {
 
 fn cases() -> Vec<Case> {
     let million = "parent with --capacity 1000000";
+    let a_line = "the same addresses in a file, one a line";
     let thousands = "parent with the default capacity";
     let one = "parent attached, no other alias";
     let devices = "one command, aliases with an address each, announced";
@@ -381,6 +418,8 @@ fn cases() -> Vec<Case> {
             "extrapolated from 256, a process each, to 16,256 as if the cost of one stayed the same",
             None,
         ),
+        case("add --from, 1,000,000 --drop", 1, a_line, None),
+        case("del --from, 1,000,000", 1, a_line, None),
     ];
     cases[IFCONFIG_LOCAL].times = f64::from(LOCAL) / f64::from(SAMPLE);
     cases

@@ -64,7 +64,7 @@ fn run(options: &Options) -> Result<()> {
         .any(|group| options.wants(group))
     {
         progress.step("building the namespaces");
-        let mut controller = Controller::set(&options.ctl);
+        let mut controller = Controller::set(&options.ctl)?;
         if options.wants(Group::Controller) {
             controller.measure(&effort, &progress)?;
             controller.report(&mut report);

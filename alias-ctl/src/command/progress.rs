@@ -1,0 +1,125 @@
+//! How far a long change is, for a person who waits: a line on standard error that
+//! is drawn over itself, and is gone at the end. Nothing where no terminal is.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use crate::netlink::{self, Conversation, Request};
+
+/// A change that takes less shows nothing; then the line follows as often.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Steps between two looks at the clock.
+const STRIDE: usize = 1024;
+/// Requests to the kernel between two steps: as many as go into one message.
+const REQUESTS: usize = 64;
+/// Characters of the bar.
+const WIDTH: usize = 30;
+
+/// A change of known length.
+pub struct Progress {
+    what: &'static str,
+    total: usize,
+    done: usize,
+    next_look: usize,
+    /// When it was drawn, or else begun; `None` where there is no terminal.
+    drawn: Option<Instant>,
+    is_shown: bool,
+}
+
+impl Progress {
+    /// Begins; `what` is done `total` times.
+    #[must_use]
+    pub fn new(what: &'static str, total: usize) -> Progress {
+        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let drawn = (!dumb && io::stderr().is_terminal()).then(Instant::now);
+        Progress {
+            what,
+            total,
+            done: 0,
+            next_look: STRIDE.min(total / 16),
+            drawn,
+            is_shown: false,
+        }
+    }
+
+    /// So many more are done.
+    pub fn step(&mut self, steps: usize) {
+        self.done += steps;
+        if self.done >= self.next_look {
+            self.look();
+        }
+    }
+
+    #[cold]
+    fn look(&mut self) {
+        self.next_look = self.done + STRIDE.min(self.total / 16);
+        if self.drawn.is_some_and(|drawn| drawn.elapsed() >= INTERVAL) {
+            self.drawn = Some(Instant::now());
+            self.is_shown = true;
+            // Nobody needs it.
+            let _ = write!(
+                io::stderr(),
+                "\r\x1b[K{}",
+                line(self.what, self.done, self.total)
+            );
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Carries out requests, as [`Conversation::batch`] does.
+///
+/// # Errors
+///
+/// As there.
+pub fn batch(
+    netlink: &mut Conversation,
+    what: &'static str,
+    requests: &[Request],
+) -> netlink::Result<Vec<netlink::Result<()>>> {
+    let mut progress = Progress::new(what, requests.len());
+    let mut results = Vec::with_capacity(requests.len());
+    for some in requests.chunks(REQUESTS) {
+        results.extend(netlink.batch(some)?);
+        progress.step(some.len());
+    }
+    Ok(results)
+}
+
+fn line(what: &str, done: usize, total: usize) -> String {
+    let done = done.min(total);
+    let part = |whole: usize| done * whole / total.max(1);
+    let bar = "#".repeat(part(WIDTH));
+    format!("{what} [{bar:<WIDTH$}] {:>3} % of {total}", part(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        for (done, total, bar, percent) in [
+            (0, 1000, 0, "  0 %"),
+            (499, 1000, 14, " 49 %"),
+            (1000, 1000, 30, "100 %"),
+            (2000, 1000, 30, "100 %"),
+            (0, 0, 0, "  0 %"),
+        ] {
+            let found = line("adding", done, total);
+            assert_eq!(found.matches('#').count(), bar, "{found}");
+            assert!(
+                found.contains(&format!("] {percent} of {total}")),
+                "{found}"
+            );
+        }
+    }
+}
