@@ -15,6 +15,7 @@ use crate::netlink::{AddressSpec, Link, Request, RouteSpec};
 
 use super::batch::{Batch, of_kind};
 use super::host::Host;
+use super::progress::batch as batch_of;
 use super::route::way::{self, MAIN_TABLE, RTPROT_ALIAS};
 
 /// Metric of the route to a `local` alias's network: behind the operator's own.
@@ -36,7 +37,7 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
             Request::add_address(&address(link, slot, ip)).about(alias_name(&link.name, slot))
         })
         .collect();
-    all_done(host.netlink.batch(&requests)?)?;
+    all_done(batch_of(&mut host.netlink, "adding addresses", &requests)?)?;
     let networks = assigned().map(|(_, ip)| (network(ip, batch.prefix_len), batch.prefix_len));
     add_routes(host, link, networks.collect())
 }
@@ -83,8 +84,9 @@ fn add_routes(host: &mut Host, link: &Link, mut networks: Vec<(IpAddr, u8)>) -> 
         match host.netlink.run(Request::add_route(&route)) {
             // The parent's own, or an earlier alias's; or another device's.
             Err(error) if error.errno() == libc::EEXIST => {
-                if !leads_to(host, link, destination, prefix_len)? {
-                    host.netlink.run(Request::add_route_beside(&route))?;
+                let netlink = &mut host.netlink;
+                if !netlink.has_route(link.ifindex, destination, prefix_len)? {
+                    netlink.run(Request::add_route_beside(&route))?;
                 }
             }
             result => result?,
@@ -106,15 +108,9 @@ pub fn has_route(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
     if record.flags & Record::ADDRESSED == 0 || record.prefix_len >= bits(ip) {
         return Ok(true);
     }
-    leads_to(host, link, destination, record.prefix_len)
-}
-
-/// Whether any route leads to a network by the parent.
-fn leads_to(host: &mut Host, link: &Link, destination: IpAddr, prefix_len: u8) -> Result<bool> {
-    let routes = host.netlink.routes(Some(link.ifindex), None)?;
-    Ok(routes
-        .iter()
-        .any(|route| route.dst == destination && route.prefix_len == prefix_len))
+    Ok(host
+        .netlink
+        .has_route(link.ifindex, destination, record.prefix_len)?)
 }
 
 /// Takes the addresses away again, and the routes that no alias needs any more.
@@ -143,7 +139,11 @@ pub fn unassign(
         .iter()
         .map(|(slot, _, ip)| Request::delete_address(&address(link, *slot, *ip)))
         .collect();
-    all_gone(host.netlink.batch(&requests)?)?;
+    all_gone(batch_of(
+        &mut host.netlink,
+        "deleting addresses",
+        &requests,
+    )?)?;
     let route_of = |record: &Record| {
         let destination = network(address_of(record).ip()?, record.prefix_len);
         (record.prefix_len < bits(destination)).then_some((destination, record.prefix_len))

@@ -13,7 +13,7 @@ use memmap2::{MmapOptions, MmapRaw};
 /// Bytes from which an array is mapped in parts: the kernel makes the page table
 /// entry of every page when an array is mapped (`remap_vmalloc_range`), and whoever
 /// changes one alias of many looks at a few.
-const LARGE: usize = 2 << 20;
+const LARGE: usize = 256 << 10;
 /// Bytes of the smallest part: a multiple of every page size.
 const LEAST_PART: usize = 64 << 10;
 /// At most so many parts: the kernel bounds the mappings of a process.

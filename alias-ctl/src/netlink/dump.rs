@@ -122,29 +122,47 @@ impl Conversation {
     /// (RTPROT_*) if asked. Empty when the link is gone. Cached routes are not
     /// among them.
     pub fn routes(&mut self, ifindex: Option<u32>, protocol: Option<u8>) -> Result<Vec<Route>> {
-        let mut routes = Vec::new();
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let found = self.dump(
-                "routes",
-                |payload| of_family(payload, family).then(|| Route::parse(payload))?,
-                || {
-                    let mut query = RouteMessage::default();
-                    query.header.address_family = family;
-                    query.header.table = libc::RT_TABLE_MAIN;
-                    query.header.protocol = protocol.unwrap_or(libc::RTPROT_UNSPEC).into();
-                    query.attributes.extend(ifindex.map(RouteAttribute::Oif));
-                    RouteNetlinkMessage::GetRoute(query)
-                },
-            );
-            let found = match found {
-                // A namespace that never had a route has no table.
-                Err(error) if error.errno() == libc::ENOENT => Vec::new(),
-                found => empty_when_gone(found, ifindex)?,
-            };
-            // A kernel without IPv6 answers with what it has, and does not filter.
-            let wanted = |route: &Route| route.table == u32::from(libc::RT_TABLE_MAIN);
-            routes.extend(found.into_iter().filter(wanted));
-        }
+        let mut routes = self.routes_of(AddressFamily::Inet, ifindex, protocol)?;
+        routes.extend(self.routes_of(AddressFamily::Inet6, ifindex, protocol)?);
+        Ok(routes)
+    }
+
+    /// Whether a route of the main table leads to just this network by a link.
+    pub fn has_route(&mut self, ifindex: u32, network: IpAddr, prefix_len: u8) -> Result<bool> {
+        let family = match network {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
+        let routes = self.routes_of(family, Some(ifindex), None)?;
+        let is_it = |route: &Route| route.dst == network && route.prefix_len == prefix_len;
+        Ok(routes.iter().any(is_it))
+    }
+
+    fn routes_of(
+        &mut self,
+        family: AddressFamily,
+        ifindex: Option<u32>,
+        protocol: Option<u8>,
+    ) -> Result<Vec<Route>> {
+        let found = self.dump(
+            "routes",
+            |payload| of_family(payload, family).then(|| Route::parse(payload))?,
+            || {
+                let mut query = RouteMessage::default();
+                query.header.address_family = family;
+                query.header.table = libc::RT_TABLE_MAIN;
+                query.header.protocol = protocol.unwrap_or(libc::RTPROT_UNSPEC).into();
+                query.attributes.extend(ifindex.map(RouteAttribute::Oif));
+                RouteNetlinkMessage::GetRoute(query)
+            },
+        );
+        let mut routes = match found {
+            // A namespace that never had a route has no table.
+            Err(error) if error.errno() == libc::ENOENT => Vec::new(),
+            found => empty_when_gone(found, ifindex)?,
+        };
+        // A kernel without IPv6 answers with what it has, and does not filter.
+        routes.retain(|route: &Route| route.table == u32::from(libc::RT_TABLE_MAIN));
         Ok(routes)
     }
 
