@@ -1,10 +1,10 @@
-//! What is counted, and where. Every array is `[cpu][index]`: a CPU writes only
-//! its own cells with plain loads and stores, and a reader adds them up.
+//! What is counted, and where. A CPU writes only
+//! its own row with plain loads and stores, and a reader adds the rows up
+//! ([`crate::layout`] says where each cell stands).
 
 use crate::Plain;
 
-/// Packets and bytes, one cell per CPU and table position (map `rx`). Bytes
-/// are whole frames as the parent received them, Ethernet header included, FCS
+/// Packets and bytes of one table position, on one CPU. Bytes are whole frames as the parent received them, Ethernet header included, FCS
 /// not. 16 bytes, so that a miss costs one cache line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
@@ -20,8 +20,7 @@ pub struct RxCell {
 unsafe impl Plain for RxCell {}
 const _: () = assert!(size_of::<RxCell>() == 16);
 
-/// The less frequent figures of one alias, one cell per CPU and slot (map
-/// `alias`). One cache line.
+/// The less frequent figures of one alias, one cell per CPU and slot. One cache line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct AliasCell {
@@ -49,8 +48,7 @@ pub struct AliasCell {
 unsafe impl Plain for AliasCell {}
 const _: () = assert!(size_of::<AliasCell>() == 64);
 
-/// What the programs of one parent did, one cell per CPU (map `parent`). Every
-/// packet that enters `alias_rx` is in exactly one of the first seven, or in `lost` or
+/// What the programs of one parent did on one CPU. Every packet that enters `alias_rx` is in exactly one of the first seven, or in `lost` or
 /// `undelivered`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]

@@ -11,39 +11,47 @@ use crate::Plain;
 
 /// The VLAN tags of a frame, or the VLAN an alias is scoped to. A tag with id 0
 /// is a priority tag (IEEE 802.1Q, 6.9.2) and counts as no tag.
+///
+/// Packed, because the datapath carries it from the link layer to the lookup: outer
+/// VLAN id in bits 12 to 23, inner in 0 to 11, 1 to 4094 each and 0 for none.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Vlan {
-    /// VLAN id of the outermost tag, 1 to 4094; 0 when there is none.
-    pub outer: u16,
-    /// VLAN id of the second tag; 0 when there is none.
-    pub inner: u16,
-}
+pub struct Vlan(u32);
 
 impl Vlan {
     /// An untagged frame.
-    pub const NONE: Vlan = Vlan { outer: 0, inner: 0 };
+    pub const NONE: Vlan = Vlan(0);
+
+    /// The VLAN of these ids, 12 bits each; 0 for no tag.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(outer: u16, inner: u16) -> Vlan {
+        Vlan((outer as u32 & 0xfff) << 12 | inner as u32 & 0xfff)
+    }
+
+    /// VLAN id of the outermost tag; 0 when there is none.
+    #[inline(always)]
+    #[must_use]
+    pub const fn outer(self) -> u16 {
+        (self.0 >> 12) as u16
+    }
+
+    /// VLAN id of the second tag; 0 when there is none.
+    #[inline(always)]
+    #[must_use]
+    pub const fn inner(self) -> u16 {
+        (self.0 & 0xfff) as u16
+    }
 
     /// Adds the tag that follows the tags seen so far. A priority tag changes
     /// nothing.
     #[inline(always)]
     #[must_use]
     pub const fn then(self, id: u16) -> Vlan {
-        if self.outer == 0 {
-            Vlan {
-                outer: id,
-                inner: 0,
-            }
+        if self.outer() == 0 {
+            Vlan::new(id, 0)
         } else {
-            Vlan {
-                outer: self.outer,
-                inner: id,
-            }
+            Vlan::new(self.outer(), id)
         }
-    }
-
-    #[inline(always)]
-    const fn bits(self) -> u64 {
-        ((self.outer as u64 & 0xfff) << 12) | (self.inner as u64 & 0xfff)
     }
 }
 
@@ -86,7 +94,7 @@ impl HashKey {
     #[inline(always)]
     #[must_use]
     pub const fn narrow(&self, address: [u8; 4], vlan: Vlan) -> Hash {
-        let key = ((u32::from_be_bytes(address) as u64) << 32) | vlan.bits();
+        let key = ((u32::from_ne_bytes(address) as u64) << 32) | vlan.0 as u64;
         Hash {
             bits: self.mix(key),
             wide: false,
@@ -154,7 +162,7 @@ impl WideKey {
         };
         WideKey {
             address_words: [first, second],
-            scope: ((family.0 as u64) << 32) | vlan.bits(),
+            scope: ((family.0 as u64) << 32) | vlan.0 as u64,
             reserved: 0,
         }
     }
@@ -186,35 +194,23 @@ mod tests {
         };
         for (address, vlan) in [
             ([0, 0, 0, 0], Vlan::NONE),
-            (
-                [192, 0, 2, 10],
-                Vlan {
-                    outer: 10,
-                    inner: 0,
-                },
-            ),
-            (
-                [255, 255, 255, 255],
-                Vlan {
-                    outer: 4094,
-                    inner: 4094,
-                },
-            ),
+            ([192, 0, 2, 10], Vlan::new(10, 0)),
+            ([255, 255, 255, 255], Vlan::new(4094, 4094)),
         ] {
             let hash = KEY.narrow(address, vlan).bits;
             let x = hash.wrapping_mul(inverse(KEY.multiply[1]));
             let x = (x ^ (x >> 32)).wrapping_mul(inverse(KEY.multiply[0])) ^ KEY.whiten;
-            assert_eq!((x >> 32) as u32, u32::from_be_bytes(address));
-            assert_eq!(x & 0xffff_ffff, vlan.bits());
+            assert_eq!((x >> 32) as u32, u32::from_ne_bytes(address));
+            assert_eq!(x & 0xffff_ffff, vlan.0 as u64);
         }
     }
 
     #[test]
     fn priority_tags_are_no_tags() {
         assert_eq!(Vlan::NONE.then(0), Vlan::NONE);
-        assert_eq!(Vlan::NONE.then(0).then(7), Vlan { outer: 7, inner: 0 });
-        assert_eq!(Vlan::NONE.then(7).then(0), Vlan { outer: 7, inner: 0 });
-        assert_eq!(Vlan::NONE.then(7).then(8), Vlan { outer: 7, inner: 8 });
+        assert_eq!(Vlan::NONE.then(0).then(7), Vlan::new(7, 0));
+        assert_eq!(Vlan::NONE.then(7).then(0), Vlan::new(7, 0));
+        assert_eq!(Vlan::NONE.then(7).then(8), Vlan::new(7, 8));
     }
 
     #[test]
@@ -222,10 +218,7 @@ mod tests {
         let mut address = [0u8; 16];
         let base = WideKey::new(Family::IPV6, &address, Vlan::NONE);
         assert_ne!(base, WideKey::new(Family(17), &address, Vlan::NONE));
-        assert_ne!(
-            base,
-            WideKey::new(Family::IPV6, &address, Vlan { outer: 1, inner: 0 })
-        );
+        assert_ne!(base, WideKey::new(Family::IPV6, &address, Vlan::new(1, 0)));
         for byte in 0..16 {
             address[byte] = 1;
             let other = WideKey::new(Family::IPV6, &address, Vlan::NONE);

@@ -30,22 +30,12 @@ pub const ALIAS_UNDELIVERED: &str = "alias_undelivered";
 
 /// [`crate::header::Header`], one.
 pub const HEADER: &str = "header";
-/// [`crate::word::Word`] by position.
-pub const INDEX: &str = "index";
-/// [`crate::key::WideKey`] by position.
-pub const WIDE: &str = "wide";
-/// [`crate::record::Steer`] by position.
-pub const STEER: &str = "steer";
-/// [`crate::counters::RxCell`] by CPU and position.
-pub const RX: &str = "rx";
-/// [`crate::counters::AliasCell`] by CPU and slot.
-pub const ALIAS: &str = "alias";
-/// [`crate::counters::ParentCell`] by CPU.
-pub const PARENT: &str = "parent";
+/// What the controller writes for the datapath ([`crate::layout`]).
+pub const TABLE: &str = "table";
+/// What the datapath counts, a row for each CPU ([`crate::layout`]).
+pub const COUNTERS: &str = "counters";
 /// [`crate::record::Record`] by slot.
 pub const RECORD: &str = "record";
-/// [`crate::record::Target`] by devmap key.
-pub const TARGET: &str = "target";
 /// The devmap of `--to` devices.
 pub const DEVMAP: &str = "devmap";
 /// [`crate::record::Port`] by ifindex.

@@ -5,10 +5,11 @@ use crate::Plain;
 use crate::isno::TcpOptions;
 use crate::key::{Family, Vlan};
 
-/// Highest slot number plus one: a slot fits 24 bits of [`Steer`].
-pub const MAX_SLOTS: u32 = 1 << 24;
+/// Highest slot number plus one: the verifier takes no larger tables
+/// ([`crate::layout`]).
+pub const MAX_SLOTS: u32 = 1 << 22;
 
-/// Where a device or `to` verdict leads, one per table position (map `steer`).
+/// Where a device or `to` verdict leads, one per table position.
 ///
 /// ```text
 ///  63     56 55                  32 31                                   0
@@ -31,14 +32,14 @@ impl Steer {
         Steer((flags as u64) << 56 | ((slot & (MAX_SLOTS - 1)) as u64) << 32 | target as u64)
     }
 
-    /// `device`: the port's ifindex. `to`: the key in maps `devmap` and `target`.
+    /// `device`: the port's ifindex. `to`: the key of the devmap and of its target.
     #[inline(always)]
     #[must_use]
     pub const fn target(self) -> u32 {
         self.0 as u32
     }
 
-    /// The alias's slot number, which indexes the maps `record` and `alias`.
+    /// The alias's slot number, which indexes the map `record`.
     #[inline(always)]
     #[must_use]
     pub const fn slot(self) -> u32 {
@@ -53,7 +54,7 @@ impl Steer {
     }
 }
 
-/// A device that `--to` names, one per devmap key (map `target`).
+/// A device that `--to` names, one per devmap key.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Target {
@@ -73,6 +74,8 @@ pub struct Target {
     pub reserved2: u32,
     /// Its name, padded with NUL: a device that comes back with it takes its place.
     pub name: [u8; 16],
+    /// Zero, up to a cache line.
+    pub reserved3: [u64; 3],
 }
 
 impl Target {
@@ -80,9 +83,10 @@ impl Target {
     pub const REWRITE: u32 = 1;
 }
 
-// SAFETY: u32 x2, 6 bytes, u16 x3, u32, 16 bytes: 40 without padding (asserted below).
+// SAFETY: u32 x2, 6 bytes, u16 x3, u32, 16 bytes, u64 x3: 64 without padding (asserted
+// below).
 unsafe impl Plain for Target {}
-const _: () = assert!(size_of::<Target>() == 40);
+const _: () = assert!(size_of::<Target>() == 64);
 
 /// Whose a port or a `--to` device is (map `port`, by ifindex).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -260,10 +264,7 @@ impl Record {
     /// The VLAN it is scoped to.
     #[must_use]
     pub const fn vlan(&self) -> Vlan {
-        Vlan {
-            outer: self.vlan_outer,
-            inner: self.vlan_inner,
-        }
+        Vlan::new(self.vlan_outer, self.vlan_inner)
     }
 
     /// Its address family.

@@ -56,8 +56,8 @@ impl Geometry {
     }
 }
 
-/// Finds `hash` in a table whose homes are `bits >> home_shift`. For a wide
-/// hash, `key` is what the slot's key must be.
+/// Finds the enabled alias of `hash` in a table whose homes are `bits >> home_shift`.
+/// For a wide hash, `key` is what the slot's key must be.
 #[inline(always)]
 pub fn find<S: Slots>(
     slots: &S,
@@ -65,19 +65,46 @@ pub fn find<S: Slots>(
     hash: Hash,
     key: Option<&WideKey>,
 ) -> Option<Hit> {
+    probe(slots, home_shift, hash, key, Word::matches)
+}
+
+/// The same, enabled or not.
+pub fn find_any<S: Slots>(
+    slots: &S,
+    home_shift: u32,
+    hash: Hash,
+    key: Option<&WideKey>,
+) -> Option<Hit> {
+    probe(slots, home_shift, hash, key, Word::is)
+}
+
+#[inline(always)]
+fn probe<S: Slots>(
+    slots: &S,
+    home_shift: u32,
+    hash: Hash,
+    key: Option<&WideKey>,
+    is_sought: impl Fn(Word, Word) -> bool,
+) -> Option<Hit> {
     let home = (hash.bits >> home_shift) as u32;
     let mut sought = Word::sought(hash);
     for displacement in 0..PROBE_LIMIT {
         let position = home + displacement;
         let word = slots.word(position)?;
-        if word.is(sought) && word.is_taken() {
-            match key {
-                Some(key) if !slots.wide_is(position, key) => {}
-                _ => return Some(Hit { position, word }),
-            }
-        }
         if word == Word::EMPTY {
             return None;
+        }
+        if is_sought(word, sought) {
+            match key {
+                Some(key) if !slots.wide_is(position, key) => {}
+                // The position anew, from what was read: then the verifier finds the
+                // program in the same state after each of the steps, and goes on from
+                // one of them only.
+                _ => {
+                    let position = home + word.displacement();
+                    return Some(Hit { position, word });
+                }
+            }
         }
         sought = sought.next();
     }
@@ -184,7 +211,7 @@ mod tests {
         for n in 0..65_536 {
             let hash = KEY.narrow(address(n), Vlan::NONE);
             assert!(find(&host, host.shift, hash, None).is_some(), "{n}");
-            let tagged = KEY.narrow(address(n), Vlan { outer: 1, inner: 0 });
+            let tagged = KEY.narrow(address(n), Vlan::new(1, 0));
             assert!(
                 find(&host, host.shift, tagged, None).is_none(),
                 "{n} on vlan 1"

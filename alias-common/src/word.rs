@@ -3,11 +3,15 @@
 //! to drop or to pass, and the only thing a writer must store to publish.
 //!
 //! ```text
-//!  63    60 59      55 54   53          48 47                               0
-//! +--------+----------+----+--------------+----------------------------------+
-//! |verdict |   zero   |wide| displacement |        low 48 bits of the hash    |
-//! +--------+----------+----+--------------+----------------------------------+
+//!  63                                  16 15     12  11  10  7  6   5          0
+//! +--------------------------------------+---------+----+------+----+--------------+
+//! |       low 48 bits of the hash        | verdict |dead| zero |wide| displacement |
+//! +--------------------------------------+---------+----+------+----+--------------+
 //! ```
+//!
+//! `dead` is set where no packet may match: no sought word has it. The hash stands
+//! highest, where one shift puts it; the displacement lowest, so that a probe goes on
+//! by adding one; the verdict where a 32-bit immediate can mask it.
 //!
 //! A word's position minus its displacement is its home, which is the top bits
 //! of the hash; a table has at least 2^16 homes. So position and word together
@@ -23,12 +27,12 @@ pub const PROBE_LIMIT: u32 = 64;
 /// would not identify a narrow key.
 pub const MIN_HOME_BITS: u32 = 16;
 
-const TAG_BITS: u32 = 48;
-const TAG_MASK: u64 = (1 << TAG_BITS) - 1;
-const STEP: u64 = 1 << TAG_BITS;
-const WIDE: u64 = 1 << 54;
-const IDENTITY_MASK: u64 = (1 << 55) - 1;
-const VERDICT_SHIFT: u32 = 60;
+const _: () = assert!(PROBE_LIMIT == 1 << 6);
+const WIDE: u64 = 1 << 6;
+const DEAD: u64 = 1 << 11;
+const VERDICT_SHIFT: u32 = 12;
+const VERDICT: u64 = 0xf << VERDICT_SHIFT;
+const HASH_SHIFT: u32 = 16;
 
 /// What happens to a packet for this address.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -74,41 +78,60 @@ impl Word {
     /// A slot that was never used: a lookup ends here.
     pub const EMPTY: Word = Word(0);
     /// A slot whose alias went: a lookup goes on.
-    pub const TOMBSTONE: Word = Word((Verdict::Tombstone as u64) << VERDICT_SHIFT);
+    pub const TOMBSTONE: Word = Word((Verdict::Tombstone as u64) << VERDICT_SHIFT | DEAD);
 
     /// What the word of `hash` at its home position holds, without a verdict.
     #[inline(always)]
     #[must_use]
     pub const fn sought(hash: Hash) -> Word {
-        Word((hash.bits & TAG_MASK) | if hash.wide { WIDE } else { 0 })
+        Word(hash.bits << HASH_SHIFT | if hash.wide { WIDE } else { 0 })
     }
 
     /// The sought word one position further on.
     #[inline(always)]
     #[must_use]
     pub const fn next(self) -> Word {
-        Word(self.0.wrapping_add(STEP))
+        Word(self.0.wrapping_add(1))
     }
 
-    /// Whether this slot is the sought one (for a wide key: may be).
+    /// Whether this slot, which is not empty, is the sought one (for a wide key: may
+    /// be) and its alias is enabled.
     #[inline(always)]
     #[must_use]
+    pub const fn matches(self, sought: Word) -> bool {
+        (self.0 ^ sought.0) & !VERDICT == 0
+    }
+
+    /// Whether this slot is the sought one, its alias enabled or not.
+    #[must_use]
     pub const fn is(self, sought: Word) -> bool {
-        (self.0 ^ sought.0) & IDENTITY_MASK == 0
+        self.is_taken() && (self.0 ^ sought.0) & !(VERDICT | DEAD) == 0
     }
 
     /// The word to publish for a sought word.
     #[inline(always)]
     #[must_use]
     pub const fn with(self, verdict: Verdict) -> Word {
-        Word((self.0 & IDENTITY_MASK) | ((verdict as u64) << VERDICT_SHIFT))
+        let identity = self.0 & !(VERDICT | DEAD);
+        let dead = match verdict {
+            Verdict::Tombstone | Verdict::Disabled => DEAD,
+            _ => 0,
+        };
+        Word(identity | dead | (verdict as u64) << VERDICT_SHIFT)
+    }
+
+    /// How far from its home it stands.
+    #[inline(always)]
+    #[must_use]
+    pub const fn displacement(self) -> u32 {
+        self.0 as u32 & (PROBE_LIMIT - 1)
     }
 
     /// Number of the verdict; 0 for an empty slot.
     #[inline(always)]
     #[must_use]
     pub const fn verdict_number(self) -> u8 {
-        (self.0 >> VERDICT_SHIFT) as u8
+        (self.0 >> VERDICT_SHIFT) as u8 & 0xf
     }
 
     /// Whether an alias stands here, enabled or not.

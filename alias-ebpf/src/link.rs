@@ -3,27 +3,41 @@
 use crate::packet::{Packet, Truncated, part};
 use alias_common::key::Vlan;
 
-/// An EtherType in host byte order (numbers: `linux/if_ether.h`).
+/// An EtherType as it stands on the wire, so that comparing it swaps no bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
-pub struct EtherType(pub u16);
+pub struct EtherType(u16);
 
 /// `ETH_P_8021Q`: the only tag, or the inner one.
-pub const TAG: EtherType = EtherType(0x8100);
+pub const TAG: EtherType = EtherType::new(0x8100);
 /// `ETH_P_8021AD`: the outer of two.
-pub const SERVICE_TAG: EtherType = EtherType(0x88a8);
+pub const SERVICE_TAG: EtherType = EtherType::new(0x88a8);
 
 impl EtherType {
     /// `ETH_P_IP`.
-    pub const IPV4: EtherType = EtherType(0x0800);
+    pub const IPV4: EtherType = EtherType::new(0x0800);
     /// `ETH_P_ARP`.
-    pub const ARP: EtherType = EtherType(0x0806);
+    pub const ARP: EtherType = EtherType::new(0x0806);
     /// `ETH_P_IPV6`.
-    pub const IPV6: EtherType = EtherType(0x86dd);
+    pub const IPV6: EtherType = EtherType::new(0x86dd);
+
+    /// Of a number of `linux/if_ether.h`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(number: u16) -> EtherType {
+        EtherType(number.to_be())
+    }
+
+    /// Its number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        u16::from_be(self.0)
+    }
 
     #[inline(always)]
     const fn is_tag(self) -> bool {
-        self.0 == TAG.0 || self.0 == SERVICE_TAG.0
+        matches!(self, TAG | SERVICE_TAG)
     }
 }
 
@@ -39,14 +53,21 @@ pub struct Link<'a> {
     pub source: &'a [u8; 6],
     /// The VLAN its tags say.
     pub vlan: Vlan,
-    /// Number of tags in the frame, priority tags included.
-    pub tags: u8,
     /// Whether a tag was taken out of the frame before.
     pub stripped: bool,
     /// What follows the tags. A third tag is an EtherType like any other.
     pub ethertype: EtherType,
     /// Where the network header begins.
     pub network: usize,
+}
+
+impl Link<'_> {
+    /// Number of tags in the frame, priority tags included.
+    #[inline(always)]
+    #[must_use]
+    pub const fn tags(&self) -> u8 {
+        ((self.network - HEADER_LEN) / TAG_LEN) as u8
+    }
 }
 
 /// Reads the link layer. `stripped` is the VLAN of a tag that the driver or the
@@ -65,9 +86,8 @@ pub fn parse<'a>(packet: Packet<'a>, stripped: Option<Vlan>) -> Result<Link<'a>,
             Some(vlan) => vlan,
             None => Vlan::NONE,
         },
-        tags: 0,
         stripped: stripped.is_some(),
-        ethertype: EtherType(u16::from_be_bytes(*part::<12, 2, _>(header))),
+        ethertype: EtherType(u16::from_ne_bytes(*part::<12, 2, _>(header))),
         network: HEADER_LEN,
     };
     if link.ethertype.is_tag() {
@@ -86,9 +106,8 @@ fn pass_tag<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Link<'a>, Truncate
     Ok(Link {
         source: link.source,
         vlan: link.vlan.then(id),
-        tags: link.tags + 1,
         stripped: link.stripped,
-        ethertype: EtherType(u16::from_be_bytes([tag[2], tag[3]])),
+        ethertype: EtherType(u16::from_ne_bytes([tag[2], tag[3]])),
         network: link.network + TAG_LEN,
     })
 }

@@ -19,7 +19,8 @@ pub struct Destination<'a> {
     /// What it counts as.
     pub class: Class,
     /// Where the frame ends by what its headers say, in bytes from its start;
-    /// past the linear part, the frame has fragments. `usize::MAX`: unknown.
+    /// past the linear part, the frame has fragments. Where they say nothing (BIG TCP,
+    /// jumbograms), as if they said 65,536 bytes: a linear part is shorter.
     pub end: usize,
 }
 
@@ -33,55 +34,77 @@ pub fn destination<'a>(
     packet: Packet<'a>,
     link: Link<'a>,
 ) -> Result<Option<Destination<'a>>, Truncated> {
-    let at = link.network;
     match link.ethertype {
-        EtherType::IPV4 => {
-            let ip = network::ipv4(packet, at)?;
-            Ok(Some(Destination {
-                address: Address::V4(ip.destination),
-                class: Class::Data,
-                // 0 in a packet larger than the field (BIG TCP).
-                end: if ip.total_len == 0 {
-                    usize::MAX
-                } else {
-                    at + ip.total_len
-                },
-            }))
-        }
-        EtherType::IPV6 => {
-            let ip = network::ipv6(packet, at)?;
-            let mut found = Destination {
-                address: Address::V6(ip.destination),
-                class: Class::Data,
-                end: if ip.payload_len == 0 {
-                    usize::MAX
-                } else {
-                    at + IPV6_LEN + ip.payload_len
-                },
-            };
-            if ip.next_header == ICMPV6 {
-                let kind = network::icmpv6_type(packet, at + IPV6_LEN)?;
-                if (ROUTER_SOLICITATION..=REDIRECT).contains(&kind) {
-                    found.class = Class::Neighbor;
-                }
-                if kind == NEIGHBOR_ADVERTISEMENT {
-                    found.class = Class::Answer;
-                }
-                if kind == NEIGHBOR_SOLICITATION {
-                    found.address = Address::V6(network::nd_target(packet, at + IPV6_LEN)?);
-                }
-            }
-            Ok(Some(found))
-        }
-        EtherType::ARP => Ok(network::arp(packet, at)?.map(|arp| Destination {
-            address: Address::V4(arp.target),
-            class: if arp.operation == ARP_REPLY {
-                Class::Answer
-            } else {
-                Class::Neighbor
-            },
-            end: 0,
-        })),
+        EtherType::IPV4 => ipv4(packet, link.network).map(Some),
+        EtherType::IPV6 => ipv6(packet, link.network).map(Some),
+        EtherType::ARP => arp(packet, link.network),
         _ => Ok(None),
     }
+}
+
+/// Bytes that a 16-bit length announces; 0 in a packet larger than the field.
+#[inline(always)]
+const fn announced(len: usize) -> usize {
+    len.wrapping_sub(1) as u16 as usize + 1
+}
+
+/// The destination of an IPv4 packet.
+///
+/// # Errors
+///
+/// As for [`destination`].
+#[inline(always)]
+pub fn ipv4(packet: Packet<'_>, at: usize) -> Result<Destination<'_>, Truncated> {
+    let ip = network::ipv4(packet, at)?;
+    Ok(Destination {
+        address: Address::V4(ip.destination),
+        class: Class::Data,
+        end: at + announced(ip.total_len),
+    })
+}
+
+/// The destination of an IPv6 packet, the target of a neighbour solicitation.
+///
+/// # Errors
+///
+/// As for [`destination`].
+#[inline(always)]
+pub fn ipv6(packet: Packet<'_>, at: usize) -> Result<Destination<'_>, Truncated> {
+    let ip = network::ipv6(packet, at)?;
+    let mut found = Destination {
+        address: Address::V6(ip.destination),
+        class: Class::Data,
+        end: at + IPV6_LEN + announced(ip.payload_len),
+    };
+    if ip.next_header == ICMPV6 {
+        let kind = network::icmpv6_type(packet, at + IPV6_LEN)?;
+        if (ROUTER_SOLICITATION..=REDIRECT).contains(&kind) {
+            found.class = Class::Neighbor;
+        }
+        if kind == NEIGHBOR_ADVERTISEMENT {
+            found.class = Class::Answer;
+        }
+        if kind == NEIGHBOR_SOLICITATION {
+            found.address = Address::V6(network::nd_target(packet, at + IPV6_LEN)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The target of an ARP message; `None` when it is not about IPv4 over Ethernet.
+///
+/// # Errors
+///
+/// As for [`destination`].
+#[inline(always)]
+pub fn arp(packet: Packet<'_>, at: usize) -> Result<Option<Destination<'_>>, Truncated> {
+    Ok(network::arp(packet, at)?.map(|arp| Destination {
+        address: Address::V4(arp.target),
+        class: if arp.operation == ARP_REPLY {
+            Class::Answer
+        } else {
+            Class::Neighbor
+        },
+        end: 0,
+    }))
 }

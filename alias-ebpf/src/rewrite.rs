@@ -7,12 +7,20 @@ use alias_common::record::Target;
 /// source.
 pub type Macs = [u8; 12];
 
-/// The addresses a redirected frame leaves with. Group addresses stay: who they
-/// are for does not depend on a MAC (IEEE 802, 8.2.2).
+/// Whether a frame whose destination begins with this byte gets the target's MAC as
+/// its destination. Group addresses stay: who they are for does not depend on a MAC
+/// (IEEE 802, 8.2.2).
+#[inline(always)]
+#[must_use]
+pub const fn applies(first: u8, target: &Target) -> bool {
+    target.flags & Target::REWRITE != 0 && first & 1 == 0
+}
+
+/// The addresses a redirected frame leaves with.
 #[inline(always)]
 #[must_use]
 pub const fn macs(mut macs: Macs, target: &Target) -> Macs {
-    if target.flags & Target::REWRITE != 0 && macs[0] & 1 == 0 {
+    if applies(macs[0], target) {
         let [a, b, c, d, e, f] = target.mac;
         macs[0] = a;
         macs[1] = b;

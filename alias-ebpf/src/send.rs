@@ -130,7 +130,7 @@ pub fn source<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Option<Source<'a
 /// The [`Refusal`] to count.
 #[inline(always)]
 pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: &[u8; 6]) -> Result<Claim<'a>, Refusal> {
-    if link.tags != 0 || link.stripped {
+    if link.tags() != 0 || link.stripped {
         return Err(Refusal::Tag);
     }
     if link.source != mac {

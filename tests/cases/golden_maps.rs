@@ -14,6 +14,7 @@ use alias_common::{
     Plain,
     counters::{AliasCell, ParentCell, RxCell},
     header::Header,
+    layout::Layout,
     names,
     record::{Record, State, TargetKind},
 };
@@ -43,9 +44,8 @@ struct Owner {
 /// be read after each run: there the aliases' positions are, and all others once.
 pub(crate) struct Cells {
     header: Mapped<Header>,
-    rx: Mapped<RxCell>,
-    alias: Mapped<AliasCell>,
-    parent: Mapped<ParentCell>,
+    rows: Mapped<u64>,
+    layout: Layout,
     /// Cells of `rx` that belong to somebody.
     owners: BTreeMap<u32, Owner>,
     last_rx: Vec<RxCell>,
@@ -58,10 +58,12 @@ impl Cells {
     #[track_caller]
     pub(crate) fn open(directory: &Path) -> Self {
         let header: Mapped<Header> = Mapped::open(&directory.join(names::HEADER));
-        let rx: Mapped<RxCell> = Mapped::open(&directory.join(names::RX));
+        let capacity = header.read(0).capacity;
+        let layout = Layout::for_capacity(capacity);
+        let rows = Mapped::open_rows(&directory.join(names::COUNTERS), layout.row_len());
         let records: Mapped<Record> = Mapped::open(&directory.join(names::RECORD));
         let cpus = header.read(0).cpus;
-        let positions = rx.len() / cpus;
+        let positions = layout.positions;
         let mut owners = BTreeMap::new();
         for (slot, record) in (0..).zip(records.all()) {
             if record.state == State::Live as u32 {
@@ -72,9 +74,8 @@ impl Cells {
         }
         let mut cells = Self {
             header,
-            rx,
-            alias: Mapped::open(&directory.join(names::ALIAS)),
-            parent: Mapped::open(&directory.join(names::PARENT)),
+            rows,
+            layout,
             owners,
             last_rx: Vec::new(),
             last_alias: Vec::new(),
@@ -95,11 +96,13 @@ impl Cells {
     /// What every counter that moved since the last call rose by.
     #[track_caller]
     pub(crate) fn risen(&mut self) -> Counters {
-        let rx = self.owners.keys().map(|index| self.rx.read(*index));
+        let rx = self.owners.keys().map(|index| self.rx(*index)).collect();
+        let alias = self.cells(self.layout.aliases(), self.layout.capacity);
+        let parent = self.cells(0, 1);
         let before = (
-            mem::replace(&mut self.last_rx, rx.collect()),
-            mem::replace(&mut self.last_alias, self.alias.all()),
-            mem::replace(&mut self.last_parent, self.parent.all()),
+            mem::replace(&mut self.last_rx, rx),
+            mem::replace(&mut self.last_alias, alias),
+            mem::replace(&mut self.last_parent, parent),
         );
         self.difference(&before.0, &before.1, &before.2)
     }
@@ -107,8 +110,40 @@ impl Cells {
     /// Panics if anything was counted at a position of the index where no alias is.
     #[track_caller]
     pub(crate) fn nothing_for_nobody(&self) {
-        for index in (0..self.rx.len()).filter(|index| !self.owners.contains_key(index)) {
-            assert_eq!(self.rx.read(index), RxCell::default(), "rx[{index}]");
+        let all = 0..self.header.read(0).cpus * self.layout.positions;
+        for index in all.filter(|index| !self.owners.contains_key(index)) {
+            assert_eq!(self.rx(index), RxCell::default(), "rx[{index}]");
+        }
+    }
+
+    /// An rx cell, counted through all rows.
+    #[track_caller]
+    fn rx(&self, index: u32) -> RxCell {
+        let (row, position) = (index / self.layout.positions, index % self.layout.positions);
+        self.cell(row, Layout::RX, position)
+    }
+
+    /// Those of every row that begin at this byte of it, row by row.
+    #[track_caller]
+    fn cells<T: Plain>(&self, begin: usize, len: u32) -> Vec<T> {
+        let of = |row| (0..len).map(move |index| self.cell(row, begin, index));
+        (0..self.header.read(0).cpus).flat_map(of).collect()
+    }
+
+    #[track_caller]
+    fn cell<T: Plain>(&self, row: u32, begin: usize, index: u32) -> T {
+        let offset = row as usize * self.layout.row_len() + begin;
+        let at = offset + index as usize * mem::size_of::<T>();
+        assert!(at + mem::size_of::<T>() <= Mapped::<u64>::bytes(self.rows.len()));
+        // SAFETY: inside of the mapping by the assertion, and aligned to 8 as all cells
+        // are; any bytes are a T.
+        unsafe {
+            self.rows
+                .first
+                .as_ptr()
+                .byte_add(at)
+                .cast::<T>()
+                .read_volatile()
         }
     }
 
@@ -224,16 +259,23 @@ impl<T: Plain> Mapped<T> {
     /// Maps the array pinned at `path`, which must be one of values of this size.
     #[track_caller]
     fn open(path: &Path) -> Self {
+        Self::open_rows(path, mem::size_of::<T>())
+    }
+
+    /// The same, of values that are `row_len` bytes of elements.
+    #[track_caller]
+    fn open_rows(path: &Path, row_len: usize) -> Self {
         const { Self::STRIDE_IS_SIZE };
         let fail = |error: io::Error| -> ! { panic!("{}: {error}", path.display()) };
         let map = bpf::open_pinned(path).unwrap_or_else(|error| fail(error));
         assert_eq!(
             fact(&map, "value_size:"),
-            mem::size_of::<T>() as u32,
+            row_len as u32,
             "size of a value of {}",
             path.display()
         );
-        let len = fact(&map, "max_entries:");
+        let of_a_row = (row_len / mem::size_of::<T>()) as u32;
+        let len = fact(&map, "max_entries:") * of_a_row;
         // SAFETY: a new mapping at an address of the kernel's choice.
         let address = unsafe {
             libc::mmap(

@@ -147,15 +147,15 @@ fn a_pin_of_another_shape_is_a_clean_error() {
 
 /// What the datapath and the controller share, by a name that is the interface.
 #[test]
-fn a_foreign_index_is_einval_and_named() {
+fn a_foreign_table_is_einval_and_named() {
     let lab = Lab::attached(Mode::Native);
     let pins = pinned_files(&lab);
     let find = |name: &str| pins.iter().find(|pin| pin.ends_with(name)).expect(name);
-    fs::remove_file(find("index")).expect("unlink");
-    fs::hard_link(find("wide"), find("index")).expect("link");
+    fs::remove_file(find("table")).expect("unlink");
+    fs::hard_link(find("counters"), find("table")).expect("link");
     for command in [&["show"][..], &["add", "eth0:0", "198.51.100.8"]] {
         let message = lab.ctl_err(command, "EINVAL");
-        assert!(message.contains("/index"), "it names it: {message}");
+        assert!(message.contains("/table"), "it names it: {message}");
     }
 }
 
@@ -163,10 +163,10 @@ fn a_foreign_index_is_einval_and_named() {
 fn a_parent_whose_pins_are_spoilt_does_not_stop_the_others() {
     let lab = two_parents();
     let ifindex = lab.a.ifindex("eth1").to_string();
-    let index = lab.pins().into_iter().find(|pin| {
-        pin.ends_with("index") && pin.parent().is_some_and(|dir| dir.ends_with(&ifindex))
+    let table = lab.pins().into_iter().find(|pin| {
+        pin.ends_with("table") && pin.parent().is_some_and(|dir| dir.ends_with(&ifindex))
     });
-    fs::remove_file(index.expect("eth1 has an index")).expect("unlink");
+    fs::remove_file(table.expect("eth1 has a table")).expect("unlink");
     assert_eq!(lab.row("eth0:0")["address"], "198.51.100.8");
     lab.ctl_ok(&["add", "eth0:1", "198.51.100.9/24"]);
     lab.b.ping_ok("198.51.100.9", 1);

@@ -82,8 +82,8 @@ pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
         .filter_map(|item| {
             let news = Announcement {
                 address: item.address.ip()?,
-                vlan_outer: batch.vlan.outer,
-                vlan_inner: batch.vlan.inner,
+                vlan_outer: batch.vlan.outer(),
+                vlan_inner: batch.vlan.inner(),
             };
             Some(announce::frame(link.mac, &news))
         })

@@ -69,7 +69,7 @@ pub fn check(
         if target.ifindex != device.ifindex || !in_use_besides(parent, key, besides) {
             continue;
         }
-        let same_vlan = target.vlan_outer == vlan.outer && target.vlan_inner == vlan.inner;
+        let same_vlan = target.vlan_outer == vlan.outer() && target.vlan_inner == vlan.inner();
         if !same_vlan || target.mac != mac.unwrap_or_default() {
             return Err(refused(
                 "aliases of another VLAN, or with another --mac, lead there".into(),
@@ -122,8 +122,8 @@ pub fn register(
         ifindex: device.ifindex,
         flags: if mac.is_some() { Target::REWRITE } else { 0 },
         mac: mac.unwrap_or_default(),
-        vlan_outer: batch.vlan.outer,
-        vlan_inner: batch.vlan.inner,
+        vlan_outer: batch.vlan.outer(),
+        vlan_inner: batch.vlan.inner(),
         name: padded_name(&device.name),
         ..Target::default()
     };
@@ -147,10 +147,7 @@ pub fn repoint(
     lock: &WriteLock,
 ) -> Result<()> {
     let old = parent.target(key);
-    let vlan = Vlan {
-        outer: old.vlan_outer,
-        inner: old.vlan_inner,
-    };
+    let vlan = Vlan::new(old.vlan_outer, old.vlan_inner);
     let noted = (old.flags & Target::REWRITE != 0).then_some(old.mac);
     let mac = check(host, link, parent, device, vlan, None, None)?.or(noted);
     let target = Target {

@@ -19,7 +19,6 @@ use super::listing;
 use super::object;
 use super::parent::{self, Parent, on_down_flag};
 use super::registry::Registered;
-use super::shape;
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use crate::error::{Refusal, Result};
 pub use crate::model::declaration::Mode;
@@ -127,11 +126,6 @@ fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Resu
         ..Header::default()
     };
     object::load(draft, &link.name, &header, generic)?;
-    for shape in [shape::record(spec.capacity), shape::order(spec.capacity)] {
-        shape::create(shape, None)
-            .and_then(|map| sys::obj_pin(map.as_fd(), &draft.join(shape.name)))
-            .map_err(|error| refused("make its maps", &error))?;
-    }
     header.devmap_id =
         hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;
     // What is most often refused comes first. The index is empty, so that the

@@ -3,8 +3,8 @@
 //! ```text
 //! <bpffs>/alias                 0700, ours
 //! <bpffs>/alias/<netns cookie>  locked by writers
-//! <bpffs>/alias/<netns cookie>/v2/<parent ifindex>/{maps, programs, links}
-//! <bpffs>/alias/<netns cookie>/v2/…  what the parents share: `types`, `listing`
+//! <bpffs>/alias/<netns cookie>/v3/<parent ifindex>/{maps, programs, links}
+//! <bpffs>/alias/<netns cookie>/v3/…  what the parents share: `types`, `listing`
 //! ```
 //!
 //! A parent's directory appears complete, by a rename, and goes as a whole: what

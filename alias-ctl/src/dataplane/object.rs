@@ -13,8 +13,8 @@ use alias_common::type_abi;
 use aya::programs::Program;
 use aya::{Ebpf, EbpfLoader};
 
-use super::shape::shapes;
-use super::symbols;
+use super::shape::{self, shapes};
+use super::{symbols, sys};
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
@@ -47,12 +47,15 @@ pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> R
         .override_global(constants::REDIRECT_SITE, &redirect_site, true)
         .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true);
     for shape in shapes(header.capacity, header.cpus) {
-        loader.map_max_entries(shape.name, shape.max_entries);
+        let pin = directory.join(shape.name);
+        shape::create(shape, None)
+            .and_then(|map| sys::obj_pin(map.as_fd(), &pin))
+            .map_err(|error| Refusal::io(parent, "make its maps", &error))?;
+        loader.map_pin_path(shape.name, pin);
     }
     let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
-    for (name, map) in ebpf.maps() {
-        // Constants stay alive with the programs that were verified with them.
-        if !name.starts_with('.') {
+    for name in [names::JOURNAL, names::JOURNAL_GATE] {
+        if let Some(map) = ebpf.map(name) {
             map.pin(directory.join(name))
                 .map_err(|error| refused(&error))?;
         }

@@ -10,15 +10,16 @@ use alias_common::ABI_VERSION;
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::{Family, WideKey};
+use alias_common::layout::Layout;
 use alias_common::names;
 use alias_common::order::Entry;
-use alias_common::record::{Record, State, Target};
+use alias_common::record::{MAX_TARGETS, Record, State, Target};
 
 use super::directory::{Directory, WriteLock, link_name};
 use super::hook::Hook;
 use super::order::Order;
-use super::shape::{check, foreign, map, open_pin, shapes};
-use super::shared::Shared;
+use super::shape::{check, foreign, map, memory, open_pin, shapes};
+use super::shared::{Rows, Shared};
 use super::sys;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
@@ -39,12 +40,12 @@ pub struct Parent {
     counters: OnceCell<Counters>,
 }
 
-/// The counter arrays. Mapping them sets up a page table entry for each of their
+/// The counters, a row for each CPU. Mapping them sets up a page table entry for each of their
 /// pages, which a command that counts nothing need not pay for.
 pub(super) struct Counters {
-    pub(super) rx: Shared<RxCell>,
-    pub(super) alias: Shared<AliasCell>,
-    pub(super) parent: Shared<ParentCell>,
+    pub(super) parent: Rows<ParentCell>,
+    pub(super) rx: Rows<RxCell>,
+    pub(super) alias: Rows<AliasCell>,
 }
 
 impl Parent {
@@ -64,14 +65,17 @@ impl Parent {
         };
         let fixed = header.read(0);
         let expected = shapes(fixed.capacity, fixed.cpus);
+        let layout = Layout::for_capacity(fixed.capacity);
+        let positions = layout.positions;
+        let table = memory(&path, &expected, names::TABLE, size_of::<Target>())?;
         Ok(Some(Parent {
             header,
-            index: map(&path, &expected, names::INDEX)?,
-            wide: map(&path, &expected, names::WIDE)?,
-            steer: map(&path, &expected, names::STEER)?,
+            index: Shared::within(&table, Layout::WORDS, positions),
+            wide: Shared::within(&table, layout.keys(), positions),
+            steer: Shared::within(&table, layout.steers(), positions),
             record: map(&path, &expected, names::RECORD)?,
             order: Order::new(map(&path, &expected, names::ORDER)?, fixed.capacity),
-            target: map(&path, &expected, names::TARGET)?,
+            target: Shared::within(&table, layout.targets(), MAX_TARGETS),
             counters: OnceCell::new(),
             fixed,
             path,
@@ -93,10 +97,13 @@ impl Parent {
             return Ok(counters);
         }
         let (path, expected) = (&self.path, shapes(self.fixed.capacity, self.fixed.cpus));
+        let memory = memory(path, &expected, names::COUNTERS, size_of::<ParentCell>())?;
+        let layout = Layout::for_capacity(self.fixed.capacity);
+        let row = (layout.row_len(), self.fixed.cpus);
         let counters = Counters {
-            rx: map(path, &expected, names::RX)?,
-            alias: map(path, &expected, names::ALIAS)?,
-            parent: map(path, &expected, names::PARENT)?,
+            parent: Rows::within(&memory, row, 0, 1),
+            rx: Rows::within(&memory, row, Layout::RX, layout.positions),
+            alias: Rows::within(&memory, row, layout.aliases(), layout.capacity),
         };
         Ok(self.counters.get_or_init(|| counters))
     }

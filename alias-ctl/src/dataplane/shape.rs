@@ -4,18 +4,17 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use alias_common::Plain;
 use alias_common::alias_type::{MAX_TYPES, TypeRow};
-use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
-use alias_common::key::WideKey;
+use alias_common::layout::Layout;
 use alias_common::names::{self, MAX_PARENTS};
 use alias_common::order::words;
-use alias_common::record::{MAX_TARGETS, Port, Record, Target};
-use alias_common::table::Geometry;
+use alias_common::record::{MAX_TARGETS, Port, Record};
 
-use super::shared::Shared;
+use super::shared::{Memory, Shared};
 use super::sys;
 use crate::error::{Refusal, Result};
 
@@ -48,8 +47,8 @@ pub struct Shape {
 
 /// The maps of a parent with this capacity; their keys are all 4 bytes.
 #[must_use]
-pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 12] {
-    let positions = Geometry::for_capacity(capacity).positions();
+pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 7] {
+    let layout = Layout::for_capacity(capacity);
     let array = |name, value_size: usize, max_entries| Shape {
         name,
         kind: ARRAY,
@@ -59,15 +58,10 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 12] {
     };
     [
         array(names::HEADER, size_of::<Header>(), 1),
-        array(names::INDEX, size_of::<u64>(), positions),
-        array(names::WIDE, size_of::<WideKey>(), positions),
-        array(names::STEER, size_of::<u64>(), positions),
-        array(names::RX, size_of::<RxCell>(), positions * cpus),
-        array(names::ALIAS, size_of::<AliasCell>(), capacity * cpus),
-        array(names::PARENT, size_of::<ParentCell>(), cpus),
+        array(names::TABLE, layout.table_len(), 1),
+        array(names::COUNTERS, layout.row_len(), cpus),
         record(capacity),
         order(capacity),
-        array(names::TARGET, size_of::<Target>(), MAX_TARGETS),
         Shape {
             name: names::DEVMAP,
             kind: DEVMAP,
@@ -176,14 +170,34 @@ pub(super) fn open_pin(path: &Path, name: &str) -> Result<Option<OwnedFd>> {
 
 /// Maps the array of this name, if it has the expected shape.
 pub(super) fn map<T: Plain>(path: &Path, expected: &[Shape], name: &str) -> Result<Shared<T>> {
+    let (fd, shape) = open(path, expected, name)?;
+    Shared::map(fd.as_fd(), shape.max_entries)
+        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
+}
+
+/// The same for one that holds elements of several types; each of their sizes divides
+/// `stride`.
+pub(super) fn memory(
+    path: &Path,
+    expected: &[Shape],
+    name: &str,
+    stride: usize,
+) -> Result<Arc<Memory>> {
+    let (fd, shape) = open(path, expected, name)?;
+    let total = shape.value_size as usize * shape.max_entries as usize;
+    Memory::map(fd.as_fd(), total, stride)
+        .map(Arc::new)
+        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
+}
+
+fn open(path: &Path, expected: &[Shape], name: &str) -> Result<(OwnedFd, Shape)> {
     let fd = open_pin(path, name)?.ok_or_else(|| foreign(path, name, "nothing is pinned there"))?;
     let shape = expected
         .iter()
         .find(|shape| shape.name == name)
         .ok_or_else(|| foreign(path, name, "no such map"))?;
     check(path, &fd, *shape)?;
-    Shared::map(fd.as_fd(), shape.max_entries)
-        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
+    Ok((fd, *shape))
 }
 
 /// Compares a map with the shape it must have.

@@ -1,11 +1,11 @@
 //! A map's array, mapped into this process: the controller and the datapath
 //! work on the same memory.
 
-use std::cell::OnceCell;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use alias_common::Plain;
 use memmap2::{MmapOptions, MmapRaw};
@@ -19,19 +19,34 @@ const LEAST_PART: usize = 64 << 10;
 /// At most so many parts: the kernel bounds the mappings of a process.
 const MOST_PARTS: usize = 1024;
 
-/// The elements of an mmapable array map.
+/// Elements of an mmapable array map.
 pub struct Shared<T> {
-    memory: Memory,
+    memory: Arc<Memory>,
+    /// Byte of the first.
+    begin: usize,
     len: u32,
     element: PhantomData<T>,
 }
 
-enum Memory {
+/// Elements that stand in every row of such a map.
+pub struct Rows<T> {
+    memory: Arc<Memory>,
+    /// Bytes from one row to the next.
+    row_len: usize,
+    rows: u32,
+    /// Byte of the first in its row.
+    begin: usize,
+    len: u32,
+    element: PhantomData<T>,
+}
+
+/// An mmapable array map as this process sees it.
+pub enum Memory {
     Whole(MmapRaw),
     /// Each mapped when it is first looked at.
     Parts {
         map: OwnedFd,
-        parts: Box<[OnceCell<MmapRaw>]>,
+        parts: Box<[OnceLock<MmapRaw>]>,
         /// Each but the last has `1 << shift` bytes.
         shift: u32,
         /// Bytes of all.
@@ -40,7 +55,13 @@ enum Memory {
 }
 
 impl Memory {
-    fn map(map: BorrowedFd<'_>, total: usize, stride: usize) -> io::Result<Memory> {
+    /// Maps `total` bytes, which the caller has checked are there; their elements stand
+    /// at multiples of `stride`.
+    ///
+    /// # Errors
+    ///
+    /// That of `mmap(2)`.
+    pub fn map(map: BorrowedFd<'_>, total: usize, stride: usize) -> io::Result<Memory> {
         // No element lies across two parts.
         if total < LARGE || !LEAST_PART.is_multiple_of(stride) {
             let whole = MmapOptions::new().len(total).map_raw(map.as_raw_fd())?;
@@ -48,7 +69,7 @@ impl Memory {
         }
         let size = total.div_ceil(MOST_PARTS).max(LEAST_PART);
         let shift = size.next_power_of_two().trailing_zeros();
-        let parts = (0..total.div_ceil(1 << shift)).map(|_| OnceCell::new());
+        let parts = (0..total.div_ceil(1 << shift)).map(|_| OnceLock::new());
         Ok(Memory::Parts {
             map: map.try_clone_to_owned()?,
             parts: parts.collect(),
@@ -97,11 +118,19 @@ impl<T: Plain> Shared<T> {
     /// That of `mmap(2)`.
     pub fn map(map: BorrowedFd<'_>, len: u32) -> io::Result<Shared<T>> {
         let bytes = (len as usize * Self::STRIDE).max(1);
-        Ok(Shared {
-            memory: Memory::map(map, bytes, Self::STRIDE)?,
+        let memory = Memory::map(map, bytes, Self::STRIDE)?;
+        Ok(Shared::within(&Arc::new(memory), 0, len))
+    }
+
+    /// The `len` elements that begin at byte `begin` of what is mapped.
+    #[must_use]
+    pub fn within(memory: &Arc<Memory>, begin: usize, len: u32) -> Shared<T> {
+        Shared {
+            memory: Arc::clone(memory),
+            begin,
             len,
             element: PhantomData,
-        })
+        }
     }
 
     /// Number of elements.
@@ -116,9 +145,10 @@ impl<T: Plain> Shared<T> {
             "element {index} of an array of {}",
             self.len
         );
-        // Inside the mapping by the assertion; mappings are page aligned and the
-        // stride is a multiple of 8, so the element is aligned.
-        self.memory.at(index as usize * Self::STRIDE).cast()
+        // Inside the mapping by the assertion; mappings are page aligned, `begin` and
+        // the stride are multiples of 8, so the element is aligned.
+        let offset = self.begin + index as usize * Self::STRIDE;
+        self.memory.at(offset).cast()
     }
 
     /// A copy of one element.
@@ -159,5 +189,54 @@ impl Shared<u64> {
     /// Publishes one word, and what was stored before it.
     pub fn store(&self, index: u32, word: u64) {
         self.atomic(index).store(word, Ordering::Release);
+    }
+}
+
+impl<T: Plain> Rows<T> {
+    /// The `len` elements that begin at byte `begin` of each row of `row_len` bytes.
+    #[must_use]
+    pub fn within(
+        memory: &Arc<Memory>,
+        (row_len, rows): (usize, u32),
+        begin: usize,
+        len: u32,
+    ) -> Rows<T> {
+        Rows {
+            memory: Arc::clone(memory),
+            row_len,
+            rows,
+            begin,
+            len,
+            element: PhantomData,
+        }
+    }
+
+    fn at(&self, row: u32, index: u32) -> *mut T {
+        let inside = row < self.rows && index < self.len;
+        assert!(inside, "cell {index} of row {row}");
+        // Inside the mapping, and aligned, as in `Shared::at`.
+        let offset = self.begin + index as usize * Shared::<T>::STRIDE;
+        self.memory.at(row as usize * self.row_len + offset).cast()
+    }
+
+    /// A copy of one element of a row.
+    ///
+    /// # Panics
+    ///
+    /// Past the end.
+    #[must_use]
+    pub fn read(&self, row: u32, index: u32) -> T {
+        // SAFETY: as for `Shared::read`.
+        unsafe { self.at(row, index).read_volatile() }
+    }
+
+    /// Replaces one element of a row.
+    ///
+    /// # Panics
+    ///
+    /// Past the end.
+    pub fn write(&self, row: u32, index: u32, value: T) {
+        // SAFETY: as for `Shared::write`.
+        unsafe { self.at(row, index).write_volatile(value) }
     }
 }

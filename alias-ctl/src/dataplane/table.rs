@@ -74,7 +74,7 @@ impl Parent {
     #[must_use]
     pub fn find(&self, address: impl Into<Address>, vlan: Vlan) -> Option<Hit> {
         let sought = self.sought(address.into(), vlan);
-        table::find(self, self.home_shift(), sought.hash, sought.wide.as_ref())
+        table::find_any(self, self.home_shift(), sought.hash, sought.wide.as_ref())
     }
 
     /// The slot of an address.
@@ -152,7 +152,7 @@ impl Parent {
         // A crash may have left the position without the word: then somebody
         // else's word may be there.
         let sought = self.sought(address_of(&record), record.vlan());
-        let there = table::find(self, self.home_shift(), sought.hash, sought.wide.as_ref());
+        let there = table::find_any(self, self.home_shift(), sought.hash, sought.wide.as_ref());
         if there.is_some_and(|hit| hit.position == record.position) {
             self.index.store(record.position, Word::TOMBSTONE.0);
         }
@@ -167,8 +167,7 @@ impl Parent {
         let counters = self.counters()?;
         for &slot in slots {
             for cpu in 0..self.fixed().cpus {
-                let cell = cpu * self.fixed().capacity + slot;
-                counters.alias.write(cell, AliasCell::default());
+                counters.alias.write(cpu, slot, AliasCell::default());
             }
             self.vacate(slot, lock)?;
         }
@@ -186,9 +185,7 @@ impl Parent {
         if position < positions {
             let counters = self.counters()?;
             for cpu in 0..self.fixed().cpus {
-                counters
-                    .rx
-                    .write(cpu * positions + position, RxCell::default());
+                counters.rx.write(cpu, position, RxCell::default());
             }
             self.sweep(position);
         }
@@ -204,9 +201,9 @@ impl Parent {
     /// That of mapping the counters.
     pub fn add_lost(&self, slot: u32, packets: u64, _lock: &WriteLock) -> Result<()> {
         let counters = self.counters()?;
-        let mut cell = counters.alias.read(slot);
+        let mut cell = counters.alias.read(0, slot);
         cell.lost += packets;
-        counters.alias.write(slot, cell);
+        counters.alias.write(0, slot, cell);
         Ok(())
     }
 
@@ -241,7 +238,7 @@ impl Parent {
         let end = self.index.len();
         for cpu in 0..self.fixed().cpus {
             for position in positions.clone().filter(|position| *position < end) {
-                black_box(counters.rx.read(cpu * end + position));
+                black_box(counters.rx.read(cpu, position));
             }
         }
         Ok(())
@@ -274,12 +271,12 @@ impl Parent {
         let drops = record.target == alias_common::record::TargetKind::Drop as u8;
         for cpu in 0..self.fixed().cpus {
             if record.position < positions {
-                let cell = counters.rx.read(cpu * positions + record.position);
+                let cell = counters.rx.read(cpu, record.position);
                 figures.rx.packets += cell.packets;
                 figures.rx.bytes += cell.bytes;
                 figures.policy += if drops { cell.packets } else { 0 };
             }
-            let cell = counters.alias.read(cpu * self.fixed().capacity + slot);
+            let cell = counters.alias.read(cpu, slot);
             let rest = &mut figures.rest;
             rest.tx_packets += cell.tx_packets;
             rest.tx_bytes += cell.tx_bytes;
@@ -301,7 +298,7 @@ impl Parent {
         let counters = self.counters()?;
         let mut totals = ParentCell::default();
         for cpu in 0..self.fixed().cpus {
-            let cell = counters.parent.read(cpu);
+            let cell = counters.parent.read(cpu, 0);
             totals.miss += cell.miss;
             totals.malformed += cell.malformed;
             totals.local += cell.local;
@@ -334,6 +331,6 @@ pub fn set_address(record: &mut Record, address: Address, prefix_len: u8, vlan: 
     (record.format, record.address_len) = (row.format, row.address_len);
     record.ethertype = row.ethertype;
     record.prefix_len = prefix_len;
-    record.vlan_outer = vlan.outer;
-    record.vlan_inner = vlan.inner;
+    record.vlan_outer = vlan.outer();
+    record.vlan_inner = vlan.inner();
 }

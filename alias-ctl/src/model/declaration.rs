@@ -180,7 +180,7 @@ type Place = (u16, u16, u16, u128);
 
 fn place(address: Address, vlan: Vlan) -> Place {
     let family = address.family().0;
-    (vlan.outer, vlan.inner, family, number(address))
+    (vlan.outer(), vlan.inner(), family, number(address))
 }
 
 /// The slot that a `join` names; `None` for another target.
@@ -301,10 +301,7 @@ mod tests {
     fn properties(vlan: u16) -> Properties {
         Properties {
             prefix_len: 24,
-            vlan: Vlan {
-                outer: vlan,
-                inner: 0,
-            },
+            vlan: Vlan::new(vlan, 0),
             target: Target::Drop,
             enabled: true,
             announce: true,

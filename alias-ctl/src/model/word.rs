@@ -51,23 +51,17 @@ pub fn vlan(text: &str) -> Result<Vlan> {
     };
     match text.split_once('.') {
         None if text == "0" => Ok(Vlan::NONE),
-        None => Ok(Vlan {
-            outer: id(text)?,
-            inner: 0,
-        }),
-        Some((outer, inner)) => Ok(Vlan {
-            outer: id(outer)?,
-            inner: id(inner)?,
-        }),
+        None => Ok(Vlan::new(id(text)?, 0)),
+        Some((outer, inner)) => Ok(Vlan::new(id(outer)?, id(inner)?)),
     }
 }
 
 /// Writes a VLAN as [`vlan`] reads it.
 #[must_use]
 pub fn vlan_word(vlan: Vlan) -> String {
-    match vlan.inner {
-        0 => vlan.outer.to_string(),
-        inner => format!("{}.{inner}", vlan.outer),
+    match vlan.inner() {
+        0 => vlan.outer().to_string(),
+        inner => format!("{}.{inner}", vlan.outer()),
     }
 }
 

@@ -194,7 +194,7 @@ fn describe(parent: &str, run: &Run) -> String {
         }
         Target::Device { netns: None } | Target::Local | Target::Drop => {}
     }
-    if properties.vlan.outer != 0 {
+    if properties.vlan.outer() != 0 {
         text += &format!(" vlan {}", word::vlan_word(properties.vlan));
     }
     for (word, value) in isno::listed(&properties.tcp) {

@@ -144,7 +144,7 @@ fn properties(text: &mut String, properties: &Properties) {
         tcp,
         prefix_len: _,
     } = properties;
-    if vlan.outer != 0 {
+    if vlan.outer() != 0 {
         key(text, "vlan", &quoted(&word::vlan_word(*vlan)));
     }
     key(text, "target", &quoted(target_word(target)));

@@ -1,4 +1,4 @@
-//! Counting: every function adds to this CPU's cell, and only there.
+//! Counting: every function adds to this CPU's row, and only there.
 //!
 //! Cells are plain memory without atomics. That is right because a CPU counts for
 //! one packet at a time: the programs run in softirq context or with softirqs off,
@@ -6,42 +6,61 @@
 //! inside a redirect.
 
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
+use alias_common::layout::Layout;
 use alias_common::table::Hit;
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 
-use super::maps::{ALIAS, CAPACITY, PARENT, POSITIONS, RX};
+use super::lookup::layout;
+use super::maps::{CAPACITY, COUNTERS};
 
-#[inline(always)]
-fn cpu() -> u32 {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { bpf_get_smp_processor_id() }
-}
+/// A CPU's row, found once for a frame.
+#[derive(Clone, Copy)]
+pub struct Row(*mut u8);
 
-/// A received packet for the alias at `hit`.
-#[inline(always)]
-pub fn rx(hit: Hit, bytes: u64) {
-    if let Some(cell) = RX.get_ptr_mut(cpu() * POSITIONS.load() + hit.position) {
-        // SAFETY: this CPU's cell (module documentation).
-        let cell: &mut RxCell = unsafe { &mut *cell };
+impl Row {
+    /// This CPU's.
+    #[inline(always)]
+    pub fn own() -> Option<Row> {
+        // SAFETY: takes nothing and cannot fail.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        COUNTERS.get_ptr_mut(cpu).map(|first| Row(first.cast()))
+    }
+
+    /// The parent's cell.
+    #[inline(always)]
+    pub fn parent(self) -> &'static mut ParentCell {
+        // SAFETY: this CPU's (module documentation); a row begins with it.
+        unsafe { &mut *self.0.cast() }
+    }
+
+    /// A received packet for the alias at `hit`.
+    #[inline(always)]
+    pub fn rx(self, hit: Hit, bytes: u64) {
+        let cells = self.0.wrapping_add(Layout::RX).cast::<RxCell>();
+        // SAFETY: this CPU's (module documentation), and a row has a cell for each
+        // position, which a hit's is (see `Table`).
+        let cell = unsafe { &mut *cells.add(hit.position as usize) };
         cell.packets += 1;
         cell.bytes += bytes;
     }
-}
 
-/// Changes this CPU's cell of the alias in `slot`.
-#[inline(always)]
-pub fn alias(slot: u32, change: impl FnOnce(&mut AliasCell)) {
-    if let Some(cell) = ALIAS.get_ptr_mut(cpu() * CAPACITY.load() + slot) {
-        // SAFETY: this CPU's cell (module documentation).
-        change(unsafe { &mut *cell });
+    /// Changes the cell of the alias in `slot`.
+    #[inline(always)]
+    pub fn alias(self, slot: u32, change: impl FnOnce(&mut AliasCell)) {
+        let slot = only_value(slot as usize);
+        if slot < CAPACITY.load() as usize {
+            let cells = self.0.wrapping_add(layout().aliases()).cast::<AliasCell>();
+            // SAFETY: this CPU's (module documentation), and a row has a cell for each
+            // slot.
+            change(unsafe { &mut *cells.add(slot) });
+        }
     }
 }
 
-/// Changes this CPU's cell of the parent.
+/// The value, as the compiler cannot derive it another time: what is compared is then
+/// what is used, and the verifier sees the bound.
 #[inline(always)]
-pub fn parent(change: impl FnOnce(&mut ParentCell)) {
-    if let Some(cell) = PARENT.get_ptr_mut(cpu()) {
-        // SAFETY: this CPU's cell (module documentation).
-        change(unsafe { &mut *cell });
-    }
+fn only_value(value: usize) -> usize {
+    // SAFETY: a local variable.
+    unsafe { (&raw const value).read_volatile() }
 }

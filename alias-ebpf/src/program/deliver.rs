@@ -12,8 +12,10 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 
+use super::count::Row;
+use super::lookup::Table;
 use super::maps::HEADER;
-use super::{count, lookup, skb};
+use super::skb;
 
 #[classifier]
 pub fn alias_deliver(ctx: TcContext) -> i32 {
@@ -46,14 +48,15 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
     let packet = skb::packet(ctx);
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
     let destination = receive::destination(packet, link).ok()??;
-    let hit = lookup::find(destination.address, link.vlan)?;
+    let table = Table::own()?;
+    let hit = table.find(destination.address, link.vlan)?;
     if hit.word.verdict_number() != Verdict::Device as u8 {
         return None;
     }
     Some(Metadata::new(
-        lookup::steer(hit)?,
+        table.steer(hit),
         destination.class,
-        link.tags + u8::from(link.stripped),
+        link.tags() + u8::from(link.stripped),
     ))
 }
 
@@ -96,11 +99,12 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
 /// after this program has returned.
 #[inline(always)]
 fn note_delivery(ctx: &TcContext, order: Metadata) {
-    count::parent(|cell| {
+    if let Some(row) = Row::own() {
+        let cell = row.parent();
         // The context of a tc program is the skb itself.
         cell.last_skb = ctx.skb.skb as u64;
         cell.last_port = u64::from(order.port);
-    });
+    }
     let Some(header) = HEADER.get_ptr_mut(0) else {
         return;
     };

@@ -10,7 +10,9 @@ use aya_ebpf::bindings::TC_ACT_UNSPEC;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 
-use super::{count, lookup, skb};
+use super::count::Row;
+use super::lookup::Table;
+use super::skb;
 
 #[classifier]
 pub fn alias_egress(ctx: TcContext) -> i32 {
@@ -27,12 +29,13 @@ fn count_own(ctx: &TcContext) -> Option<()> {
     let packet = skb::packet(ctx);
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
     let source = send::source(packet, link).ok()??;
-    let hit = lookup::find(source.address, link.vlan)?;
+    let table = Table::own()?;
+    let hit = table.find(source.address, link.vlan)?;
     let verdict = hit.word.verdict_number();
     if verdict != Verdict::Local as u8 && verdict != Verdict::Device as u8 {
         return None;
     }
-    count::alias(lookup::steer(hit)?.slot(), |cell| match source.class {
+    Row::own()?.alias(table.steer(hit).slot(), |cell| match source.class {
         Class::Data => {
             cell.tx_packets += skb::segments(ctx);
             cell.tx_bytes += u64::from(ctx.len());

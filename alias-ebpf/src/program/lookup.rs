@@ -1,52 +1,98 @@
 //! The index as the kernel side sees it.
 
 use alias_common::key::{Family, Vlan, WideKey};
-use alias_common::record::Steer;
+use alias_common::layout::Layout;
+use alias_common::record::{MAX_TARGETS, Steer, Target};
 use alias_common::table::{self, Hit, Slots};
 use alias_common::word::Word;
 use alias_ebpf::network::Address;
 
-use super::maps::{HASH_KEY, HOME_SHIFT, INDEX, STEER, WIDE};
+use super::maps::{CAPACITY, HASH_KEY, HOME_SHIFT, POSITIONS, TABLE};
 
-/// The table, read where it stands.
-pub struct Index;
+/// The sizes of this parent's maps.
+#[inline(always)]
+pub fn layout() -> Layout {
+    Layout {
+        positions: POSITIONS.load(),
+        capacity: CAPACITY.load(),
+    }
+}
 
-impl Slots for Index {
+/// Map `table`, found once for a frame. Positions come from a hash of the table's
+/// width, so all of them are inside: the verifier has proved it.
+#[derive(Clone, Copy)]
+pub struct Table(*const u8);
+
+impl Slots for Table {
     #[inline(always)]
     fn word(&self, position: u32) -> Option<Word> {
-        let word = INDEX.get_ptr(position)?;
-        // SAFETY: the map's value, 8 bytes, aligned. The controller stores words
+        // SAFETY: inside (see `Table`), 8 bytes, aligned. The controller stores words
         // while we read: a volatile load is one load, so we see one of them.
-        Some(Word(unsafe { word.read_volatile() }))
+        Some(unsafe { self.part::<Word>(Layout::WORDS, position).read_volatile() })
     }
 
     #[inline(always)]
     fn wide_is(&self, position: u32, key: &WideKey) -> bool {
+        // SAFETY: inside (see `Table`). A key is not written while its word is there.
+        let there = unsafe { &*self.part::<WideKey>(layout().keys(), position) };
         // The reserved word is zero on both sides and not compared.
-        WIDE.get(position).is_some_and(|there| {
-            there.address_words[0] == key.address_words[0]
-                && there.address_words[1] == key.address_words[1]
-                && there.scope == key.scope
-        })
+        there.address_words[0] == key.address_words[0]
+            && there.address_words[1] == key.address_words[1]
+            && there.scope == key.scope
     }
 }
 
-/// The alias of an address, disabled or not.
-#[inline(always)]
-pub fn find(address: Address<'_>, vlan: Vlan) -> Option<Hit> {
-    let hash_key = HASH_KEY.load();
-    let shift = HOME_SHIFT.load();
-    match address {
-        Address::V4(address) => table::find(&Index, shift, hash_key.narrow(*address, vlan), None),
-        Address::V6(address) => {
-            let key = WideKey::new(Family::IPV6, address, vlan);
-            table::find(&Index, shift, hash_key.wide(&key), Some(&key))
+impl Table {
+    /// This parent's.
+    #[inline(always)]
+    pub fn own() -> Option<Table> {
+        TABLE.get_ptr(0).map(|first| Table(first.cast()))
+    }
+
+    /// # Safety
+    ///
+    /// `index` is below the number of elements that begin there.
+    #[inline(always)]
+    unsafe fn part<T>(self, begin: usize, index: u32) -> *const T {
+        // SAFETY: inside by the above.
+        unsafe { self.0.add(begin).cast::<T>().add(index as usize) }
+    }
+
+    /// The enabled alias of an address.
+    #[inline(always)]
+    pub fn find(self, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
+        match address {
+            Address::V4(address) => {
+                let hash = HASH_KEY.load().narrow(*address, vlan);
+                table::find(&self, HOME_SHIFT.load(), hash, None)
+            }
+            Address::V6(address) => self.find_wide(&WideKey::new(Family::IPV6, address, vlan)),
         }
     }
-}
 
-/// Where the alias at a position leads.
-#[inline(always)]
-pub fn steer(hit: Hit) -> Option<Steer> {
-    STEER.get(hit.position).copied()
+    /// The enabled alias of a wide key.
+    #[inline(always)]
+    pub fn find_wide(self, key: &WideKey) -> Option<Hit> {
+        let hash = HASH_KEY.load().wide(key);
+        table::find(&self, HOME_SHIFT.load(), hash, Some(key))
+    }
+
+    /// Where the alias at a position leads.
+    #[inline(always)]
+    pub fn steer(self, hit: Hit) -> Steer {
+        // SAFETY: inside (see `Table`), 8 bytes, aligned, one load.
+        unsafe {
+            self.part::<Steer>(layout().steers(), hit.position)
+                .read_volatile()
+        }
+    }
+
+    /// The device that `to` aliases with this key lead to.
+    #[inline(always)]
+    pub fn target(self, key: u32) -> &'static Target {
+        // The mask changes no key; it is what the verifier understands.
+        const { assert!(MAX_TARGETS.is_power_of_two()) };
+        // SAFETY: below MAX_TARGETS, so inside.
+        unsafe { &*self.part::<Target>(layout().targets(), key & (MAX_TARGETS - 1)) }
+    }
 }

@@ -1,10 +1,13 @@
-//! The maps and constants of one parent. Sizes are set by the loader; the
-//! arrays are mmapable, so that the controller reads and writes them in place.
+//! The maps and constants of one parent. The loader makes the maps, in the sizes
+//! that the parent needs; arrays are mmapable, so that the controller reads and
+//! writes them in place.
+//!
+//! The two that every packet needs are one value each, `counters` one for each CPU:
+//! `alias_common::layout` says what stands where in them.
 
-use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
-use alias_common::key::{HashKey, WideKey};
-use alias_common::record::{Port, Steer, Target};
+use alias_common::key::HashKey;
+use alias_common::record::Port;
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, DevMap, HashMap};
@@ -14,20 +17,10 @@ const MMAPABLE: u32 = 1 << 10;
 
 #[map(name = "header")]
 pub static HEADER: Array<Header> = Array::with_max_entries(1, MMAPABLE);
-#[map(name = "index")]
-pub static INDEX: Array<u64> = Array::with_max_entries(1, MMAPABLE);
-#[map(name = "wide")]
-pub static WIDE: Array<WideKey> = Array::with_max_entries(1, MMAPABLE);
-#[map(name = "steer")]
-pub static STEER: Array<Steer> = Array::with_max_entries(1, MMAPABLE);
-#[map(name = "rx")]
-pub static RX: Array<RxCell> = Array::with_max_entries(1, MMAPABLE);
-#[map(name = "alias")]
-pub static ALIAS: Array<AliasCell> = Array::with_max_entries(1, MMAPABLE);
-#[map(name = "parent")]
-pub static PARENT: Array<ParentCell> = Array::with_max_entries(1, MMAPABLE);
-#[map(name = "target")]
-pub static TARGET: Array<Target> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "table")]
+pub static TABLE: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+#[map(name = "counters")]
+pub static COUNTERS: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 #[map(name = "devmap")]
 pub static DEVMAP: DevMap = DevMap::with_max_entries(1, 0);
 #[map(name = "port")]

@@ -1,16 +1,17 @@
 //! `alias_rx`: XDP on the parent while no alias type is registered. A frame of a
 //! family that is not built in is nobody's.
 
+use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 
-use super::engine;
+use super::engine::Engine;
 
 /// For native mode: takes frames of several fragments, so that the MTU may be
 /// as large as the driver likes.
 #[xdp(frags)]
 pub fn alias_rx(ctx: XdpContext) -> u32 {
-    engine::receive(&ctx, |_, _| engine::miss())
+    receive(&ctx)
 }
 
 /// For generic mode, where every frame is made linear for a program that does
@@ -19,5 +20,13 @@ pub fn alias_rx(ctx: XdpContext) -> u32 {
 /// the devmap.
 #[xdp]
 pub fn alias_rx_generic(ctx: XdpContext) -> u32 {
-    engine::receive(&ctx, |_, _| engine::miss())
+    receive(&ctx)
+}
+
+#[inline(always)]
+fn receive(ctx: &XdpContext) -> u32 {
+    match Engine::start(ctx) {
+        Some(engine) => engine.receive(|engine, _| engine.miss()),
+        None => XDP_PASS,
+    }
 }

@@ -19,8 +19,10 @@ use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::warn;
 
-use super::maps::{HEADER, PARENT_IFINDEX, PORT, TARGET};
-use super::{count, journal, lookup, skb};
+use super::count::Row;
+use super::lookup::Table;
+use super::maps::{HEADER, PARENT_IFINDEX, PORT};
+use super::{journal, skb};
 
 /// Where a permitted frame goes out.
 struct Permit {
@@ -95,12 +97,9 @@ fn own_on(ctx: &TcContext, source: Source<'_>, vlan: Vlan) -> Option<Permit> {
 
 #[inline(always)]
 fn alias_of(source: Source<'_>, vlan: Vlan, verdict: Verdict) -> Option<Steer> {
-    let hit = lookup::find(source.address, vlan)?;
-    if hit.word.verdict_number() == verdict as u8 {
-        lookup::steer(hit)
-    } else {
-        None
-    }
+    let table = Table::own()?;
+    let hit = table.find(source.address, vlan)?;
+    (hit.word.verdict_number() == verdict as u8).then(|| table.steer(hit))
 }
 
 /// The alias whose device this port belongs to.
@@ -111,12 +110,9 @@ fn owner(ctx: &TcContext) -> Option<Owner> {
     Some(Owner {
         permit: Permit {
             slot: port.key,
-            vlan: Vlan {
-                outer: port.vlan_outer,
-                inner: port.vlan_inner,
-            },
+            vlan: Vlan::new(port.vlan_outer, port.vlan_inner),
         },
-        ethertype: EtherType(port.ethertype),
+        ethertype: EtherType::new(port.ethertype),
     })
 }
 
@@ -127,23 +123,24 @@ fn parent_mac() -> Option<[u8; 6]> {
 
 #[inline(always)]
 fn count_sent(ctx: &TcContext, class: Class, slot: u32) {
-    count::parent(|cell| cell.tx += 1);
-    match class {
-        Class::Data => count::alias(slot, |cell| {
+    let Some(row) = Row::own() else { return };
+    row.parent().tx += 1;
+    row.alias(slot, |cell| match class {
+        Class::Data => {
             cell.tx_packets += skb::segments(ctx);
             cell.tx_bytes += u64::from(ctx.len());
-        }),
-        Class::Neighbor | Class::Answer => count::alias(slot, |cell| cell.neighbor_tx += 1),
-    }
+        }
+        Class::Neighbor | Class::Answer => cell.neighbor_tx += 1,
+    });
 }
 
 #[inline(always)]
 fn send_out(ctx: &TcContext, vlan: Vlan) -> i32 {
-    if vlan.inner != 0 && !push_tag(ctx, TAG, vlan.inner) {
+    if vlan.inner() != 0 && !push_tag(ctx, TAG, vlan.inner()) {
         return TC_ACT_SHOT;
     }
-    let kind = if vlan.inner != 0 { SERVICE_TAG } else { TAG };
-    if vlan.outer != 0 && !push_tag(ctx, kind, vlan.outer) {
+    let kind = if vlan.inner() != 0 { SERVICE_TAG } else { TAG };
+    if vlan.outer() != 0 && !push_tag(ctx, kind, vlan.outer()) {
         return TC_ACT_SHOT;
     }
     // SAFETY: only notes where the skb goes when the program has returned.
@@ -153,14 +150,17 @@ fn send_out(ctx: &TcContext, vlan: Vlan) -> i32 {
 #[inline(always)]
 fn push_tag(ctx: &TcContext, kind: EtherType, id: u16) -> bool {
     // SAFETY: the program's own context; no packet pointer is live.
-    (unsafe { bpf_skb_vlan_push(ctx.skb.skb, kind.0.to_be(), id) }) == 0
+    (unsafe { bpf_skb_vlan_push(ctx.skb.skb, kind.number().to_be(), id) }) == 0
 }
 
 #[inline(always)]
 fn refuse(ctx: &TcContext, refusal: Refusal) -> i32 {
-    count::parent(|cell| cell.spoof += 1);
-    if let Some(Owner { permit, .. }) = owner(ctx) {
-        count::alias(permit.slot, |cell| cell.spoof += 1);
+    let row = Row::own();
+    if let Some(row) = row {
+        row.parent().spoof += 1;
+    }
+    if let (Some(row), Some(Owner { permit, .. })) = (row, owner(ctx)) {
+        row.alias(permit.slot, |cell| cell.spoof += 1);
         if journal::open() {
             warn!(
                 ctx,
@@ -185,17 +185,14 @@ pub fn alias_return(ctx: TcContext) -> i32 {
 fn adopt(ctx: &TcContext) -> Option<Vlan> {
     let packet = skb::packet(ctx);
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
-    if link.stripped || link.tags != 0 {
+    if link.stripped || link.tags() != 0 {
         return None;
     }
     let source = send::source(packet, link).ok()??;
     // SAFETY: as above; of a `--to` device only the key is set.
     let key = unsafe { PORT.get(skb::raw(ctx).ifindex) }?.key;
-    let target = TARGET.get(key)?;
-    let vlan = Vlan {
-        outer: target.vlan_outer,
-        inner: target.vlan_inner,
-    };
+    let target = Table::own()?.target(key);
+    let vlan = Vlan::new(target.vlan_outer, target.vlan_inner);
     let steer = alias_of(source, vlan, Verdict::To)?;
     if steer.target() != key {
         return None;

@@ -3,19 +3,16 @@
 //! and `alias_typed` goes on as the engine does for every other frame.
 
 use alias_common::key::{Family, Vlan, WideKey};
-use alias_common::table;
 use alias_common::type_abi::{ENTRY, Found};
-use alias_common::word::Verdict;
 use alias_ebpf::link::Link;
 use alias_ebpf::network::Class;
+use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::helpers::generated::bpf_xdp_get_buff_len;
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::{PerCpuArray, ProgramArray};
 use aya_ebpf::programs::XdpContext;
 
-use super::lookup::Index;
-use super::maps::{HASH_KEY, HOME_SHIFT};
-use super::{count, engine};
+use super::engine::Engine;
 
 #[map(name = "found")]
 static FOUND: PerCpuArray<Found> = PerCpuArray::with_max_entries(1, 0);
@@ -30,13 +27,13 @@ static ENGINE: ProgramArray = ProgramArray::with_max_entries(ENTRY + 1, 0);
 /// For native mode; see `alias_rx` for why there are two.
 #[xdp(frags)]
 pub fn alias_rx_types(ctx: XdpContext) -> u32 {
-    engine::receive(&ctx, ask_type)
+    receive(&ctx)
 }
 
 /// For generic mode.
 #[xdp]
 pub fn alias_rx_types_generic(ctx: XdpContext) -> u32 {
-    engine::receive(&ctx, ask_type)
+    receive(&ctx)
 }
 
 /// For native mode.
@@ -51,49 +48,50 @@ pub fn alias_typed_generic(ctx: XdpContext) -> u32 {
     typed(&ctx)
 }
 
+#[inline(always)]
+fn receive(ctx: &XdpContext) -> u32 {
+    match Engine::start(ctx) {
+        Some(engine) => engine.receive(ask_type),
+        None => XDP_PASS,
+    }
+}
+
 /// Leaves the frame to its type. Comes back only where no type has the ethertype.
 #[inline(always)]
-fn ask_type(ctx: &XdpContext, link: Link<'_>) -> u32 {
+fn ask_type(engine: Engine<'_>, link: Link<'_>) -> u32 {
     if let Some(found) = FOUND.get_ptr_mut(0) {
         let question = Found {
             network: link.network as u32,
-            vlan_outer: link.vlan.outer,
-            vlan_inner: link.vlan.inner,
-            tags: link.tags,
+            vlan_outer: link.vlan.outer(),
+            vlan_inner: link.vlan.inner(),
+            tags: link.tags(),
             ..Found::default()
         };
         // SAFETY: this CPU's value; nothing else runs here until the verdict.
         unsafe { found.write(question) };
         // SAFETY: nothing here waits to be dropped.
-        unsafe { BY_ETHERTYPE.tail_call(ctx, u32::from(link.ethertype.0)) };
+        unsafe { BY_ETHERTYPE.tail_call(engine.ctx, u32::from(link.ethertype.number())) };
     }
-    engine::miss()
+    engine.miss()
 }
 
 #[inline(always)]
 fn typed(ctx: &XdpContext) -> u32 {
-    let Some(found) = FOUND.get(0) else {
-        return engine::miss();
+    let (Some(engine), Some(found)) = (Engine::start(ctx), FOUND.get(0)) else {
+        return XDP_PASS;
     };
     match found.answer {
         Found::ADDRESS => {}
-        Found::MALFORMED => return engine::malformed(),
-        _ => return engine::miss(),
+        Found::MALFORMED => return engine.malformed(),
+        _ => return engine.miss(),
     }
-    let vlan = Vlan {
-        outer: found.vlan_outer,
-        inner: found.vlan_inner,
-    };
+    let vlan = Vlan::new(found.vlan_outer, found.vlan_inner);
     let key = WideKey::new(Family(found.family), &found.address, vlan);
-    let hash = HASH_KEY.load().wide(&key);
-    let Some(hit) = table::find(&Index, HOME_SHIFT.load(), hash, Some(&key)) else {
-        return engine::miss();
+    let Some(hit) = engine.table.find_wide(&key) else {
+        return engine.miss();
     };
-    if hit.word.verdict_number() == Verdict::Disabled as u8 {
-        return engine::miss();
-    }
     // Where the frame ends is the type's knowledge, so the kernel is asked.
     // SAFETY: the program's own context.
-    count::rx(hit, unsafe { bpf_xdp_get_buff_len(ctx.ctx) });
-    engine::act(ctx, found.tags, Class::Data, hit)
+    engine.row.rx(hit, unsafe { bpf_xdp_get_buff_len(ctx.ctx) });
+    engine.act(|| found.tags, Class::Data, hit)
 }

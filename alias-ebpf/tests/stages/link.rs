@@ -14,8 +14,8 @@ fn parse(bytes: &[u8], stripped: Option<Vlan>) -> Result<Found, Truncated> {
     let found = link::parse(Packet::of(bytes), stripped)?;
     assert_eq!(found.source, &OTHER);
     assert_eq!(found.stripped, stripped.is_some());
-    let ethertype = found.ethertype.0;
-    Ok((found.vlan, found.tags, ethertype, found.network))
+    let ethertype = found.ethertype.number();
+    Ok((found.vlan, found.tags(), ethertype, found.network))
 }
 
 /// The frame as it is, and cut off at every length.
@@ -36,7 +36,7 @@ fn check(what: &str, bytes: &[u8], stripped: Option<Vlan>, expected: Found) {
 }
 
 const fn vlan(outer: u16, inner: u16) -> Vlan {
-    Vlan { outer, inner }
+    Vlan::new(outer, inner)
 }
 
 #[test]

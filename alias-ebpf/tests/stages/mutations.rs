@@ -143,7 +143,7 @@ fn no_mutation_leads_outside_of_the_frame() {
             continue;
         };
         assert_inside(&bytes, link.source);
-        assert!(link.network <= bytes.len() && link.tags + u8::from(link.stripped) <= 2);
+        assert!(link.network <= bytes.len() && link.tags() + u8::from(link.stripped) <= 2);
         if let Ok(Some(destination)) = receive::destination(packet, link) {
             assert_address_inside(&bytes, destination.address);
             found += 1;
@@ -154,12 +154,12 @@ fn no_mutation_leads_outside_of_the_frame() {
         match send::claim(packet, link, &OWN) {
             Ok(Claim::As(source)) => {
                 assert_address_inside(&bytes, source.address);
-                assert!(link.tags == 0 && !link.stripped && link.source == &OWN);
+                assert!(link.tags() == 0 && !link.stripped && link.source == &OWN);
                 claimed += 1;
             }
             Ok(Claim::Listener) => listened += 1,
             Ok(Claim::Typed) => {
-                assert!(link.tags == 0 && !link.stripped && link.source == &OWN);
+                assert!(link.tags() == 0 && !link.stripped && link.source == &OWN);
             }
             Err(_) => {}
         }

@@ -269,7 +269,7 @@ fn what_stands_in_the_way_is_refused() {
     let to_drop = vec![run(0, 0, 1, "drop"), run(1, 1, 1, "eth0:0")];
     check_refused(to_drop, &[], "eth0:1", libc::EINVAL);
     let mut other = run(0, 0, 1, "device");
-    other.properties.vlan.outer = 7;
+    other.properties.vlan = Vlan::new(7, 0);
     check_refused(
         vec![other, run(1, 1, 1, "eth0:0")],
         &[],

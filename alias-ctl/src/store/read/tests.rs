@@ -156,7 +156,7 @@ fn every_key_is_read_and_written() {
     let of = |parent: &Parent| {
         let all = parent.runs.iter().map(|run| {
             let is = run.properties.clone();
-            let vlan = (is.vlan.outer, is.vlan.inner);
+            let vlan = (is.vlan.outer(), is.vlan.inner());
             (
                 run.start,
                 run.count,

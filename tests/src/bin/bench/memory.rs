@@ -18,7 +18,7 @@ const CAPACITIES: [u32; 3] = [1_000, 16_384, 1_000_000];
 /// For which the others are computed.
 const CPUS: [usize; 2] = [2, 64];
 /// Maps with elements for every CPU.
-const OF_EACH_CPU: [&str; 3] = [names::RX, names::ALIAS, names::PARENT];
+const OF_EACH_CPU: [&str; 1] = [names::COUNTERS];
 
 /// Bytes of the maps of a parent.
 struct Held {

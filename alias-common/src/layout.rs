@@ -1,0 +1,120 @@
+//! Where things stand in the two maps that every packet needs. The datapath finds
+//! each of them by one lookup and goes on by offsets, which the verifier bounds
+//! because all that they are made of is constant for a parent.
+//!
+//! Map `table`, one value: what the controller writes and the datapath reads.
+//!
+//! ```text
+//! index words | steer words | wide keys | targets
+//! by position | by position | by pos.   | by devmap key
+//! ```
+//!
+//! Map `counters`, one value for each CPU, its *row*: what the datapath writes and the
+//! controller reads.
+//!
+//! ```text
+//! ParentCell | RxCell by position | AliasCell by slot
+//! ```
+
+use crate::counters::{AliasCell, ParentCell, RxCell};
+use crate::key::WideKey;
+use crate::record::{MAX_TARGETS, Steer, Target};
+use crate::table::Geometry;
+use crate::word::Word;
+
+/// The sizes that offsets depend on. Offsets are in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Layout {
+    /// Positions of the index.
+    pub positions: u32,
+    /// Number of slots.
+    pub capacity: u32,
+}
+
+impl Layout {
+    /// Of a parent with this capacity.
+    #[must_use]
+    pub const fn for_capacity(capacity: u32) -> Layout {
+        Layout {
+            positions: Geometry::for_capacity(capacity).positions(),
+            capacity,
+        }
+    }
+
+    /// The index in `table`.
+    pub const WORDS: usize = 0;
+
+    /// The steer words in `table`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn steers(self) -> usize {
+        self.positions as usize * size_of::<Word>()
+    }
+
+    /// The wide keys in `table`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn keys(self) -> usize {
+        self.steers() + self.positions as usize * size_of::<Steer>()
+    }
+
+    /// The targets in `table`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn targets(self) -> usize {
+        self.keys() + self.positions as usize * size_of::<WideKey>()
+    }
+
+    /// Bytes of `table`.
+    #[must_use]
+    pub const fn table_len(self) -> usize {
+        self.targets() + MAX_TARGETS as usize * size_of::<Target>()
+    }
+
+    /// The rx cells in a row of `counters`.
+    pub const RX: usize = size_of::<ParentCell>();
+
+    /// The aliases' cells in a row.
+    #[inline(always)]
+    #[must_use]
+    pub const fn aliases(self) -> usize {
+        Layout::RX + self.positions as usize * size_of::<RxCell>()
+    }
+
+    /// Bytes of a row: whole cache lines in pairs, so that CPUs share none.
+    #[must_use]
+    pub const fn row_len(self) -> usize {
+        (self.aliases() + self.capacity as usize * size_of::<AliasCell>()).next_multiple_of(128)
+    }
+}
+
+// The verifier takes no offset into a map of 2^29 bytes or more (BPF_MAX_VAR_OFF of
+// `linux/bpf_verifier.h`): that is what bounds the number of slots.
+const LARGEST: Layout = Layout::for_capacity(crate::record::MAX_SLOTS);
+const _: () = assert!(LARGEST.table_len() < 1 << 29);
+const _: () = assert!(LARGEST.row_len() < 1 << 29);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_aligned_and_nothing_overlaps() {
+        for capacity in [1, 2, 3, 65_536, 65_537, 1_000_000, crate::record::MAX_SLOTS] {
+            let layout = Layout::for_capacity(capacity);
+            assert!(layout.positions > 2 * capacity, "{capacity}");
+            // Each on whole elements, which is also what mapping in parts needs.
+            for (begin, size) in [
+                (layout.steers(), size_of::<Steer>()),
+                (layout.keys(), size_of::<WideKey>()),
+                (layout.targets(), size_of::<Target>()),
+                (Layout::RX, size_of::<RxCell>()),
+                (layout.aliases(), size_of::<AliasCell>()),
+                (layout.row_len(), size_of::<ParentCell>()),
+            ] {
+                assert!(begin.is_multiple_of(size), "{capacity}: {begin} by {size}");
+                assert!(65_536usize.is_multiple_of(size), "{size}");
+            }
+        }
+    }
+}
