@@ -20,7 +20,7 @@ use crate::{Progress, Result};
 /// That of all kinds, that of a million; of IPv6 that of thousands, of a million.
 const LABS: usize = 4;
 /// How long a run shall be.
-const RUN_NS: u32 = 25_000_000;
+const RUN_NS: f64 = 25e6;
 /// The run that finds out how many repetitions that takes.
 const TRIAL: u32 = 10_000;
 
@@ -140,7 +140,7 @@ impl Row {
         let Some(ns) = self.time(TRIAL)? else {
             return Ok(());
         };
-        self.repeat = RUN_NS / ns.max(1);
+        self.repeat = (RUN_NS / ns.max(1.0)) as u32;
         Ok(())
     }
 
@@ -148,12 +148,12 @@ impl Row {
         let run = self.samples.count() as u64 + 1;
         reseed(&mut self.frame, self.state, run);
         if let Some(ns) = self.time(self.repeat)? {
-            self.samples.push(f64::from(ns));
+            self.samples.push(ns);
         }
         Ok(())
     }
 
-    fn time(&self, repeat: u32) -> Result<Option<u32>> {
+    fn time(&self, repeat: u32) -> Result<Option<f64>> {
         let program = match &self.program {
             Ok(Program::Bare(program)) => program,
             Ok(Program::Behind(detour)) => &detour.program,
@@ -207,7 +207,7 @@ fn table(rows: &[Row], counted: [u64; LABS]) -> Result<Table> {
             None => row.method.to_owned(),
             Some(reason) => format!("NOT MEASURED: cannot be put together: {reason}"),
         };
-        let signed = |ns: Option<f64>| ns.map_or_else(String::new, |ns| format!("{ns:+}"));
+        let signed = |ns: Option<f64>| ns.map_or_else(String::new, |ns| format!("{ns:+.1}"));
         table.row(
             vec![
                 row.name.to_owned(),
@@ -235,7 +235,7 @@ fn table(rows: &[Row], counted: [u64; LABS]) -> Result<Table> {
         );
     }
     table.note(
-        "the kernel's own figure, whole ns rounded down, of runs of about 25 ms, all on one CPU; over floor: of medians, then of minima",
+        "CPU time of runs of about 25 ms, all on one CPU; over floor: of medians, then of minima",
     );
     table.note("whether one address alone sits at its home position is this run's luck, random rows average over it");
     table.note(proof(rows, counted)?);

@@ -24,7 +24,7 @@ const FIRST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
 const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// How long a run shall be.
-const RUN_NS: u32 = 25_000_000;
+const RUN_NS: f64 = 25e6;
 const TRIAL: u32 = 10_000;
 
 /// The file beside the tables.
@@ -144,9 +144,9 @@ impl Point {
             ));
         }
         if self.repeat == 0 {
-            self.repeat = RUN_NS / run.ns.max(1);
+            self.repeat = (RUN_NS / run.ns.max(1.0)) as u32;
         } else {
-            self.samples.push(f64::from(run.ns));
+            self.samples.push(run.ns);
         }
         Ok(())
     }
