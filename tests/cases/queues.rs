@@ -1,5 +1,5 @@
-//! A parent whose queues are served by several CPUs at once: no packet is counted
-//! twice or not at all.
+//! Several CPUs at once, on the queues of one parent and on parents of their own: no
+//! packet is counted twice, or not at all, or for another parent.
 
 use std::{io, mem, net::Ipv4Addr, thread, time::Duration};
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 const FIRST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 const RANGE: &str = "198.18.0.0-198.18.0.99";
+const HALF_OF_IT: &str = "198.18.0.0-198.18.0.49";
 const ALIASES: u32 = 100;
 const PACKETS: u32 = 400_000;
 const LIMIT: Duration = Duration::from_secs(5);
@@ -40,14 +41,56 @@ fn counters_are_exact_with_every_cpu_receiving() {
         mac: lab.a.mac("eth0"),
         mac_each: false,
     };
-    let before = Counts::read(&lab);
+    let before = Counts::read(&lab, "eth0");
+    let all: Vec<_> = (0..cpus).map(|_| ("eth0", destinations)).collect();
+    send_at_once(&lab, &all);
+    exact(&lab, "eth0", &before, u64::from(PACKETS) * cpus as u64);
+}
+
+#[test]
+fn parents_that_receive_at_once_count_apart() {
+    let lab = Lab::plain();
+    lab.a.ip(&format!(
+        "link add eth1 type veth peer name eth1 netns {}",
+        lab.b.name()
+    ));
+    for host in [&lab.a, &lab.b] {
+        host.ip("link set eth1 up");
+        for device in ["eth0", "eth1"] {
+            host.sysctl(&format!("ipv6/conf/{device}/disable_ipv6"), "1");
+        }
+    }
+    // The same addresses on both, and on one of them half as many.
+    lab.ctl_ok(&["attach", "eth0", "--mode", Mode::Native.name()]);
+    lab.ctl_ok(&["attach", "eth1", "--mode", Mode::Native.name()]);
+    lab.ctl_ok(&["add", "eth0", "--range", RANGE, "--drop"]);
+    lab.ctl_ok(&["add", "eth1", "--range", HALF_OF_IT, "--drop"]);
+    let destinations = |device| Destinations {
+        first: FIRST,
+        count: ALIASES,
+        mac: lab.a.mac(device),
+        mac_each: false,
+    };
+    let before = ["eth0", "eth1"].map(|parent| Counts::read(&lab, parent));
+    let to = ["eth0", "eth1"].map(|device| (device, destinations(device)));
+    send_at_once(&lab, &to);
+    let eth0 = exact(&lab, "eth0", &before[0], PACKETS.into());
+    let eth1 = exact(&lab, "eth1", &before[1], PACKETS.into());
+    // Destinations are drawn: all of them are eth0's, half of them eth1's.
+    assert_eq!(eth0.misses - before[0].misses, 0);
+    let (hits, misses) = (eth1.hits - before[1].hits, eth1.misses - before[1].misses);
+    assert!(hits > 0 && misses > 0, "{hits} and {misses}");
+}
+
+/// Sends to each of these devices' far ends, each from a CPU of its own.
+#[track_caller]
+fn send_at_once(lab: &Lab, to: &[(&str, Destinations)]) {
     lab.b.enter(|| {
         thread::scope(|scope| {
-            for cpu in 0..cpus {
-                let lab = &lab;
+            for (cpu, (device, destinations)) in to.iter().enumerate() {
                 scope.spawn(move || {
                     stay_on(cpu).unwrap_or_else(|error| panic!("CPU {cpu}: {error}"));
-                    let generator = Generator::new(&lab.b, "eth0", destinations);
+                    let generator = Generator::new(&lab.b, device, *destinations);
                     generator
                         .and_then(|generator| generator.send(PACKETS))
                         .unwrap_or_else(|error| panic!("CPU {cpu}: {error}"));
@@ -55,21 +98,31 @@ fn counters_are_exact_with_every_cpu_receiving() {
             }
         });
     });
-    let sent = u64::from(PACKETS) * cpus as u64;
-    let mut after = Counts::read(&lab);
+}
+
+/// Waits until as much as was sent has come in, and compares all figures.
+#[track_caller]
+fn exact(lab: &Lab, parent: &str, before: &Counts, sent: u64) -> Counts {
+    let mut after = Counts::read(lab, parent);
     wait_for(
         "every packet to come in, or to find its ring full",
         LIMIT,
         || {
-            after = Counts::read(&lab);
+            after = Counts::read(lab, parent);
             after.received + after.lost == before.received + before.lost + sent
         },
     );
-    assert_eq!(after.hits - before.hits, after.dropped - before.dropped);
+    assert_eq!(
+        after.hits - before.hits,
+        after.dropped - before.dropped,
+        "{parent}"
+    );
     assert_eq!(
         (after.hits - before.hits) + (after.misses - before.misses),
-        after.received - before.received
+        after.received - before.received,
+        "{parent}"
     );
+    after
 }
 
 /// What the device and the programs say.
@@ -88,11 +141,11 @@ struct Counts {
 }
 
 impl Counts {
-    fn read(lab: &Lab) -> Self {
-        let links = lab.a.ip_json("-s link show dev eth0");
+    fn read(lab: &Lab, parent: &str) -> Self {
+        let links = lab.a.ip_json(&format!("-s link show dev {parent}"));
         let device = &links[0]["stats64"]["rx"];
-        let parents = lab.ctl_json(&["stats", "--parent"]);
-        let aliases = lab.ctl_json(&["stats"]);
+        let parents = lab.ctl_json(&["stats", "--parent", parent]);
+        let aliases = lab.ctl_json(&["stats", parent]);
         let number = |value: &Value| {
             value
                 .as_u64()
