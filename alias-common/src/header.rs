@@ -2,6 +2,7 @@
 
 use crate::Plain;
 use crate::key::HashKey;
+use crate::prefix::Prefixes;
 
 /// What both sides know of one parent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -50,6 +51,9 @@ pub struct Header {
     pub unfinished: u32,
     /// The parent's name, padded with zero bytes: what the kernel's listing calls it.
     pub name: [u8; 16],
+    /// Lengths that aliases of this parent have as prefixes. Set before the first of
+    /// a length is published, cleared after the last was.
+    pub prefixes: Prefixes,
 }
 
 impl Header {
@@ -75,4 +79,4 @@ impl Header {
 
 // SAFETY: fields are ordered without padding (size asserted below).
 unsafe impl Plain for Header {}
-const _: () = assert!(size_of::<Header>() == 112);
+const _: () = assert!(size_of::<Header>() == 144);

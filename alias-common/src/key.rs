@@ -5,9 +5,14 @@
 //! `u64` and is hashed by a **bijection**: the 64-bit result identifies the key,
 //! and a table slot that holds the rest of the hash needs no second look at the
 //! address. Longer addresses make a *wide* key, whose hash is only a filter;
-//! the key itself stands beside the slot.
+//! the key itself stands beside the slot. So does a prefix's, of either family,
+//! told from an address's by one more bit.
 
 use crate::Plain;
+use crate::prefix::Bits;
+
+/// In the scope of a wide key: it is a prefix's ([`crate::prefix`]).
+const PREFIX: u64 = 1 << 24;
 
 /// The VLAN tags of a frame, or the VLAN an alias is scoped to. A tag with id 0
 /// is a priority tag (IEEE 802.1Q, 6.9.2) and counts as no tag.
@@ -141,7 +146,8 @@ pub struct WideKey {
     /// The address in network order, loaded as two native words; a shorter
     /// address is padded with zero bytes.
     pub address_words: [u64; 2],
-    /// Family in bits 32 to 47, outer VLAN id in 12 to 23, inner in 0 to 11.
+    /// Family in bits 32 to 47, bit 24 for a prefix, outer VLAN id in 12 to 23,
+    /// inner in 0 to 11.
     pub scope: u64,
     /// Zero; the slot is 32 bytes so that none straddles a cache line.
     pub reserved: u64,
@@ -163,6 +169,17 @@ impl WideKey {
         WideKey {
             address_words: [first, second],
             scope: ((family.0 as u64) << 32) | vlan.0 as u64,
+            reserved: 0,
+        }
+    }
+
+    /// The key of a prefix, marked, of `family` on `vlan`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_prefix(family: Family, marked: Bits, vlan: Vlan) -> WideKey {
+        WideKey {
+            address_words: [marked.high.to_be(), marked.low.to_be()],
+            scope: ((family.0 as u64) << 32) | PREFIX | vlan.0 as u64,
             reserved: 0,
         }
     }

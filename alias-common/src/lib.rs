@@ -22,6 +22,7 @@ pub mod layout;
 pub mod listing;
 pub mod names;
 pub mod order;
+pub mod prefix;
 pub mod record;
 pub mod table;
 pub mod type_abi;

@@ -319,6 +319,10 @@ impl Line {
         let Line { text, address } = self;
         address.clear();
         address.address(record.format, &record.address, record.address_len);
+        if record.flags & Record::PREFIX != 0 {
+            address.push(b'/');
+            address.decimal(u32::from(record.prefix_len));
+        }
         text.clear();
         // Behind the name: a colon, the slot, two spaces, the family, a newline.
         let taken = address.len() + digits(slot) + FAMILY_WIDTH + 4;

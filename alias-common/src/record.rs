@@ -194,7 +194,7 @@ pub struct Record {
     pub state: u32,
     /// Address family number.
     pub family: u16,
-    /// Prefix length of the address on its device.
+    /// Prefix length of the address on its device; that of a prefix.
     pub prefix_len: u8,
     /// A [`TargetKind`].
     pub target: u8,
@@ -258,6 +258,8 @@ impl Record {
     pub const TCP_ONLY: u32 = 16;
     /// A configuration made the alias: it may change and delete it.
     pub const DECLARED: u32 = 32;
+    /// The alias is a prefix: every address that begins with it.
+    pub const PREFIX: u32 = 64;
     /// Not in the index.
     pub const NO_POSITION: u32 = u32::MAX;
 

@@ -39,6 +39,7 @@ mod losses;
 mod moving;
 mod neighbours;
 mod parents;
+mod prefix;
 mod queues;
 mod range;
 mod route;

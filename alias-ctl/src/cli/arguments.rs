@@ -17,6 +17,8 @@ use super::isno::TcpArguments;
     after_help = "Examples:\n  \
         alias-ctl add eth0:0 192.0.2.10/24              an alias with a device of its own\n  \
         alias-ctl add eth0:1 192.0.2.11 --drop          count and drop\n  \
+        alias-ctl add eth0:2 198.51.100.0/24 --prefix --drop\n  \
+                                                        all of it, as one alias\n  \
         alias-ctl add eth0 --range 198.18.0.0/22 --drop 1,024 at once\n  \
         alias-ctl stats                                 what each alias received and sent\n  \
         alias-ctl del eth0:0\n\n\
@@ -46,12 +48,14 @@ pub(super) enum Verb {
         alias-ctl add eth0:5 192.0.2.15 --join eth0:0\n  \
         alias-ctl add eth0:6 192.0.2.16 --to tap3\n  \
         alias-ctl add eth0:7 192.0.2.17/24 --vlan 100\n  \
+        alias-ctl add eth0:8 198.51.100.0/24 --prefix --netns web\n  \
         alias-ctl add eth0 --range 198.18.0.0-198.18.63.127 --drop\n  \
         alias-ctl add eth0 --from addresses.txt --drop")]
     Add(Add),
     /// Delete aliases
     #[command(after_help = "Examples:\n  alias-ctl del eth0:0 eth0:1\n  \
-        alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 --all\n  \
+        alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 198.51.100.0/24\n  \
+        alias-ctl del eth0 --all\n  \
         alias-ctl del eth0 --from addresses.txt")]
     Del(Del),
     /// Change an alias; its counters go on
@@ -223,6 +227,10 @@ pub(super) struct Add {
     /// ADDRESS or ADDRESS/LENGTH; without a length, the address alone
     #[arg(required_unless_present_any = ["range", "from"], conflicts_with_all = ["range", "from"])]
     pub(super) address: Option<String>,
+    /// The address is a prefix: one alias for all that begin with it. A longer prefix,
+    /// and an address that is an alias itself, go before it
+    #[arg(long, conflicts_with_all = ["range", "from", "family"])]
+    pub(super) prefix: bool,
     /// Many addresses: FIRST-LAST or PREFIX/LENGTH
     #[arg(long, value_name = "A-B|PREFIX")]
     pub(super) range: Option<String>,
@@ -249,7 +257,8 @@ pub(super) struct Add {
 
 #[derive(Debug, Args)]
 pub(super) struct Del {
-    /// ALIAS…, or DEVICE ADDRESS, or DEVICE --all, or DEVICE --from FILE
+    /// ALIAS…, or DEVICE ADDRESS, or DEVICE PREFIX/LENGTH, or DEVICE --all, or DEVICE
+    /// --from FILE
     #[arg(required = true, num_args = 1..)]
     pub(super) names: Vec<String>,
     /// All aliases of the device
@@ -272,6 +281,9 @@ pub(super) struct Set {
     pub(super) name: String,
     /// Another ADDRESS or ADDRESS/LENGTH; without a length, the one it has
     pub(super) address: Option<String>,
+    /// The address is a prefix
+    #[arg(long, requires = "address", conflicts_with = "family")]
+    pub(super) prefix: bool,
     /// Family of the address, by name or number; IP addresses are recognised
     #[arg(long, requires = "address")]
     pub(super) family: Option<String>,

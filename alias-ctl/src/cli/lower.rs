@@ -14,6 +14,7 @@ use crate::dataplane::attach::{self, AttachSpec};
 use crate::dataplane::hook::Hook;
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Address, Range, bits};
+use crate::model::prefix::Prefix;
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::model::word;
 
@@ -178,6 +179,16 @@ fn add(words: Add) -> Read<Request> {
                 prefix_len,
             )
         }
+        (Some(prefix), None) if words.prefix => {
+            let prefix = Prefix::parse(prefix)?;
+            (
+                Addresses::One {
+                    address: Address::Prefix(prefix),
+                    slot: None,
+                },
+                prefix.len,
+            )
+        }
         (Some(address), None) => {
             let found = address::parse(address)?;
             check_family(words.family.as_deref(), found.address.into())?;
@@ -260,8 +271,20 @@ fn del(words: Del) -> Read<Request> {
                 vlan,
             });
         }
-        let address = text.parse::<IpAddr>().map(Address::from);
-        if let Ok(address) = address {
+        // No alias's name has a slash, and an address is deleted without its length.
+        let address = match text.contains('/') {
+            true => Some(Address::Prefix(Prefix::parse(text).map_err(
+                |refusal| match address::parse(text) {
+                    Ok(found) => refusal.way_out(format!(
+                        "an address goes without its length: alias-ctl del {device} {}",
+                        found.address
+                    )),
+                    Err(_) => refusal,
+                },
+            )?)),
+            false => text.parse::<IpAddr>().ok().map(Address::from),
+        };
+        if let Some(address) = address {
             check_family(words.family.as_deref(), address)?;
             return Ok(Request::Del {
                 what: Victims::Address {
@@ -288,6 +311,10 @@ fn set(words: Set) -> Read<Request> {
         .as_deref()
         .and_then(|address| spelled(words.family.as_deref(), address));
     let interface = match (&words.address, &spelled) {
+        (Some(prefix), None) if words.prefix => {
+            let prefix = Prefix::parse(prefix)?;
+            Some((Address::Prefix(prefix), Some(prefix.len)))
+        }
         (Some(address), None) => {
             let found = address::parse(address)?;
             check_family(words.family.as_deref(), found.address.into())?;

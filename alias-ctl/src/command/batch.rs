@@ -80,6 +80,16 @@ pub struct Batch {
     pub declared: bool,
 }
 
+impl Batch {
+    /// Whether one of them is a prefix.
+    #[must_use]
+    pub fn has_prefix(&self) -> bool {
+        self.items
+            .iter()
+            .any(|item| item.address.prefix().is_some())
+    }
+}
+
 /// A target, found.
 pub enum Placement {
     /// Devices of their own, in a namespace (`None`: the parent's).

@@ -17,7 +17,7 @@ use crate::netlink::Link;
 use super::batch::{self, Batch, Placement};
 use super::host::Host;
 use super::progress::Progress;
-use super::{device, isno, join, local, neighbour, redirect, retire};
+use super::{device, isno, join, local, neighbour, prefix, redirect, retire};
 
 /// Where published aliases lead: the steer word's target and flags.
 struct Lead {
@@ -46,6 +46,9 @@ pub fn create(
         progress.step(1);
     }
     let made = wire(host, link, parent, batch, lock).and_then(|lead| {
+        if batch.has_prefix() {
+            prefix::settle(host, link, parent, lock)?;
+        }
         for (n, item) in batch.items.iter().enumerate() {
             let target = lead
                 .targets
@@ -108,6 +111,9 @@ fn take_back(
     }
     if batch.items.iter().any(|item| !item.tcp.is_empty()) {
         clear_idle(parent, lock)?;
+    }
+    if batch.has_prefix() {
+        prefix::settle(host, link, parent, lock)?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, VethSpec, 
 
 use super::batch::{Batch, Item, of_kind};
 use super::host::Host;
+use super::prefix;
 use super::progress;
 
 /// Metric of the route to an alias's network by its device in the parent's own
@@ -152,7 +153,7 @@ fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)])
     for (item, (_, device)) in batch.items.iter().zip(ends) {
         let name = alias_name(&link.name, item.slot);
         requests.push(Request::add_altname(*device, &name).about(&name));
-        if matches!(item.address, Address::V6(_)) {
+        if item.address.is_ipv6() {
             requests.push(Request::quiet(*device).about(&name));
         }
         requests.push(Request::set_up(*device).about(&name));
@@ -160,15 +161,16 @@ fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)])
             let address = device_address(*device, ip, batch.prefix_len, netns.is_none());
             requests.push(Request::add_address(&address).about(&name));
         }
+        requests.extend(prefix::open(*device, item.address).map(|open| open.about(&name)));
     }
     let dress = || -> Result<()> {
         for item in &batch.items {
             let device = device_name(link.ifindex, item.slot);
-            if !matches!(item.address, Address::V6(_)) {
+            if !item.address.is_ipv6() {
                 silence_ipv6(&device)?;
             }
             if netns.is_none() {
-                accept_by_parents_route(&device)?;
+                accept_by_parents_route(&device, item.address)?;
             }
         }
         let mut netlink = Conversation::new()?;
@@ -213,9 +215,11 @@ pub(super) fn silence_ipv6(device: &str) -> Result<()> {
 }
 
 /// A device beside its parent gets packets whose way back is the parent's: strict
-/// reverse path filtering (RFC 3704) would drop them, loose does not.
-pub(super) fn accept_by_parents_route(device: &str) -> Result<()> {
-    match sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), "2") {
+/// reverse path filtering (RFC 3704) would drop them, loose does not; but on a device
+/// without an address, as a prefix's is, loose is as strict (`__fib_validate_source`).
+pub(super) fn accept_by_parents_route(device: &str, address: Address) -> Result<()> {
+    let filter = if address.prefix().is_some() { "0" } else { "2" };
+    match sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), filter) {
         Err(error) if error.errno() == libc::ENOENT => Ok(()),
         result => Ok(result?),
     }

@@ -38,7 +38,12 @@ pub fn check(
     };
     let alias = alias_name(&link.name, first.slot);
     if first.address.ip().is_none() {
-        let reason = "TCP knows no addresses of this family";
+        let reason = match first.address {
+            Address::Prefix(_) => {
+                "sockets get the options of their one address, and this is a prefix"
+            }
+            _ => "TCP knows no addresses of this family",
+        };
         return Err(Refusal::new(
             alias,
             "set TCP options",

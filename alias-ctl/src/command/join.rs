@@ -8,13 +8,13 @@ use alias_common::record::{Record, TargetKind};
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
-use crate::model::address::Address;
 use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{Conversation, Request, sysctl};
 
 use super::batch::{Batch, of_kind};
 use super::device::{device_address, namespace};
 use super::host::Host;
+use super::prefix;
 use super::route::way;
 
 /// Puts more addresses on the device of another alias.
@@ -52,10 +52,12 @@ pub fn join(
             ))
         })
         .collect();
-    let has_ipv6 = batch
+    let opened: Vec<Request> = batch
         .items
         .iter()
-        .any(|item| matches!(item.address, Address::V6(_)));
+        .filter_map(|item| prefix::open(owner.device_ifindex, item.address))
+        .collect();
+    let has_ipv6 = batch.items.iter().any(|item| item.address.is_ipv6());
     let assign = |conversation: &mut Conversation| -> Result<()> {
         if has_ipv6 {
             // The owner may be an IPv4 alias, whose device does without.
@@ -64,7 +66,8 @@ pub fn join(
                 sysctl::write(&format!("ipv6/conf/{}/disable_ipv6", device.name), "0")?;
             }
         }
-        Ok(all_done(conversation.batch(&requests)?)?)
+        all_done(conversation.batch(&requests)?)?;
+        prefix::open_all(conversation, &opened)
     };
     match namespace(owner)? {
         Some(netns) => netns.within(|| assign(&mut Conversation::new()?))?,
@@ -104,9 +107,18 @@ pub fn leave(host: &mut Host, going: &[(u32, Record)]) -> Result<()> {
                 )))
             })
             .collect();
+        let closed: Vec<Request> = mine
+            .iter()
+            .filter_map(|record| prefix::close(record.device_ifindex, address_of(record)))
+            .collect();
         let results = match namespace(mine[0]) {
-            Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
+            Ok(Some(netns)) => {
+                let mut conversation = Conversation::open_in(&netns)?;
+                prefix::close_all(&mut conversation, &closed)?;
+                conversation.batch(&requests)?
+            }
             Ok(None) => {
+                prefix::close_all(&mut host.netlink, &closed)?;
                 close_routes(&mut host.netlink, &mine)?;
                 host.netlink.batch(&requests)?
             }

@@ -15,6 +15,7 @@ use crate::netlink::{AddressSpec, Link, Request, RouteSpec};
 
 use super::batch::{Batch, of_kind};
 use super::host::Host;
+use super::prefix;
 use super::progress::batch as batch_of;
 use super::route::way::{self, MAIN_TABLE, RTPROT_ALIAS};
 
@@ -38,6 +39,12 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
         })
         .collect();
     all_done(batch_of(&mut host.netlink, "adding addresses", &requests)?)?;
+    let opened: Vec<Request> = batch
+        .items
+        .iter()
+        .filter_map(|item| prefix::open(link.ifindex, item.address))
+        .collect();
+    prefix::open_all(&mut host.netlink, &opened)?;
     let networks = assigned().map(|(_, ip)| (network(ip, batch.prefix_len), batch.prefix_len));
     add_routes(host, link, networks.collect())
 }
@@ -49,6 +56,12 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
 ///
 /// What the kernel refused.
 pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
+    let opened: Vec<Request> = parent
+        .live()
+        .filter(|(_, record)| record.target == TargetKind::Local as u8)
+        .filter_map(|(_, record)| prefix::open(link.ifindex, address_of(&record)))
+        .collect();
+    prefix::open_all(&mut host.netlink, &opened)?;
     let assigned: Vec<(u32, IpAddr, u8)> = parent
         .live()
         .filter(|(_, record)| record.target == TargetKind::Local as u8)
@@ -128,6 +141,10 @@ pub fn unassign(
         .filter_map(|(_, record)| address_of(record).ip())
         .collect();
     way::close(&mut host.netlink, link.ifindex, &sources)?;
+    let closed: Vec<Request> = of_kind(going, TargetKind::Local)
+        .filter_map(|(_, record)| prefix::close(link.ifindex, address_of(record)))
+        .collect();
+    prefix::close_all(&mut host.netlink, &closed)?;
     let assigned: Vec<(u32, &Record, IpAddr)> = of_kind(going, TargetKind::Local)
         .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
         .filter_map(|(slot, record)| Some((*slot, record, address_of(record).ip()?)))

@@ -25,6 +25,7 @@ pub mod local;
 pub mod neighbour;
 pub mod output;
 mod peer;
+pub mod prefix;
 pub mod progress;
 pub mod reconcile;
 pub mod recover;

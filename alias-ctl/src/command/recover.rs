@@ -12,7 +12,7 @@ use crate::netlink::{Link, Netns};
 use super::enable::verdict_of;
 use super::host::Host;
 use super::reconcile::{Extent, Heard, reconcile};
-use super::{isno, retire, set, types};
+use super::{isno, prefix, retire, set, types};
 
 /// The right to change this namespace's state, after what a killed writer left
 /// is put in order. Every verb that changes something begins with it, and looks
@@ -66,6 +66,9 @@ pub(super) fn complete(
     }
     retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
     isno::restore(host, link, parent, lock)?;
+    if !parent.header().prefixes.is_empty() {
+        prefix::settle(host, link, parent, lock)?;
+    }
     parent.set_unfinished(false, lock);
     Ok(())
 }

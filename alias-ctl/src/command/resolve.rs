@@ -18,7 +18,7 @@ use crate::netlink::{Link, Netns};
 
 use super::batch::{Batch, Item, Past, Placement};
 use super::host::Host;
-use super::{device, isno, local, redirect};
+use super::{device, isno, local, prefix, redirect};
 
 /// Looks up and checks what a wish names. `None`: the alias is there already,
 /// just so.
@@ -75,7 +75,7 @@ pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
                 host.netlink.has_address(link.ifindex, address)?
                     && local::has_route(host, link, record)?
             }
-            None => true,
+            None => prefix::have_routes(host, link, std::iter::once(record))?,
         },
         _ => true,
     })
@@ -284,6 +284,19 @@ pub fn refuse_taken(
             )
             .way_out("nothing was added; give another address, or delete that alias first"));
         }
+        if let Some(prefix) = item.address.prefix()
+            && wish.vlan == Vlan::NONE
+            && wish.target != Target::Local
+            && let Some(address) = prefix::swallowed(host, link, parent, prefix)?
+        {
+            let reason = format!("{}'s own address {address} is in it", link.name);
+            return Err(
+                Refusal::new(prefix.to_string(), "add", reason, libc::EEXIST).way_out(format!(
+                    "nothing was added; an alias of its own goes before the prefix: alias-ctl add {} {address} --local",
+                    link.name
+                )),
+            );
+        }
         if item.address.ip().is_some_and(|ip| own.contains(&ip)) {
             if wish.target != Target::Local {
                 let way_out = "count it where it is with --local, or take it away from the device";
@@ -346,7 +359,15 @@ pub fn resolve_target(
             libc::EINVAL,
         )
         .way_out("give it a device: --device")),
-        Target::Local if matches!(wish.addresses, Addresses::One { address, .. } if address.ip().is_none()) => {
+        Target::Local
+            if matches!(
+                wish.addresses,
+                Addresses::One {
+                    address: Address::Typed(_),
+                    ..
+                }
+            ) =>
+        {
             Err(Refusal::new(
                 &link.name,
                 "add",

@@ -12,7 +12,7 @@ use crate::netlink::Link;
 
 use super::host::Host;
 use super::progress::Progress;
-use super::{device, isno, join, local, neighbour, redirect};
+use super::{device, isno, join, local, neighbour, prefix, redirect};
 
 /// Slots whose part of the index is looked at before they are changed, at a time.
 const AT_A_TIME: usize = 256;
@@ -34,6 +34,8 @@ pub fn retire(
     if slots.is_empty() {
         return Ok(());
     }
+    let is_prefix = |slot: &u32| parent.record(*slot).flags & Record::PREFIX != 0;
+    let had_prefix = !parent.header().prefixes.is_empty() && slots.iter().any(is_prefix);
     let had_options = take_out(host, link, parent, slots, lock)?;
     let mut progress = Progress::new("freeing", slots.len());
     for some in slots.chunks(AT_A_TIME) {
@@ -45,6 +47,9 @@ pub fn retire(
     }
     if had_options {
         clear_idle(parent, lock)?;
+    }
+    if let Some(link) = link.filter(|_| had_prefix) {
+        prefix::settle(host, link, parent, lock)?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::netlink::Link;
 use super::batch::{self, Batch, Item, Past};
 use super::del::no_such_alias;
 use super::host::Host;
-use super::{Change, create, isno, recover, resolve, retire};
+use super::{Change, create, isno, prefix, recover, resolve, retire};
 
 /// `alias-ctl set NAME …`.
 ///
@@ -149,6 +149,9 @@ fn replace(
         }
     }
     clear_idle(parent, lock)?;
+    if old.flags & Record::PREFIX != 0 {
+        prefix::settle(host, link, parent, lock)?;
+    }
     parent.set_journal(None, lock);
     parent.set_unfinished(false, lock);
     result
@@ -266,11 +269,13 @@ fn wanted(
     let old = parent.record(slot);
     let (address, prefix_len) = change.address.unwrap_or((address_of(&old), None));
     let prefix_len = prefix_len.unwrap_or_else(|| {
-        // A length says nothing about an address of another family.
-        if address.family() == old.family() {
-            old.prefix_len
-        } else {
-            address.ip().map_or(old.prefix_len, bits)
+        // A length says nothing about an address of another family, and that of a
+        // prefix nothing about an address.
+        let is_kept = address == address_of(&old)
+            || address.family() == old.family() && old.flags & Record::PREFIX == 0;
+        match address.ip() {
+            Some(ip) if !is_kept => bits(ip),
+            _ => old.prefix_len,
         }
     });
     let vlan = change.vlan.unwrap_or(old.vlan());
@@ -383,7 +388,7 @@ fn is_same(old: &Record, new: &Record) -> bool {
         (
             record.family,
             record.address,
-            record.prefix_len,
+            (record.prefix_len, record.flags & Record::PREFIX),
             record.vlan(),
             record.target,
             place,

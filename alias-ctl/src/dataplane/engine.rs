@@ -1,8 +1,9 @@
-//! A parent's engine follows the types that are registered in its namespace.
+//! A parent's engine follows what it has to do.
 //!
-//! Without a type, `alias_rx` runs, which knows of none. With the first one,
+//! As a rule `alias_rx` runs, which knows neither prefixes nor types. With the first
+//! alias that is a prefix, and with the first type that is registered in the namespace,
 //! `alias_rx_types` takes its place on the same maps, by one update of the link, and
-//! gives it back when the last type goes. So whoever has no types pays nothing.
+//! gives it back when the last of both goes. So whoever has neither pays nothing.
 
 use std::fs;
 use std::io;
@@ -36,18 +37,19 @@ impl Place<'_> {
     }
 
     fn refused(&self, error: &io::Error) -> Refusal {
-        Refusal::io(self.name, "follow the alias types", error)
+        Refusal::io(self.name, "change its engine", error)
     }
 
-    /// Makes the parent's programs those that the registered types need, whatever
-    /// they are now: a kill in the middle is put right by the next call.
+    /// Makes the parent's programs those that the registered types need, and the
+    /// prefixes in its header, whatever they are now: a kill in the middle is put right
+    /// by the next call.
     ///
     /// # Errors
     ///
     /// What the kernel refused. Frames go on as before, or as they shall.
     pub fn follow(&self, types: &[Registered], lock: &WriteLock) -> Result<()> {
         self.drop_types(types)?;
-        if types.is_empty() {
+        if types.is_empty() && self.header.prefixes.is_empty() {
             return self.drop_engine();
         }
         self.make_engine()?;

@@ -13,6 +13,7 @@ use alias_common::key::{Family, WideKey};
 use alias_common::layout::Layout;
 use alias_common::names;
 use alias_common::order::Entry;
+use alias_common::prefix::Prefixes;
 use alias_common::record::{MAX_TARGETS, Record, State, Target};
 
 use super::directory::{Directory, WriteLock, link_name};
@@ -24,6 +25,7 @@ use super::sys;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::lifecycle::OnDown;
+use crate::model::prefix::Prefix;
 use crate::model::typed::Typed;
 
 /// The state of one parent. Reading needs no lock.
@@ -364,6 +366,21 @@ impl Parent {
         unsafe { ptr::addr_of_mut!((*self.header.at(0)).looked_at).write_volatile(seconds) };
     }
 
+    /// Says which lengths its aliases have as prefixes. Each word is one store, so that
+    /// a search finds what is there before and after.
+    pub fn set_prefixes(&self, prefixes: Prefixes, _lock: &WriteLock) {
+        for (at, word) in prefixes.words().into_iter().enumerate() {
+            // SAFETY: the mapped header; the field is the writer's (see `claim`), and
+            // four aligned words (asserted below).
+            unsafe {
+                ptr::addr_of_mut!((*self.header.at(0)).prefixes)
+                    .cast::<u64>()
+                    .add(at)
+                    .write_volatile(word);
+            }
+        }
+    }
+
     /// Follows a change of the parent's MAC, which alias devices may send from.
     pub fn set_mac(&self, mac: [u8; 6], _lock: &WriteLock) {
         // SAFETY: the mapped header; the field is the writer's (see `claim`).
@@ -389,6 +406,7 @@ impl Parent {
 
 const _: () = assert!(std::mem::offset_of!(Record, state) == 0);
 const _: () = assert!(std::mem::offset_of!(Header, name) % 8 == 0);
+const _: () = assert!(std::mem::offset_of!(Header, prefixes) % 8 == 0);
 
 /// A device's name as the header has it.
 #[must_use]
@@ -445,6 +463,18 @@ pub fn holds_on(path: &Path, ifindex: u32) -> bool {
 /// The address of a record.
 #[must_use]
 pub fn address_of(record: &Record) -> Address {
+    let address = first_address_of(record);
+    match address.ip() {
+        Some(network) if record.flags & Record::PREFIX != 0 => Address::Prefix(Prefix {
+            network,
+            len: record.prefix_len,
+        }),
+        _ => address,
+    }
+}
+
+/// The address of a record, or the first one of a prefix.
+fn first_address_of(record: &Record) -> Address {
     match record.family() {
         Family::IPV4 => {
             let [a, b, c, d, ..] = record.address;

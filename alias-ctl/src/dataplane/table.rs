@@ -5,9 +5,11 @@
 //! grace period, when no program run can still be looking at it.
 
 use std::hint::black_box;
+use std::net::IpAddr;
 
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::key::{Hash, Vlan, WideKey};
+use alias_common::prefix::{Bits, Length, Scope};
 use alias_common::record::{Record, State, Steer};
 use alias_common::table::{self, Geometry, Hit, Slots};
 use alias_common::word::{Verdict, Word};
@@ -53,7 +55,22 @@ impl Parent {
                 hash: hash_key.narrow(v4.octets(), vlan),
                 wide: None,
             },
-            longer => {
+            Address::Prefix(prefix) => {
+                let scope = Scope {
+                    family: address.family(),
+                    vlan,
+                };
+                let bits = match prefix.network {
+                    IpAddr::V4(v4) => Bits::of_ipv4(v4.octets()),
+                    IpAddr::V6(v6) => Bits::of_ipv6(&v6.octets()),
+                };
+                let key = scope.key(bits.marked(Length::of(prefix.len)));
+                Sought {
+                    hash: hash_key.wide(&key),
+                    wide: Some(key),
+                }
+            }
+            longer @ (Address::V6(_) | Address::Typed(_)) => {
                 let key = WideKey::new(longer.family(), &longer.bytes(), vlan);
                 Sought {
                     hash: hash_key.wide(&key),
@@ -331,6 +348,11 @@ pub fn set_address(record: &mut Record, address: Address, prefix_len: u8, vlan: 
     (record.format, record.address_len) = (row.format, row.address_len);
     record.ethertype = row.ethertype;
     record.prefix_len = prefix_len;
+    record.flags &= !Record::PREFIX;
+    if let Address::Prefix(prefix) = address {
+        record.prefix_len = prefix.len;
+        record.flags |= Record::PREFIX;
+    }
     record.vlan_outer = vlan.outer();
     record.vlan_inner = vlan.inner();
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use alias_common::alias_type::TypeRow;
 use alias_common::key::Family;
 
+use super::prefix::Prefix;
 use super::typed::Typed;
 use crate::error::{Refusal, Result};
 
@@ -16,18 +17,35 @@ pub enum Address {
     V4(Ipv4Addr),
     /// IPv6.
     V6(Ipv6Addr),
+    /// All addresses that begin with a prefix of IPv4 or IPv6.
+    Prefix(Prefix),
     /// Of a family that was registered.
     Typed(Typed),
 }
 
 impl Address {
-    /// The IP address, if it is one.
+    /// The IP address, if it is one, and not a prefix or of another family.
     #[must_use]
     pub const fn ip(self) -> Option<IpAddr> {
         match self {
             Address::V4(v4) => Some(IpAddr::V4(v4)),
             Address::V6(v6) => Some(IpAddr::V6(v6)),
-            Address::Typed(_) => None,
+            Address::Prefix(_) | Address::Typed(_) => None,
+        }
+    }
+
+    /// Whether a device that has it needs IPv6.
+    #[must_use]
+    pub fn is_ipv6(self) -> bool {
+        self.family() == Family::IPV6
+    }
+
+    /// The prefix, if it is one.
+    #[must_use]
+    pub const fn prefix(self) -> Option<Prefix> {
+        match self {
+            Address::Prefix(prefix) => Some(prefix),
+            _ => None,
         }
     }
 
@@ -43,6 +61,10 @@ impl Address {
         match self {
             Address::V4(_) => TypeRow::BUILT_IN[0],
             Address::V6(_) => TypeRow::BUILT_IN[1],
+            Address::Prefix(prefix) => match prefix.network {
+                IpAddr::V4(_) => TypeRow::BUILT_IN[0],
+                IpAddr::V6(_) => TypeRow::BUILT_IN[1],
+            },
             Address::Typed(typed) => typed.alias_type(),
         }
     }
@@ -57,6 +79,7 @@ impl Address {
                 bytes
             }
             Address::V6(v6) => v6.octets(),
+            Address::Prefix(prefix) => Address::from(prefix.network).bytes(),
             Address::Typed(typed) => typed.bytes,
         }
     }
@@ -76,6 +99,7 @@ impl fmt::Display for Address {
         match self {
             Address::V4(v4) => v4.fmt(f),
             Address::V6(v6) => v6.fmt(f),
+            Address::Prefix(prefix) => prefix.fmt(f),
             Address::Typed(typed) => typed.fmt(f),
         }
     }
@@ -129,6 +153,20 @@ fn invalid(text: &str, reason: impl Into<String>, way_out: &str) -> Refusal {
 /// EINVAL for what is no address, and for addresses that are nobody's own:
 /// multicast, broadcast, loopback and the unspecified one.
 pub fn parse(text: &str) -> Result<Interface> {
+    let (address, prefix_len) = split(text)?;
+    usable(text, address)?;
+    Ok(Interface {
+        address,
+        prefix_len: prefix_len.unwrap_or(bits(address)),
+    })
+}
+
+/// Reads `ADDR` or `ADDR/LEN`, whatever address it is.
+///
+/// # Errors
+///
+/// EINVAL for what is no address, or no length of it.
+pub(super) fn split(text: &str) -> Result<(IpAddr, Option<u8>)> {
     let form = "write ADDRESS or ADDRESS/LENGTH, for example 192.0.2.10/24";
     let (address, prefix_len) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),
@@ -137,19 +175,13 @@ pub fn parse(text: &str) -> Result<Interface> {
     let address: IpAddr = address
         .parse()
         .map_err(|_| invalid(text, "not an IPv4 or IPv6 address", form))?;
-    let prefix_len = match prefix_len {
-        None => bits(address),
-        Some(length) => length
-            .parse()
-            .ok()
+    let read = |length: &str| {
+        let length = length.parse().ok();
+        length
             .filter(|length| (1..=bits(address)).contains(length))
-            .ok_or_else(|| invalid(text, "the prefix length is out of range", form))?,
+            .ok_or_else(|| invalid(text, "the prefix length is out of range", form))
     };
-    usable(text, address)?;
-    Ok(Interface {
-        address,
-        prefix_len,
-    })
+    Ok((address, prefix_len.map(read).transpose()?))
 }
 
 fn usable(text: &str, address: IpAddr) -> Result<()> {

@@ -142,7 +142,7 @@ impl Run {
     /// The slot that has an address, if it is one of these.
     #[must_use]
     pub fn slot_of(&self, address: Address) -> Option<u32> {
-        if address.family() != self.first.family() {
+        if kind(address) != kind(self.first) {
             return None;
         }
         let steps = number(address).checked_sub(number(self.first))?;
@@ -175,12 +175,18 @@ fn number(address: Address) -> u128 {
     }
 }
 
-/// VLAN ids, family, address.
-type Place = (u16, u16, u16, u128);
+/// VLAN ids, kind, address.
+type Place = (u16, u16, (u16, u8), u128);
 
 fn place(address: Address, vlan: Vlan) -> Place {
-    let family = address.family().0;
-    (vlan.outer(), vlan.inner(), family, number(address))
+    (vlan.outer(), vlan.inner(), kind(address), number(address))
+}
+
+/// Family, and the length of a prefix, 0 for an address: only what agrees in both can
+/// be the same.
+fn kind(address: Address) -> (u16, u8) {
+    let len = address.prefix().map_or(0, |prefix| prefix.len);
+    (address.family().0, len)
 }
 
 /// The slot that a `join` names; `None` for another target.
@@ -293,6 +299,7 @@ pub fn fold(aliases: impl Iterator<Item = (u32, Address, Properties)>) -> Vec<Ru
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::prefix::Prefix;
 
     fn ip(text: &str) -> Address {
         text.parse::<IpAddr>().unwrap().into()
@@ -316,6 +323,16 @@ mod tests {
             first: range.first.into(),
             count: range.count,
             properties: properties(vlan),
+            line,
+        }
+    }
+
+    fn prefix(start: u32, text: &str, line: u32) -> Run {
+        Run {
+            start,
+            first: Address::Prefix(Prefix::parse(text).unwrap()),
+            count: 1,
+            properties: properties(0),
             line,
         }
     }
@@ -353,6 +370,23 @@ mod tests {
             (
                 vec![run(0, "198.18.0.5/32", 0, 2), run(9, "::c612:5/128", 0, 5)],
                 None,
+            ),
+            (
+                vec![run(0, "198.18.0.0/30", 0, 2), prefix(9, "198.18.0.0/24", 5)],
+                None,
+            ),
+            (
+                vec![
+                    prefix(0, "198.18.0.0/24", 2),
+                    prefix(9, "198.18.0.0/25", 5),
+                    prefix(10, "2001:db8::/32", 6),
+                    run(11, "2001:db8::/126", 0, 7),
+                ],
+                None,
+            ),
+            (
+                vec![prefix(9, "198.18.0.0/24", 5), prefix(0, "198.18.0.0/24", 2)],
+                Some("198.18.0.0/24"),
             ),
         ] {
             let declaration = Declaration {

@@ -11,6 +11,7 @@ pub mod list;
 pub mod name;
 pub mod netmask;
 pub mod plan;
+pub mod prefix;
 pub mod route;
 pub mod typed;
 pub mod wish;

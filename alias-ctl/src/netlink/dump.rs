@@ -34,6 +34,9 @@ const SHORT_NAME: usize = libc::IFNAMSIZ - 1;
 /// Longest alternative name with its NUL (ALTIFNAMSIZ of linux/if.h).
 const ALT_NAME_LIMIT: usize = 128;
 
+const MAIN: u8 = libc::RT_TABLE_MAIN;
+const LOCAL: u8 = libc::RT_TABLE_LOCAL;
+
 impl Conversation {
     /// All links of the namespace.
     ///
@@ -122,8 +125,8 @@ impl Conversation {
     /// (RTPROT_*) if asked. Empty when the link is gone. Cached routes are not
     /// among them.
     pub fn routes(&mut self, ifindex: Option<u32>, protocol: Option<u8>) -> Result<Vec<Route>> {
-        let mut routes = self.routes_of(AddressFamily::Inet, ifindex, protocol)?;
-        routes.extend(self.routes_of(AddressFamily::Inet6, ifindex, protocol)?);
+        let mut routes = self.routes_of(MAIN, AddressFamily::Inet, ifindex, protocol)?;
+        routes.extend(self.routes_of(MAIN, AddressFamily::Inet6, ifindex, protocol)?);
         Ok(routes)
     }
 
@@ -133,13 +136,24 @@ impl Conversation {
             IpAddr::V4(_) => AddressFamily::Inet,
             IpAddr::V6(_) => AddressFamily::Inet6,
         };
-        let routes = self.routes_of(family, Some(ifindex), None)?;
+        let routes = self.routes_of(MAIN, family, Some(ifindex), None)?;
         let is_it = |route: &Route| route.dst == network && route.prefix_len == prefix_len;
         Ok(routes.iter().any(is_it))
     }
 
+    /// Routes that a protocol made in the table of local addresses.
+    ///
+    /// Errors: the kernel's answer or the socket's error.
+    pub fn local_routes(&mut self, protocol: u8) -> Result<Vec<Route>> {
+        let by = Some(protocol);
+        let mut routes = self.routes_of(LOCAL, AddressFamily::Inet, None, by)?;
+        routes.extend(self.routes_of(LOCAL, AddressFamily::Inet6, None, by)?);
+        Ok(routes)
+    }
+
     fn routes_of(
         &mut self,
+        table: u8,
         family: AddressFamily,
         ifindex: Option<u32>,
         protocol: Option<u8>,
@@ -150,7 +164,7 @@ impl Conversation {
             || {
                 let mut query = RouteMessage::default();
                 query.header.address_family = family;
-                query.header.table = libc::RT_TABLE_MAIN;
+                query.header.table = table;
                 query.header.protocol = protocol.unwrap_or(libc::RTPROT_UNSPEC).into();
                 query.attributes.extend(ifindex.map(RouteAttribute::Oif));
                 RouteNetlinkMessage::GetRoute(query)
@@ -162,7 +176,9 @@ impl Conversation {
             found => empty_when_gone(found, ifindex)?,
         };
         // A kernel without IPv6 answers with what it has, and does not filter.
-        routes.retain(|route: &Route| route.table == u32::from(libc::RT_TABLE_MAIN));
+        routes.retain(|route: &Route| {
+            route.table == u32::from(table) && protocol.is_none_or(|by| route.protocol == by)
+        });
         Ok(routes)
     }
 
@@ -186,7 +202,9 @@ impl Conversation {
                 let query = RouteNetlinkMessage::GetRoute(query);
                 self.one(query, v4.to_string(), |payload| {
                     let route = Route::parse(payload)?;
-                    let local = route.kind == libc::RTN_LOCAL && route.dst == address;
+                    // A whole prefix may be local; its first address is not one of a link.
+                    let whole = route.dst == address && route.prefix_len == 32;
+                    let local = route.kind == libc::RTN_LOCAL && whole;
                     let by = |hop: &NextHop| hop.ifindex == ifindex;
                     (local && route.hops.iter().any(by)).then_some(())
                 })

@@ -215,6 +215,21 @@ impl Request {
         Self::new(message, flags, route_object(spec), "add route")
     }
 
+    /// Makes all addresses of a prefix local: what comes for them is for this host.
+    /// Such routes are in table 255. Errors: EEXIST when this very one is there, and
+    /// those of [`Self::add_route`].
+    pub fn add_local_route(spec: &RouteSpec) -> Self {
+        let message = RouteNetlinkMessage::NewRoute(local_route_message(spec));
+        let flags = NLM_F_CREATE | NLM_F_APPEND;
+        Self::new(message, flags, route_object(spec), "add local route")
+    }
+
+    /// Removes it again. Errors: ESRCH when there is none.
+    pub fn delete_local_route(spec: &RouteSpec) -> Self {
+        let message = RouteNetlinkMessage::DelRoute(local_route_message(spec));
+        Self::new(message, 0, route_object(spec), "delete local route")
+    }
+
     /// Removes the route that agrees with all of `spec`. Errors: ESRCH when there is none.
     pub fn delete_route(spec: &RouteSpec) -> Self {
         let mut message = route_message(spec);
@@ -251,6 +266,16 @@ fn route_message(spec: &RouteSpec) -> RouteMessage {
     attributes.extend(spec.gateway.map(|ip| RouteAttribute::Gateway(ip.into())));
     attributes.extend(spec.prefsrc.map(|ip| RouteAttribute::PrefSource(ip.into())));
     attributes.extend(spec.metric.map(RouteAttribute::Priority));
+    message
+}
+
+fn local_route_message(spec: &RouteSpec) -> RouteMessage {
+    let mut message = route_message(spec);
+    message.header.kind = RouteType::Local;
+    message.header.scope = match spec.dst {
+        IpAddr::V4(_) => RouteScope::Host,
+        IpAddr::V6(_) => RouteScope::Universe,
+    };
     message
 }
 

@@ -21,7 +21,7 @@ pub struct AliasView<'a> {
     pub slot: u32,
     /// `ip`, `ipv6` or the name of a registered type.
     pub family: Cow<'a, str>,
-    /// Without the prefix length.
+    /// Its address, or prefix.
     pub address: Address,
     /// Bits.
     pub prefix_len: u8,
@@ -109,7 +109,7 @@ fn tcp(view: &AliasView<'_>) -> String {
 /// The table of `show`.
 #[must_use]
 pub fn show(views: &[AliasView<'_>]) -> String {
-    const COLUMNS: [(&str, Align); 9] = [
+    const COLUMNS: [(&str, Align); 10] = [
         ("ALIAS", Align::Left),
         ("FAMILY", Align::Left),
         ("ADDRESS", Align::Left),
@@ -118,33 +118,47 @@ pub fn show(views: &[AliasView<'_>]) -> String {
         ("DEVICE", Align::Left),
         ("NETNS", Align::Left),
         ("STATE", Align::Left),
+        ("PREFIX", Align::Left),
         ("TCP", Align::Left),
     ];
-    // Few aliases have options: no column for nothing.
-    let columns = if views.iter().any(|view| !view.tcp.is_empty()) {
-        &COLUMNS[..]
-    } else {
-        &COLUMNS[..8]
+    // Few aliases are prefixes or have options: no column for nothing.
+    let is_shown = |(column, _): &(&str, Align)| match *column {
+        "PREFIX" => views.iter().any(|view| view.address.prefix().is_some()),
+        "TCP" => views.iter().any(|view| !view.tcp.is_empty()),
+        _ => true,
     };
+    let shown = COLUMNS.each_ref().map(is_shown);
+    let columns: Vec<(&str, Align)> = (COLUMNS.into_iter().zip(shown))
+        .filter_map(|(column, shown)| shown.then_some(column))
+        .collect();
     let rows: Vec<Vec<String>> = views
         .iter()
         .map(|view| {
-            let mut row = vec![
+            let row = [
                 alias_name(view.parent, view.slot),
                 view.family.to_string(),
-                format!("{}/{}", view.address, view.prefix_len),
+                match view.address {
+                    Address::Prefix(prefix) => prefix.to_string(),
+                    address => format!("{address}/{}", view.prefix_len),
+                },
                 vlan(view),
                 view.target.into(),
                 view.device.as_deref().unwrap_or("-").into(),
                 view.netns.as_deref().unwrap_or("-").into(),
                 if view.enabled { "enabled" } else { "disabled" }.into(),
+                match view.address {
+                    Address::Prefix(_) => "yes",
+                    _ => "-",
+                }
+                .into(),
                 tcp(view),
             ];
-            row.truncate(columns.len());
-            row
+            (row.into_iter().zip(shown))
+                .filter_map(|(cell, shown)| shown.then_some(cell))
+                .collect()
         })
         .collect();
-    layout(columns, &rows)
+    layout(&columns, &rows)
 }
 
 /// The table of `stats`.

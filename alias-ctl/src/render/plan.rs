@@ -176,7 +176,9 @@ fn describe(parent: &str, run: &Run) -> String {
     let properties = &run.properties;
     let mut text = alias_name(parent, run.start);
     let (first, last) = (run.first, run.last());
-    let _ = if run.count == 1 {
+    let _ = if let Some(prefix) = first.prefix() {
+        write!(text, " prefix {prefix}")
+    } else if run.count == 1 {
         write!(text, " {first}/{}", properties.prefix_len)
     } else {
         let slot = run.end() - 1;

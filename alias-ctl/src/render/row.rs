@@ -40,6 +40,10 @@ fn fields(out: &mut Vec<u8>, view: &AliasView<'_>) {
     out.extend_from_slice(b",\"address\":\"");
     address(out, view.address);
     number(out, "\",\"prefix_len\":", view.prefix_len);
+    out.extend_from_slice(match view.address {
+        Address::Prefix(_) => b",\"prefix\":true",
+        _ => b",\"prefix\":false",
+    });
     match view.vlan {
         Some(id) => number(out, ",\"vlan\":", id),
         None => out.extend_from_slice(b",\"vlan\":null"),
@@ -101,8 +105,13 @@ fn string(out: &mut Vec<u8>, before: &str, value: &str) {
     }
 }
 
-/// An address as its family prints it: nothing of it needs escaping.
+/// An address as its family prints it, or a prefix's without its length: nothing of it
+/// needs escaping.
 fn address(out: &mut Vec<u8>, address: Address) {
+    let address = match address {
+        Address::Prefix(prefix) => prefix.network.into(),
+        address => address,
+    };
     if let Address::V4(v4) = address {
         let mut before = "";
         for octet in v4.octets() {
@@ -124,6 +133,7 @@ mod tests {
 
     use super::super::alias::Dropped;
     use super::*;
+    use crate::model::prefix::Prefix;
 
     /// The same object as serde writes it.
     #[derive(Serialize)]
@@ -134,6 +144,7 @@ mod tests {
         family: &'a str,
         address: String,
         prefix_len: u8,
+        prefix: bool,
         vlan: Option<u16>,
         #[serde(skip_serializing_if = "Option::is_none")]
         inner_vlan: Option<u16>,
@@ -183,8 +194,12 @@ mod tests {
             parent: view.parent,
             slot: view.slot,
             family: &view.family,
-            address: view.address.to_string(),
+            address: match view.address.to_string().split_once('/') {
+                Some((network, _)) => network.to_owned(),
+                None => view.address.to_string(),
+            },
             prefix_len: view.prefix_len,
+            prefix: view.address.prefix().is_some(),
             vlan: view.vlan,
             inner_vlan: view.inner_vlan,
             target: view.target,
@@ -234,6 +249,12 @@ mod tests {
         check(&view("eth0", "192.0.2.10"));
         check(&view("eth0", "203.0.113.255"));
         check(&view("eth0", "2001:db8::10"));
+        for prefix in ["198.51.100.0/24", "2001:db8:1::/48"] {
+            check(&AliasView {
+                address: Address::Prefix(Prefix::parse(prefix).unwrap()),
+                ..view("eth0", "192.0.2.10")
+            });
+        }
         // Only a slash, a colon and white space are refused in a device's name.
         for parent in ["a\"b", "a\\b", "\u{1}", "\u{7f}", "caf\u{e9}", "\u{1f600}"] {
             check(&view(parent, "192.0.2.10"));

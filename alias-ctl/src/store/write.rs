@@ -105,13 +105,16 @@ fn alias(text: &mut String, parent: &str, run: &Run, types: &[TypeRow]) {
     let mut address = run.first.to_string();
     if run.first.ip().is_some() {
         address += &format!("/{}", run.properties.prefix_len);
-    } else {
+    } else if run.first.prefix().is_none() {
         let family = run.first.family().0;
         let row = types.iter().find(|row| row.family == family);
         let word = row.map_or_else(|| family.to_string(), typed::name);
         key(text, "family", &quoted(&word));
     }
     key(text, "address", &quoted(&address));
+    if run.first.prefix().is_some() {
+        key(text, "prefix", "true");
+    }
     properties(text, &run.properties);
 }
 

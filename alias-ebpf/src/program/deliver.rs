@@ -49,7 +49,7 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
     let destination = receive::destination(packet, link).ok()??;
     let table = Table::own()?;
-    let hit = table.find(destination.address, link.vlan)?;
+    let hit = table.find_any(destination.address, link.vlan)?;
     if hit.word.verdict_number() != Verdict::Device as u8 {
         return None;
     }

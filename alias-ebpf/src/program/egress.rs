@@ -30,7 +30,7 @@ fn count_own(ctx: &TcContext) -> Option<()> {
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
     let source = send::source(packet, link).ok()??;
     let table = Table::own()?;
-    let hit = table.find(source.address, link.vlan)?;
+    let hit = table.find_any(source.address, link.vlan)?;
     let verdict = hit.word.verdict_number();
     if verdict != Verdict::Local as u8 && verdict != Verdict::Device as u8 {
         return None;

@@ -1,12 +1,13 @@
 //! The engine: one pass from a frame's first byte to its verdict; each way out
 //! counts once. The programs that run it are in `rx` and `typed`.
 
+use alias_common::key::Vlan;
 use alias_common::record::{Steer, Target};
 use alias_common::table::Hit;
 use alias_common::word::Verdict;
 use alias_ebpf::link::{self, EtherType, Link, TAG_LEN};
 use alias_ebpf::metadata::{self, Metadata};
-use alias_ebpf::network::Class;
+use alias_ebpf::network::{Address, Class};
 use alias_ebpf::packet::{Packet, Truncated};
 use alias_ebpf::receive::{self, Destination};
 use alias_ebpf::rewrite::{self, Macs};
@@ -34,6 +35,15 @@ pub struct Engine<'a> {
     pub row: Row,
 }
 
+/// How far an engine reaches: `alias_rx`, or the full one, which takes its place when
+/// somebody needs more.
+pub trait Reach {
+    /// The alias that an address is for.
+    fn find(table: Table, address: Address<'_>, vlan: Vlan) -> Option<Hit>;
+    /// The verdict on a frame of a family that is not built in.
+    fn foreign(engine: Engine<'_>, link: Link<'_>) -> u32;
+}
+
 impl<'a> Engine<'a> {
     /// For the frame of this context.
     #[inline(always)]
@@ -42,13 +52,12 @@ impl<'a> Engine<'a> {
         Some(Engine { ctx, table, row })
     }
 
-    /// Takes a frame from its first byte to its verdict. One of a family that is not
-    /// built in is `foreign`'s, which is asked for nothing else.
+    /// Takes a frame from its first byte to its verdict.
     ///
     /// A family's frames have their own way through lookup and verdict, in the machine
     /// code too: shared with IPv6, IPv4's would carry its keys along.
     #[inline(always)]
-    pub fn receive(self, foreign: impl FnOnce(Engine<'_>, Link<'_>) -> u32) -> u32 {
+    pub fn receive<R: Reach>(self) -> u32 {
         // SAFETY: the context's own bounds; nothing moves the packet before `act`
         // has used the last reference into it.
         let packet = unsafe { Packet::between(self.ctx.data(), self.ctx.data_end()) };
@@ -58,26 +67,26 @@ impl<'a> Engine<'a> {
         let at = link.network;
         match link.ethertype {
             EtherType::IPV4 => match receive::ipv4(packet, at) {
-                Ok(to) => self.decide(packet, link, to),
+                Ok(to) => self.decide::<R>(packet, link, to),
                 Err(Truncated) => self.malformed(),
             },
             EtherType::IPV6 => match receive::ipv6(packet, at) {
-                Ok(to) => self.decide(packet, link, to),
+                Ok(to) => self.decide::<R>(packet, link, to),
                 Err(Truncated) => self.malformed(),
             },
             EtherType::ARP => match receive::arp(packet, at) {
-                Ok(Some(to)) => self.decide(packet, link, to),
-                Ok(None) => foreign(self, link),
+                Ok(Some(to)) => self.decide::<R>(packet, link, to),
+                Ok(None) => R::foreign(self, link),
                 Err(Truncated) => self.malformed(),
             },
-            _ => foreign(self, link),
+            _ => R::foreign(self, link),
         }
     }
 
     /// Looks up whom the frame is for, counts it, and does what the alias says.
     #[inline(always)]
-    fn decide(self, packet: Packet<'_>, link: Link<'_>, to: Destination<'_>) -> u32 {
-        let Some(hit) = self.table.find(to.address, link.vlan) else {
+    fn decide<R: Reach>(self, packet: Packet<'_>, link: Link<'_>, to: Destination<'_>) -> u32 {
+        let Some(hit) = R::find(self.table, to.address, link.vlan) else {
             return self.miss();
         };
         self.count_received(packet, to, hit);

@@ -1,13 +1,94 @@
 //! The index as the kernel side sees it.
 
+use core::hint::black_box;
+
+use alias_common::header::Header;
 use alias_common::key::{Family, Vlan, WideKey};
 use alias_common::layout::Layout;
+use alias_common::prefix::{Bits, MAX_LENGTHS, Scope, Search};
 use alias_common::record::{MAX_TARGETS, Steer, Target};
 use alias_common::table::{self, Hit, Slots};
 use alias_common::word::Word;
 use alias_ebpf::network::Address;
 
-use super::maps::{CAPACITY, HASH_KEY, HOME_SHIFT, POSITIONS, TABLE};
+use super::maps::{CAPACITY, HASH_KEY, HEADER, HOME_SHIFT, POSITIONS, TABLE};
+
+/// An address out of its packet. A reference that lived on through a lookup would have
+/// the verifier walk it once for each place in a frame where an address can stand.
+#[derive(Clone, Copy)]
+pub struct Copied {
+    family: Family,
+    bits: Bits,
+}
+
+impl Copied {
+    #[inline(always)]
+    pub fn of(address: Address<'_>) -> Copied {
+        black_box(match address {
+            Address::V4(address) => Copied {
+                family: Family::IPV4,
+                bits: Bits::of_ipv4(*address),
+            },
+            Address::V6(address) => Copied {
+                family: Family::IPV6,
+                bits: Bits::of_ipv6(address),
+            },
+        })
+    }
+}
+
+/// The enabled alias of the longest prefix that an address is in, where the address is
+/// none itself.
+#[inline(always)]
+pub fn find_prefix(address: Copied, vlan: Vlan) -> Option<Hit> {
+    let header: *const Header = HEADER.get_ptr(0)?;
+    let Copied { family, bits } = address;
+    // SAFETY: the map's value; the controller changes the sets meanwhile, and of each
+    // half one load sees one state.
+    let lengths = unsafe {
+        if family == Family::IPV4 {
+            (&raw const (*header).prefixes.ipv4).read_volatile()
+        } else {
+            (&raw const (*header).prefixes.ipv6).read_volatile()
+        }
+    };
+    if lengths.is_empty() {
+        return None;
+    }
+    let mut search = Search::new(Scope { family, vlan }, bits, lengths);
+    search_prefix(&raw mut search);
+    // A position out of a function is any number to the verifier.
+    search.hit().filter(|hit| hit.position < POSITIONS.load())
+}
+
+/// A whole search. As global functions, this and its step are verified once, by
+/// themselves, and not once for each path that leads to them.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn search_prefix(search: *mut Search) -> i32 {
+    if search.is_null() {
+        return 0;
+    }
+    for _ in 0..MAX_LENGTHS {
+        if next_shorter(search) != 0 {
+            return 1;
+        }
+    }
+    0
+}
+
+/// One step of a search.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn next_shorter(search: *mut Search) -> i32 {
+    // SAFETY: null, which the verifier holds possible, or the caller's.
+    match (unsafe { search.as_mut() }, Table::own()) {
+        (Some(search), Some(table)) => {
+            i32::from(search.step(&table, HOME_SHIFT.load(), &HASH_KEY.load()))
+        }
+        _ => 1,
+    }
+}
 
 /// The sizes of this parent's maps.
 #[inline(always)]
@@ -67,6 +148,16 @@ impl Table {
                 table::find(&self, HOME_SHIFT.load(), hash, None)
             }
             Address::V6(address) => self.find_wide(&WideKey::new(Family::IPV6, address, vlan)),
+        }
+    }
+
+    /// The enabled alias of an address, or else that of the longest prefix that it is in.
+    #[inline(always)]
+    pub fn find_any(self, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
+        let copied = Copied::of(address);
+        match self.find(address, vlan) {
+            Some(hit) => Some(hit),
+            None => find_prefix(copied, vlan),
         }
     }
 

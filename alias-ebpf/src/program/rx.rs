@@ -1,11 +1,31 @@
-//! `alias_rx`: XDP on the parent while no alias type is registered. A frame of a
-//! family that is not built in is nobody's.
+//! `alias_rx`: XDP on the parent while no alias of it is a prefix and no alias type is
+//! registered. It does not so much as ask.
 
+use alias_common::key::Vlan;
+use alias_common::table::Hit;
+use alias_ebpf::link::Link;
+use alias_ebpf::network::Address;
 use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 
-use super::engine::Engine;
+use super::engine::{Engine, Reach};
+use super::lookup::Table;
+
+/// There are no prefixes, and a frame of a family that is not built in is nobody's.
+struct Plain;
+
+impl Reach for Plain {
+    #[inline(always)]
+    fn find(table: Table, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
+        table.find(address, vlan)
+    }
+
+    #[inline(always)]
+    fn foreign(engine: Engine<'_>, _: Link<'_>) -> u32 {
+        engine.miss()
+    }
+}
 
 /// For native mode: takes frames of several fragments, so that the MTU may be
 /// as large as the driver likes.
@@ -26,7 +46,7 @@ pub fn alias_rx_generic(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn receive(ctx: &XdpContext) -> u32 {
     match Engine::start(ctx) {
-        Some(engine) => engine.receive(|engine, _| engine.miss()),
+        Some(engine) => engine.receive::<Plain>(),
         None => XDP_PASS,
     }
 }

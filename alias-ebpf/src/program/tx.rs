@@ -6,6 +6,7 @@
 
 use alias_common::key::Vlan;
 use alias_common::record::{Steer, Target};
+use alias_common::table::Hit;
 use alias_common::word::Verdict;
 use alias_ebpf::link::{self, EtherType, HEADER_LEN, Link, SERVICE_TAG, TAG};
 use alias_ebpf::network::{ARP_SENDER_MAC, Class, ICMPV6, IPV6_LEN, ND_LEN};
@@ -20,9 +21,9 @@ use aya_ebpf::programs::TcContext;
 use aya_log_ebpf::warn;
 
 use super::count::Row;
-use super::lookup::Table;
+use super::lookup::{Copied, Table};
 use super::maps::{HEADER, PARENT_IFINDEX, PORT};
-use super::{journal, skb};
+use super::{journal, lookup, skb};
 
 /// Where a permitted frame goes out.
 struct Permit {
@@ -76,19 +77,31 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
 /// the frame; without one, which is the rule, the port needs no lookup.
 #[inline(always)]
 fn own(ctx: &TcContext, source: Source<'_>) -> Option<Permit> {
-    own_on(ctx, source, Vlan::NONE).or_else(|| {
-        let vlan = owner(ctx)?.permit.vlan;
-        if vlan == Vlan::NONE {
-            None
-        } else {
-            own_on(ctx, source, vlan)
-        }
-    })
+    let table = Table::own()?;
+    let copied = Copied::of(source.address);
+    let untagged = table.find(source.address, Vlan::NONE);
+    if let Some(hit) = untagged
+        && let Some(permit) = behind_port(ctx, table, hit, Vlan::NONE)
+    {
+        return Some(permit);
+    }
+    let vlan = owner(ctx)?.permit.vlan;
+    let hit = if vlan == Vlan::NONE {
+        untagged
+    } else {
+        table.find(source.address, vlan)
+    };
+    // An address that is another alias's is not one of a prefix.
+    let hit = match hit {
+        Some(hit) => hit,
+        None => lookup::find_prefix(copied, vlan)?,
+    };
+    behind_port(ctx, table, hit, vlan)
 }
 
 #[inline(always)]
-fn own_on(ctx: &TcContext, source: Source<'_>, vlan: Vlan) -> Option<Permit> {
-    let steer = alias_of(source, vlan, Verdict::Device)?;
+fn behind_port(ctx: &TcContext, table: Table, hit: Hit, vlan: Vlan) -> Option<Permit> {
+    let steer = steer_of(table, hit, Verdict::Device)?;
     (steer.target() == skb::raw(ctx).ifindex).then_some(Permit {
         slot: steer.slot(),
         vlan,
@@ -96,9 +109,7 @@ fn own_on(ctx: &TcContext, source: Source<'_>, vlan: Vlan) -> Option<Permit> {
 }
 
 #[inline(always)]
-fn alias_of(source: Source<'_>, vlan: Vlan, verdict: Verdict) -> Option<Steer> {
-    let table = Table::own()?;
-    let hit = table.find(source.address, vlan)?;
+fn steer_of(table: Table, hit: Hit, verdict: Verdict) -> Option<Steer> {
     (hit.word.verdict_number() == verdict as u8).then(|| table.steer(hit))
 }
 
@@ -191,9 +202,11 @@ fn adopt(ctx: &TcContext) -> Option<Vlan> {
     let source = send::source(packet, link).ok()??;
     // SAFETY: as above; of a `--to` device only the key is set.
     let key = unsafe { PORT.get(skb::raw(ctx).ifindex) }?.key;
-    let target = Table::own()?.target(key);
+    let table = Table::own()?;
+    let target = table.target(key);
     let vlan = Vlan::new(target.vlan_outer, target.vlan_inner);
-    let steer = alias_of(source, vlan, Verdict::To)?;
+    let hit = table.find_any(source.address, vlan)?;
+    let steer = steer_of(table, hit, Verdict::To)?;
     if steer.target() != key {
         return None;
     }

@@ -3,16 +3,18 @@
 //! and `alias_typed` goes on as the engine does for every other frame.
 
 use alias_common::key::{Family, Vlan, WideKey};
+use alias_common::table::Hit;
 use alias_common::type_abi::{ENTRY, Found};
 use alias_ebpf::link::Link;
-use alias_ebpf::network::Class;
+use alias_ebpf::network::{Address, Class};
 use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::helpers::generated::bpf_xdp_get_buff_len;
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::{PerCpuArray, ProgramArray};
 use aya_ebpf::programs::XdpContext;
 
-use super::engine::Engine;
+use super::engine::{Engine, Reach};
+use super::lookup::Table;
 
 #[map(name = "found")]
 static FOUND: PerCpuArray<Found> = PerCpuArray::with_max_entries(1, 0);
@@ -23,6 +25,21 @@ static BY_ETHERTYPE: ProgramArray = ProgramArray::with_max_entries(1 << 16, 0);
 /// The way back, which the types' programs take; here only to be made and filled.
 #[map(name = "engine")]
 static ENGINE: ProgramArray = ProgramArray::with_max_entries(ENTRY + 1, 0);
+
+/// There are prefixes, or types, or both.
+struct Full;
+
+impl Reach for Full {
+    #[inline(always)]
+    fn find(table: Table, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
+        table.find_any(address, vlan)
+    }
+
+    #[inline(always)]
+    fn foreign(engine: Engine<'_>, link: Link<'_>) -> u32 {
+        ask_type(engine, link)
+    }
+}
 
 /// For native mode; see `alias_rx` for why there are two.
 #[xdp(frags)]
@@ -51,7 +68,7 @@ pub fn alias_typed_generic(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn receive(ctx: &XdpContext) -> u32 {
     match Engine::start(ctx) {
-        Some(engine) => engine.receive(ask_type),
+        Some(engine) => engine.receive::<Full>(),
         None => XDP_PASS,
     }
 }

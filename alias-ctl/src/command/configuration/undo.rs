@@ -11,7 +11,7 @@ use alias_common::record::{Record, TargetKind};
 use crate::command::attach::detach_under;
 use crate::command::batch::{Item, Past};
 use crate::command::host::Host;
-use crate::command::{create, isno, resolve, retire};
+use crate::command::{create, isno, prefix, resolve, retire};
 use crate::dataplane::isno::clear_idle;
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
@@ -159,6 +159,12 @@ pub fn take_down(
     }
     if pasts.is_empty() && records.iter().any(|(_, record)| !record.tcp.is_empty()) {
         clear_idle(parent, lock)?;
+    }
+    if records
+        .iter()
+        .any(|(_, record)| record.flags & Record::PREFIX != 0)
+    {
+        prefix::settle(host, link, parent, lock)?;
     }
     parent.set_unfinished(false, lock);
     undo.push(link, Done::TakenDown(records));

@@ -8,6 +8,7 @@ use alias_common::record::{Record, TargetKind};
 
 use super::super::device as alias_device;
 use super::super::host::Host;
+use super::super::prefix;
 use super::device::strict_reverse_path;
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
@@ -44,13 +45,21 @@ pub(super) fn examine(
         .into_iter()
         .map(|route| (route.dst, route.prefix_len))
         .collect();
+    let prefixes = prefix::routed(host, link)?;
     let mut obstacles = Obstacles::default();
     for (slot, record) in parent.live() {
         let name = alias_name(&link.name, slot);
         match TargetKind::from_number(record.target) {
             Some(TargetKind::Device) => obstacles.device(link, slot, name, &record, &links),
             Some(TargetKind::To) => obstacles.target(link, name, &record, &links),
-            Some(TargetKind::Local) => obstacles.local(name, &record, &own, &routes),
+            Some(TargetKind::Local) => match address_of(&record).prefix() {
+                Some(prefix) if prefixes.contains(&prefix) => {}
+                Some(prefix) => {
+                    let way_out = format!("alias-ctl add {name} {prefix} --prefix --local");
+                    obstacles.no_route.push((name, way_out));
+                }
+                None => obstacles.local(name, &record, &own, &routes),
+            },
             _ => {}
         }
     }

@@ -183,7 +183,7 @@ fn address_in(host: &Host, link: &Link, slot: u32) -> Result<Interface> {
         Refusal::new(
             alias_name(&link.name, slot),
             "ifconfig",
-            "its address is of another family",
+            "it is a prefix, or its address is of another family",
             libc::EAFNOSUPPORT,
         )
     })?;

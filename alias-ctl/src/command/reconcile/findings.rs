@@ -9,6 +9,7 @@ use alias_common::record::{Record, TargetKind};
 
 use crate::command::device;
 use crate::command::host::Host;
+use crate::command::prefix;
 use crate::dataplane::Parent;
 use crate::dataplane::parent::{address_of, holds_on, padded_name};
 use crate::error::Result;
@@ -143,7 +144,9 @@ pub(super) fn look(
         let staying = || live.iter().filter(|(_, record)| record.created > freed);
         devices(host, &link, staying(), sight, &mut findings)?;
         if fate.has_addresses {
-            let lost = lost(host, &link, staying(), sight)?;
+            let mut lost = lost(host, &link, staying(), sight)?;
+            let records = staying().map(|(_, record)| record);
+            lost.routes |= !prefix::have_routes(host, &link, records)?;
             let keeps = on_down(host, &header) == OnDown::Keep;
             if keeps && (lost.routes || lost.every_ipv6_address) {
                 // Nobody saw it, but so a device looks that was down.

@@ -5,11 +5,10 @@ use alias_common::record::{Record, Steer};
 
 use crate::command::device::{self, device_address};
 use crate::command::host::Host;
-use crate::command::{isno, retire};
+use crate::command::{isno, prefix, retire};
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
-use crate::model::address::Address;
 use crate::model::name::alias_name;
 use crate::netlink::{Conversation, Link, Netns, Request, sysctl};
 
@@ -90,7 +89,7 @@ fn dress(name: &str, record: &Record) -> Result<()> {
     let address = address_of(record);
     let beside_parent = record.netns_cookie == 0;
     let mut requests = Vec::new();
-    if matches!(address, Address::V6(_)) {
+    if address.is_ipv6() {
         requests.push(Request::quiet(device.ifindex));
         // A device that belongs to an IPv4 alias does without until it is joined.
         let _ = sysctl::write(&format!("ipv6/conf/{}/disable_ipv6", device.name), "0");
@@ -98,7 +97,7 @@ fn dress(name: &str, record: &Record) -> Result<()> {
         device::silence_ipv6(&device.name)?;
     }
     if beside_parent {
-        device::accept_by_parents_route(&device.name)?;
+        device::accept_by_parents_route(&device.name, address)?;
     }
     if !device.answers_to(name) {
         requests.push(Request::add_altname(device.ifindex, name));
@@ -108,6 +107,7 @@ fn dress(name: &str, record: &Record) -> Result<()> {
         let spec = device_address(device.ifindex, ip, record.prefix_len, beside_parent);
         Request::add_address(&spec)
     }));
+    requests.extend(prefix::open(device.ifindex, address));
     // A name or an address that is taken there is that namespace's affair.
     conversation.batch(&requests)?;
     Ok(())

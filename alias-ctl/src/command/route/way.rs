@@ -25,6 +25,8 @@ pub const RTPROT_ALIAS: u8 = 0xa1;
 const RTPROT_BOOT: u8 = 3;
 /// RT_TABLE_MAIN.
 pub const MAIN_TABLE: u32 = 254;
+/// RT_TABLE_LOCAL.
+pub const LOCAL_TABLE: u32 = 255;
 /// RTN_UNICAST.
 pub(super) const RTN_UNICAST: u8 = 1;
 
@@ -103,6 +105,13 @@ fn by_alias(
 ) -> Result<Way> {
     let refused = |reason: &str, errno| Refusal::new(name, "route", reason, errno);
     let address = address_of(record);
+    if address.prefix().is_some() {
+        return Err(refused(
+            "it is a prefix, and has no address of its own to send from",
+            libc::EOPNOTSUPP,
+        )
+        .way_out("name the source yourself: ip route add … dev … src ADDRESS"));
+    }
     let source = address
         .ip()
         .filter(|source| source.is_ipv4() == destination.is_ipv4())

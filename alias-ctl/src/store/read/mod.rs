@@ -10,7 +10,9 @@ use alias_common::alias_type::TypeRow;
 use alias_common::key::Family;
 
 use common::Common;
-use value::{alias, because, device, integer, missing, one_of, text, unknown, value_fault};
+use value::{
+    alias, because, boolean, device, integer, missing, one_of, text, unknown, value_fault,
+};
 
 use super::document;
 use super::table::{Entry, Fault, Table, column_of, line_of};
@@ -19,6 +21,7 @@ use crate::model::address::{self, Address, Range, bits};
 use crate::model::declaration::{Attachment, Declaration, Mode, Parent, Run, Tc};
 use crate::model::lifecycle::OnDown;
 use crate::model::name::AliasName;
+use crate::model::prefix::Prefix;
 use crate::model::typed::Typed;
 use crate::model::wish::Target;
 
@@ -218,17 +221,19 @@ impl Reader<'_, '_> {
         let mut name = None;
         let mut interface = None;
         let mut family = None;
+        let mut is_prefix = false;
         let mut common = Common::default();
         for entry in &table.entries {
             match &*entry.key {
+                "prefix" => is_prefix = boolean(table, entry)?,
                 "name" => name = Some((alias(table, entry)?, entry)),
                 "address" => interface = Some(entry),
                 "family" => family = Some(entry),
-                _ => common.take(table, entry, "name, address, family")?,
+                _ => common.take(table, entry, "name, address, prefix, family")?,
             }
         }
         let interface = interface
-            .map(|entry| self.address(table, entry, family))
+            .map(|entry| self.address(table, entry, family, is_prefix))
             .transpose()?;
         let ((parent, slot), name) = name.ok_or_else(|| missing(table, "name", "eth0:0"))?;
         let (first, prefix_len) =
@@ -257,6 +262,7 @@ impl Reader<'_, '_> {
         table: &Table<'_>,
         entry: &Entry<'_>,
         family: Option<&Entry<'_>>,
+        is_prefix: bool,
     ) -> Read<(Address, u8)> {
         let written = text(table, entry)?;
         let row = match family {
@@ -270,17 +276,24 @@ impl Reader<'_, '_> {
         if let Some((_, row)) = &row
             && !built_in(row)
         {
+            if is_prefix {
+                let reason = "only an IP alias can be a prefix";
+                return Err(value_fault(table, entry, reason));
+            }
             let found = Typed::parse(written, row).map_err(|why| because(table, entry, why))?;
             return Ok((Address::Typed(found), found.bits));
         }
-        let found = address::parse(written).map_err(|why| because(table, entry, why))?;
-        let first = Address::from(found.address);
+        let (first, prefix_len) = match is_prefix {
+            true => Prefix::parse(written).map(|found| (Address::Prefix(found), found.len)),
+            false => address::parse(written).map(|found| (found.address.into(), found.prefix_len)),
+        }
+        .map_err(|why| because(table, entry, why))?;
         match row {
             Some((family, row)) if first.family().0 != row.family => {
                 let reason = format!("{first} is of the family {}", family_word(first));
                 Err(value_fault(table, family, reason))
             }
-            _ => Ok((first, found.prefix_len)),
+            _ => Ok((first, prefix_len)),
         }
     }
 

@@ -1,0 +1,113 @@
+//! `kill -9` while a prefix comes, changes or goes: the next command makes header,
+//! engine and routes what the records say.
+
+use std::{thread, time::Instant};
+
+use alias_tests::{Lab, Mode};
+
+use super::running;
+
+const PREFIX: &str = "add eth0:0 198.51.100.0/24 --prefix --local";
+const DEVICE: &str = "add eth0:0 198.51.100.0/24 --prefix --netns HOME";
+
+#[test]
+fn the_next_command_makes_it_whole() {
+    let lab = Lab::attached(Mode::Native);
+    let home = lab.namespace("home");
+    lab.ctl_ok(&["add", "eth0:9", "203.0.113.9", "--drop"]);
+    lab.b.ip("route replace 198.51.100.0/24 via 192.0.2.9");
+    let (first, pins) = (running(&lab), lab.pins());
+    let words = |line: &str| -> Vec<String> {
+        let line = line.replace("HOME", home.name());
+        line.split(' ').map(str::to_owned).collect()
+    };
+    let run = |line: &str| {
+        let words = words(line);
+        lab.ctl_ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    let clear = || {
+        if lab.alias_names().len() > 1 {
+            run("del eth0:0");
+        }
+    };
+    let mut dice: u64 = 0x0006_5eed;
+    let mut killed = 0;
+    for (before, victim) in [
+        (None, PREFIX),
+        (None, DEVICE),
+        (Some(PREFIX), "del eth0:0"),
+        (Some(DEVICE), "del eth0:0"),
+        (Some(PREFIX), "set eth0:0 198.51.100.0/25 --prefix"),
+        (Some(PREFIX), "set eth0:0 198.51.100.1"),
+        (
+            Some("add eth0:0 198.51.100.1 --local"),
+            "set eth0:0 198.51.100.0/24 --prefix",
+        ),
+        (Some(PREFIX), "set eth0:0 --netns HOME"),
+    ] {
+        let prepare = || {
+            clear();
+            before.iter().for_each(|line| run(line));
+        };
+        prepare();
+        let started = Instant::now();
+        run(victim);
+        let takes = started.elapsed();
+        for _ in 0..8 {
+            prepare();
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            let moment = takes * (dice % 1000) as u32 / 1000;
+            let victim_words = words(victim);
+            let running_victim =
+                lab.ctl_spawn(&victim_words.iter().map(String::as_str).collect::<Vec<_>>());
+            // When it strikes is what is tried.
+            thread::sleep(moment);
+            killed += u32::from(running_victim.kill().code().is_none());
+            run("enable eth0:9");
+            let what = format!("{victim} killed after {moment:?} of {takes:?}");
+            check_whole(&lab, &home, &first, &what);
+        }
+    }
+    clear();
+    assert_eq!(running(&lab), first);
+    assert_eq!(lab.pins(), pins);
+    assert!(killed > 20, "{killed} of 64 were hit");
+}
+
+#[track_caller]
+fn check_whole(lab: &Lab, home: &alias_tests::Namespace, first: &(String, u64, u32), what: &str) {
+    let rows = lab.rows();
+    let row = rows.iter().find(|row| row["alias"] == "eth0:0");
+    let prefix = row.filter(|row| row["prefix"] == true);
+    assert_eq!(running(lab) == *first, prefix.is_none(), "{what}: {row:?}");
+    let full = lab.pins().iter().any(|pin| pin.ends_with("alias_rx_types"));
+    assert_eq!(full, prefix.is_some(), "{what}: pins");
+    let routes = |host: &alias_tests::Namespace| host.ip("route show table local proto 161");
+    let (here, there) = (routes(&lab.a), routes(home));
+    let expected = |target: &str| match prefix {
+        Some(row) if row["target"] == target => {
+            let (address, len) = (row["address"].as_str(), row["prefix_len"].as_u64());
+            format!("{}/{}", address.expect("text"), len.expect("a number"))
+        }
+        _ => String::new(),
+    };
+    for (routes, target) in [(here, "local"), (there, "device")] {
+        let expected = expected(target);
+        assert_eq!(
+            routes.lines().count(),
+            usize::from(!expected.is_empty()),
+            "{what}: {routes}"
+        );
+        assert!(routes.contains(&expected), "{what}: {routes}");
+    }
+    // It is in the index, and found by the engine that runs.
+    if let Some(row) = prefix
+        && row["target"] == "local"
+    {
+        let before = lab.counter("eth0:0", "rx_packets");
+        lab.b.ping_ok("198.51.100.33", 1);
+        assert_eq!(lab.counter("eth0:0", "rx_packets"), before + 1, "{what}");
+    }
+}
