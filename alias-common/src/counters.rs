@@ -1,6 +1,7 @@
-//! What is counted, and where. A CPU writes only
-//! its own row with plain loads and stores, and a reader adds the rows up
-//! ([`crate::layout`] says where each cell stands).
+//! What is counted, and where. A CPU writes only its own row with plain loads and
+//! stores, and a reader adds the rows up ([`crate::layout`] says where each cell
+//! stands). A parent that has grown has one row more, in which the controller keeps
+//! what was counted before.
 
 use crate::Plain;
 
@@ -14,6 +15,17 @@ pub struct RxCell {
     pub packets: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl RxCell {
+    /// What both have counted.
+    #[must_use]
+    pub const fn plus(self, other: RxCell) -> RxCell {
+        RxCell {
+            packets: self.packets.wrapping_add(other.packets),
+            bytes: self.bytes.wrapping_add(other.bytes),
+        }
+    }
 }
 
 // SAFETY: two u64.
@@ -42,6 +54,23 @@ pub struct AliasCell {
     pub lost: u64,
     /// Zero.
     pub reserved: u64,
+}
+
+impl AliasCell {
+    /// What both have counted.
+    #[must_use]
+    pub const fn plus(self, other: AliasCell) -> AliasCell {
+        AliasCell {
+            tx_packets: self.tx_packets.wrapping_add(other.tx_packets),
+            tx_bytes: self.tx_bytes.wrapping_add(other.tx_bytes),
+            neighbor_rx: self.neighbor_rx.wrapping_add(other.neighbor_rx),
+            neighbor_tx: self.neighbor_tx.wrapping_add(other.neighbor_tx),
+            spoof: self.spoof.wrapping_add(other.spoof),
+            no_target: self.no_target.wrapping_add(other.no_target),
+            lost: self.lost.wrapping_add(other.lost),
+            reserved: 0,
+        }
+    }
 }
 
 // SAFETY: eight u64.
@@ -80,15 +109,52 @@ pub struct ParentCell {
     /// Handed to an alias device that was down or gone, and dropped by the kernel.
     /// Not in `device`.
     pub undelivered: u64,
-    /// The skb that `alias_deliver` handed on last, for whoever hears that it was
-    /// dropped.
-    pub last_skb: u64,
-    /// The port it was handed to.
-    pub last_port: u64,
     /// Zero; the cell is two cache lines, so that CPUs do not share one.
-    pub reserved: [u64; 2],
+    pub reserved: [u64; 4],
+}
+
+impl ParentCell {
+    /// What both have counted. A cell may be below zero: what one generation counted
+    /// for a packet, the next may have taken back.
+    #[must_use]
+    pub const fn plus(self, other: ParentCell) -> ParentCell {
+        ParentCell {
+            miss: self.miss.wrapping_add(other.miss),
+            malformed: self.malformed.wrapping_add(other.malformed),
+            local: self.local.wrapping_add(other.local),
+            device: self.device.wrapping_add(other.device),
+            to: self.to.wrapping_add(other.to),
+            dropped: self.dropped.wrapping_add(other.dropped),
+            no_target: self.no_target.wrapping_add(other.no_target),
+            spoof: self.spoof.wrapping_add(other.spoof),
+            tx: self.tx.wrapping_add(other.tx),
+            lost: self.lost.wrapping_add(other.lost),
+            last_to: 0,
+            undelivered: self.undelivered.wrapping_add(other.undelivered),
+            reserved: [0; 4],
+        }
+    }
 }
 
 // SAFETY: sixteen u64.
 unsafe impl Plain for ParentCell {}
 const _: () = assert!(size_of::<ParentCell>() == 128);
+
+/// What `alias_deliver` handed on last, one for each CPU (map `handed`), for whoever
+/// hears that it was dropped. It is not in [`ParentCell`], because the generations of
+/// a parent that grows share it: a note that the one before has left must not look
+/// like a loss to it, once the next one hands on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct Handed {
+    /// The skb; 0 for none.
+    pub skb: u64,
+    /// The port it was handed to.
+    pub port: u32,
+    /// Whose note it is: id of the generation's devmap.
+    pub generation: u32,
+}
+
+// SAFETY: u64, two u32.
+unsafe impl Plain for Handed {}
+const _: () = assert!(size_of::<Handed>() == 16);

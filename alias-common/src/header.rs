@@ -1,4 +1,5 @@
-//! The one page of facts about an attached parent (map `header`, one entry).
+//! The one page of facts about an attached parent (map `header`, one entry). It stays
+//! when the parent grows: how large the parent is, its other maps tell.
 
 use crate::Plain;
 use crate::key::HashKey;
@@ -12,18 +13,16 @@ pub struct Header {
     pub abi_version: u32,
     /// The parent's ifindex.
     pub parent_ifindex: u32,
-    /// How many slots there are.
-    pub capacity: u32,
-    /// The index has `1 << home_bits` homes.
-    pub home_bits: u32,
-    /// Possible CPUs when the maps were made: the first dimension of counters.
-    pub cpus: u32,
-    /// Slots below this may be created; the capacity when nobody set a limit.
+    /// Slots below this may be created; [`crate::record::MAX_SLOTS`] when nobody set a
+    /// limit.
     pub max_aliases: u32,
     /// One past the highest slot in use or in use before.
     pub slots_end: u32,
     /// Bits of [`Header::GENERIC`] and the like.
     pub flags: u32,
+    /// When the parent's aliases were last compared with what the kernel has, in
+    /// seconds since boot.
+    pub looked_at: u32,
     /// Secret of the index.
     pub hash_key: HashKey,
     /// Creation number the next alias gets.
@@ -35,11 +34,6 @@ pub struct Header {
     pub log_level: u8,
     /// Zero.
     pub reserved: u8,
-    /// Kernel's id of the devmap: whose refused redirect a tracepoint tells of.
-    pub devmap_id: u32,
-    /// When the parent's aliases were last compared with what the kernel has, in
-    /// seconds since boot.
-    pub looked_at: u32,
     /// Kernel's address of the parent's device, once the datapath has delivered a
     /// packet. Written by the datapath.
     pub parent_device: u64,
@@ -79,4 +73,4 @@ impl Header {
 
 // SAFETY: fields are ordered without padding (size asserted below).
 unsafe impl Plain for Header {}
-const _: () = assert!(size_of::<Header>() == 144);
+const _: () = assert!(size_of::<Header>() == 128);

@@ -65,6 +65,9 @@ pub const TYPES: &str = "types";
 /// Programs of the registered types, by ethertype.
 pub const BY_ETHERTYPE: &str = "by_ethertype";
 
+/// [`crate::counters::Handed`] of each CPU.
+pub const HANDED: &str = "handed";
+
 /// When each CPU last wrote to the journal, ns since boot.
 pub const JOURNAL_GATE: &str = "journal_gate";
 /// aya-log's ring.
@@ -88,6 +91,8 @@ pub mod constants {
     pub const POSITIONS: &str = "POSITIONS";
     /// Number of slots.
     pub const CAPACITY: &str = "CAPACITY";
+    /// Kernel's id of the devmap: whose refused redirect a tracepoint tells of.
+    pub const DEVMAP_ID: &str = "DEVMAP_ID";
     /// Start and end of the kernel's `skb_do_redirect`, as two `u64`.
     pub const REDIRECT_SITE: &str = "REDIRECT_SITE";
     /// The parent's ifindex.

@@ -3,9 +3,12 @@
 //!
 //! ```text
 //! word 0            the head: which half is in use, and how much of it
-//! capacity words    one half
-//! capacity words    the other half
+//! word 1, 3, 5, …   one half
+//! word 2, 4, 6, …   the other half
 //! ```
+//!
+//! Where an entry stands does not depend on the capacity, so that a reader needs
+//! nothing but the log, also while a parent grows.
 //!
 //! The half in use only grows. When it is full, what still counts is copied into
 //! the other half, and one store of the head makes that the one in use. Creation
@@ -44,11 +47,11 @@ impl Head {
         self.0 as u32
     }
 
-    /// Where the half's first entry stands.
+    /// Where the half's entry number `at` stands.
     #[inline(always)]
     #[must_use]
-    pub const fn first(self, capacity: u32) -> u32 {
-        if self.second() { 1 + capacity } else { 1 }
+    pub const fn place(self, at: u32) -> u32 {
+        1 + 2 * at + self.second() as u32
     }
 }
 
@@ -126,7 +129,7 @@ mod tests {
         for (second, len) in [(false, 0), (true, 0), (false, MAX_SLOTS), (true, 7)] {
             let head = Head::new(second, len);
             assert_eq!((head.second(), head.count()), (second, len));
-            assert_eq!(head.first(100), if second { 101 } else { 1 });
+            assert_eq!(head.place(3), if second { 8 } else { 7 });
         }
     }
 

@@ -26,7 +26,7 @@ fn object() -> PathBuf {
     path
 }
 
-fn object_name() -> String {
+pub(crate) fn object_name() -> String {
     object().display().to_string()
 }
 
@@ -36,12 +36,12 @@ fn entry(label: u32) -> [u8; 4] {
 }
 
 /// The rest of a frame whose top label this is.
-fn labelled(start: Frame, label: u32, data: &[u8]) -> Vec<u8> {
+pub(crate) fn labelled(start: Frame, label: u32, data: &[u8]) -> Vec<u8> {
     let packet = [&entry(label)[..], data].concat();
     start.raw(MPLS, &packet).padded().build()
 }
 
-fn to_a(lab: &Lab) -> Frame {
+pub(crate) fn to_a(lab: &Lab) -> Frame {
     frame().between(lab.b.mac("eth0"), lab.a.mac("eth0"))
 }
 

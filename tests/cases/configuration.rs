@@ -377,9 +377,9 @@ fn what_was_made_by_hand_and_stands_in_the_way_is_refused() {
             "line 6",
         ),
         (
-            "name = \"eth0:70000\"\naddress = \"198.51.100.9\"",
+            "name = \"eth0:16777216\"\naddress = \"198.51.100.9\"",
             "EINVAL",
-            "65536",
+            "eth0:16777216",
         ),
         (
             "name = \"eth9:0\"\naddress = \"198.51.100.9\"",

@@ -2,8 +2,8 @@
 //! the kernel make of it. The delays are drawn from a fixed seed and
 //! spread over the run time that each command was measured to have.
 
-mod heartbeat;
-mod ward;
+pub(crate) mod heartbeat;
+pub(crate) mod ward;
 
 use std::{fs, thread, time::Duration};
 
@@ -73,11 +73,18 @@ fn attachments() {
             &["add eth1:0 198.51.100.8/24 --netns D"],
             "detach eth1 --cascade",
         ),
+        (
+            &[
+                "attach eth1 --capacity 1",
+                "add eth1:0 198.51.100.8/24 --netns D",
+            ],
+            "add eth1 --range 198.51.100.64/30 --netns D",
+        ),
     ];
     let steps = steps.map(|(before, victim)| Step { before, victim });
     let mut ward = Ward::open(0x0003_5eed);
     ward.kill_each(&steps, 8);
-    ward.close(40);
+    ward.close(48);
 }
 
 #[test]

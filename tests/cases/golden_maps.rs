@@ -19,6 +19,7 @@ use alias_common::{
     record::{Record, State, TargetKind},
 };
 use alias_tests::bpf;
+use alias_tests::map::possible_cpus;
 
 /// Counters by name, `eth0:3 rx_packets` or `parent miss`.
 pub(crate) type Counters = BTreeMap<String, u64>;
@@ -47,6 +48,7 @@ pub(crate) struct Cells {
     rows: Mapped<u64>,
     layout: Layout,
     /// Cells of `rx` that belong to somebody.
+    cpus: u32,
     owners: BTreeMap<u32, Owner>,
     last_rx: Vec<RxCell>,
     last_alias: Vec<AliasCell>,
@@ -58,11 +60,11 @@ impl Cells {
     #[track_caller]
     pub(crate) fn open(directory: &Path) -> Self {
         let header: Mapped<Header> = Mapped::open(&directory.join(names::HEADER));
-        let capacity = header.read(0).capacity;
-        let layout = Layout::for_capacity(capacity);
-        let rows = Mapped::open_rows(&directory.join(names::COUNTERS), layout.row_len());
         let records: Mapped<Record> = Mapped::open(&directory.join(names::RECORD));
-        let cpus = header.read(0).cpus;
+        // The journal is behind the last slot.
+        let layout = Layout::for_capacity(records.len() - 1);
+        let rows = Mapped::open_rows(&directory.join(names::COUNTERS), layout.row_len());
+        let cpus = possible_cpus().expect("the number of CPUs") as u32;
         let positions = layout.positions;
         let mut owners = BTreeMap::new();
         for (slot, record) in (0..).zip(records.all()) {
@@ -76,6 +78,7 @@ impl Cells {
             header,
             rows,
             layout,
+            cpus,
             owners,
             last_rx: Vec::new(),
             last_alias: Vec::new(),
@@ -110,7 +113,7 @@ impl Cells {
     /// Panics if anything was counted at a position of the index where no alias is.
     #[track_caller]
     pub(crate) fn nothing_for_nobody(&self) {
-        let all = 0..self.header.read(0).cpus * self.layout.positions;
+        let all = 0..self.cpus * self.layout.positions;
         for index in all.filter(|index| !self.owners.contains_key(index)) {
             assert_eq!(self.rx(index), RxCell::default(), "rx[{index}]");
         }
@@ -127,7 +130,7 @@ impl Cells {
     #[track_caller]
     fn cells<T: Plain>(&self, begin: usize, len: u32) -> Vec<T> {
         let of = |row| (0..len).map(move |index| self.cell(row, begin, index));
-        (0..self.header.read(0).cpus).flat_map(of).collect()
+        (0..self.cpus).flat_map(of).collect()
     }
 
     #[track_caller]
@@ -161,7 +164,7 @@ impl Cells {
         alias: &[AliasCell],
         parent_cells: &[ParentCell],
     ) -> Counters {
-        let header = self.header.read(0);
+        let capacity = self.layout.capacity;
         let mut found = Counters::new();
         let mut count = |name: String, now: u64, before: u64| {
             if now != before {
@@ -180,7 +183,7 @@ impl Cells {
         for (index, now, before) in changed(&self.last_alias, alias) {
             let (now, before) = (alias_counters(&now), alias_counters(&before));
             for ((name, now), (_, before)) in now.into_iter().zip(before) {
-                count(of(index % header.capacity, name), now, before);
+                count(of(index % capacity, name), now, before);
             }
         }
         for (_, now, before) in changed(&self.last_parent, parent_cells) {

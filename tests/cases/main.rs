@@ -24,6 +24,7 @@ mod golden_return;
 mod golden_send;
 mod golden_short;
 mod golden_spoof;
+mod growth;
 mod harness;
 mod ifconfig;
 mod ifconfig_alias;

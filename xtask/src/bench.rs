@@ -18,7 +18,8 @@ Examples:
   sudo cargo xtask bench --quick              few repetitions: some two minutes
   sudo cargo xtask bench --only traffic --only delivery
                                               these groups; others are controller, datapath,
-                                              programs, stream, latency, memory, growth
+                                              programs, stream, latency, memory, growth,
+                                              capacity
   sudo cargo xtask bench --json figures.json  the same figures, and every sample, as JSON
   sudo cargo xtask bench --docs               write docs/BENCHMARKS.md and its plot
 

@@ -134,7 +134,7 @@ pub(super) struct Attach {
     /// How XDP runs; native is refused where the driver has none
     #[arg(long, value_enum, default_value_t)]
     pub(super) mode: Mode,
-    /// Number of slots; fixed until the device is detached
+    /// Number of slots to begin with; it grows by itself when an alias needs more
     #[arg(long, default_value_t = crate::dataplane::attach::DEFAULT_CAPACITY)]
     pub(super) capacity: u32,
     /// Refuse slots from this number on (NET_ALIAS had 256); 0 refuses all
@@ -277,7 +277,7 @@ pub(super) struct Del {
 
 #[derive(Debug, Args)]
 pub(super) struct Set {
-    /// DEVICE:SLOT, or DEVICE with --max-aliases or --on-parent-down
+    /// DEVICE:SLOT, or DEVICE with --capacity, --max-aliases or --on-parent-down
     pub(super) name: String,
     /// Another ADDRESS or ADDRESS/LENGTH; without a length, the one it has
     pub(super) address: Option<String>,
@@ -289,6 +289,9 @@ pub(super) struct Set {
     pub(super) family: Option<String>,
     #[command(flatten)]
     pub(super) placement: PlacementArguments,
+    /// Let the device have at least so many slots, before an alias needs them
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) capacity: Option<u32>,
     /// Refuse slots of the device from this number on; what is there stays
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_aliases: Option<u32>,

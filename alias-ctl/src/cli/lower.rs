@@ -331,10 +331,11 @@ fn set(words: Set) -> Read<Request> {
         target: target(words.placement)?,
     };
     let of_parent = ParentChange {
+        capacity: words.capacity,
         max_aliases: words.max_aliases,
         on_down: words.on_parent_down.map(OnDown::lower),
     };
-    if of_parent.max_aliases.is_none() && of_parent.on_down.is_none() {
+    if of_parent == ParentChange::default() {
         return Ok(match spelled {
             Some(address) => Request::SetTyped {
                 name: words.name,
@@ -353,7 +354,8 @@ fn set(words: Set) -> Read<Request> {
         || !change.tcp.is_empty()
     {
         return Err(Unreadable::Usage(
-            "--max-aliases and --on-parent-down go with a device and nothing else".into(),
+            "--capacity, --max-aliases and --on-parent-down go with a device and nothing else"
+                .into(),
         ));
     }
     Ok(Request::SetParent {

@@ -7,7 +7,7 @@ use crate::netlink::Link;
 
 use super::attach::open_or_attach;
 use super::host::Host;
-use super::{create, recover, resolve, set};
+use super::{create, grow, recover, resolve, set};
 
 /// `alias-ctl add NAME …`; attaches the parent when it is not.
 ///
@@ -83,7 +83,8 @@ pub fn add_to(
     lock: &WriteLock,
 ) -> Result<()> {
     if let Some(batch) = resolve::resolve(host, link, parent, wish)? {
-        return create::create(host, link, parent, &batch, lock);
+        let grown = grow::make_room(host, link, parent, batch.slots_end(), lock)?;
+        return create::create(host, link, grown.as_ref().unwrap_or(parent), &batch, lock);
     }
     // It is there already, just so; but perhaps somebody took its device away.
     match wish.addresses {

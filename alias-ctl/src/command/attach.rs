@@ -10,7 +10,7 @@ use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 
 use super::host::{Host, not_attached};
-use super::{device, recover, retire};
+use super::{device, grow, recover, retire};
 
 /// `alias-ctl attach DEV`.
 ///
@@ -91,43 +91,50 @@ fn attach_link(
         )
         .way_out("aliases live on main devices"));
     }
-    if spec.capacity == 0 || spec.capacity > MAX_SLOTS {
-        return Err(Refusal::new(
-            &link.name,
-            "attach",
-            format!(
-                "capacity {} is not between 1 and {MAX_SLOTS}",
-                spec.capacity
-            ),
-            libc::EINVAL,
-        ));
-    }
-    let cells = u64::from(Geometry::for_capacity(spec.capacity).positions())
-        * aya::util::nr_cpus().map_or(1, |cpus| cpus as u64);
-    if cells > u64::from(u32::MAX) {
-        return Err(Refusal::new(
-            &link.name,
-            "attach",
-            format!(
-                "capacity {} needs {cells} counter cells on this machine",
-                spec.capacity
-            ),
-            libc::EINVAL,
-        )
-        .way_out(format!(
-            "a map holds {}: give a smaller --capacity",
-            u32::MAX
-        )));
-    }
+    check_capacity(link, spec.capacity, "attach")?;
     recover::sweep_dead_namespaces(&host.directory)?;
     attach::attach(&host.directory, link, spec, lock)
 }
 
+/// Refuses what no map can hold.
+///
+/// # Errors
+///
+/// EINVAL.
+pub fn check_capacity(link: &Link, capacity: u32, operation: &str) -> Result<()> {
+    if capacity == 0 || capacity > MAX_SLOTS {
+        return Err(Refusal::new(
+            &link.name,
+            operation,
+            format!("capacity {capacity} is not between 1 and {MAX_SLOTS}"),
+            libc::EINVAL,
+        ));
+    }
+    // One row of counters more than CPUs, as a parent has that has grown.
+    let rows = aya::util::nr_cpus().map_or(1, |cpus| cpus as u64) + 1;
+    let cells = u64::from(Geometry::for_capacity(capacity).positions()) * rows;
+    if cells > u64::from(u32::MAX) {
+        return Err(Refusal::new(
+            &link.name,
+            operation,
+            format!("capacity {capacity} needs {cells} counter cells on this machine"),
+            libc::EINVAL,
+        )
+        .way_out(format!(
+            "a map holds {}: give a smaller --capacity, or use lower slots",
+            u32::MAX
+        )));
+    }
+    Ok(())
+}
+
 /// What of a parent shall change; `None` stays.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ParentChange {
     /// Slots below this can be created. Aliases over the limit stay.
     pub max_aliases: Option<u32>,
+    /// Room for so many slots at least.
+    pub capacity: Option<u32>,
     /// What becomes of its aliases when it goes down.
     pub on_down: Option<OnDown>,
 }
@@ -142,6 +149,9 @@ pub fn set(device: &str, change: ParentChange) -> Result<()> {
     let lock = recover::begin(&mut host)?;
     let link = host.link(device, "set")?;
     let parent = host.attached(&link, "set")?;
+    if let Some(capacity) = change.capacity {
+        grow_to(&mut host, &link, &parent, capacity, &lock)?;
+    }
     if let Some(max_aliases) = change.max_aliases {
         parent.set_limit(max_aliases, &lock);
     }
@@ -149,6 +159,32 @@ pub fn set(device: &str, change: ParentChange) -> Result<()> {
         parent.set_on_down(Some(on_down), &lock);
     }
     Ok(())
+}
+
+fn grow_to(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    capacity: u32,
+    lock: &WriteLock,
+) -> Result<()> {
+    check_capacity(link, capacity, "set")?;
+    let is = parent.capacity();
+    if capacity < is {
+        return Err(Refusal::new(
+            &link.name,
+            "set",
+            format!("it has {is} slots, and does not shrink"),
+            libc::EINVAL,
+        )
+        .way_out(format!(
+            "detach it, and attach it with --capacity {capacity}"
+        )));
+    }
+    if capacity == is {
+        return Ok(());
+    }
+    grow::grow_to(host, link, parent, capacity, lock).map(drop)
 }
 
 /// `alias-ctl detach DEV`.

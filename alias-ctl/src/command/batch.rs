@@ -104,6 +104,15 @@ pub enum Placement {
     Drop,
 }
 
+impl Batch {
+    /// One past the highest slot of its aliases.
+    #[must_use]
+    pub fn slots_end(&self) -> u32 {
+        let slots = self.items.iter().map(|item| item.slot + 1);
+        slots.max().unwrap_or(0)
+    }
+}
+
 impl Placement {
     /// The kind that the record keeps.
     #[must_use]

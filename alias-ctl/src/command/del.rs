@@ -1,7 +1,7 @@
 //! `del`.
 
 use alias_common::key::Vlan;
-use alias_common::record::{State, TargetKind};
+use alias_common::record::TargetKind;
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
@@ -145,7 +145,7 @@ fn all_meant(link: &Link) -> Refusal {
 }
 
 fn present(link: &Link, parent: &Parent, slot: u32) -> Result<u32> {
-    if slot < parent.fixed().capacity && parent.state(slot) == State::Live {
+    if parent.is_live(slot) {
         return Ok(slot);
     }
     Err(no_such_alias(link, slot, "delete"))

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use alias_common::names;
-use alias_common::record::{Port, Record, TargetKind};
+use alias_common::record::{Port, Record, State, TargetKind};
 
 use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
@@ -256,6 +256,42 @@ fn hang_programs(
     // In place of the one that is there: a block that outlived its parent's last
     // attachment would run the programs of that one.
     Ok(host.netlink.run(filter)?)
+}
+
+/// Hangs the `alias_tx` of a parent that has grown on its ports, in place of the one
+/// before.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn replace_program(host: &mut Host, link: &Link, grown: &Parent) -> Result<()> {
+    // The block is there as long as a port is. Which of its aliases have one is not
+    // asked: a writer may have been killed before it made, or after it removed it.
+    let ports: Vec<u32> = (0..grown.slots_end())
+        .filter(|slot| grown.state(*slot) != State::Free)
+        .map(|slot| grown.record(slot))
+        .filter(|record| record.target == TargetKind::Device as u8)
+        .map(|record| record.port_ifindex)
+        .collect();
+    if ports.is_empty() {
+        return Ok(());
+    }
+    let block = PORT_BLOCKS | link.ifindex;
+    let program = grown.object(names::ALIAS_TX)?;
+    let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
+    match host.netlink.run(filter) {
+        // No such block (net/sched/cls_api.c).
+        Err(error) if error.errno() == libc::EINVAL && !any_is_there(host, &ports)? => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+/// Whether one of these ports is there.
+fn any_is_there(host: &mut Host, ports: &[u32]) -> Result<bool> {
+    let links = host.netlink.links()?;
+    Ok(links
+        .iter()
+        .any(|link| is_ours(link) && ports.contains(&link.ifindex)))
 }
 
 /// The namespace of an alias device; `None`: the parent's own.

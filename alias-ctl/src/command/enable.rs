@@ -1,6 +1,6 @@
 //! `enable` and `disable`.
 
-use alias_common::record::{Record, State, TargetKind};
+use alias_common::record::{Record, TargetKind};
 use alias_common::word::Verdict;
 
 use crate::dataplane::WriteLock;
@@ -40,7 +40,7 @@ pub fn enable_under(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool
         .way_out(format!("name an alias: {name}:0"))
     })?;
     let parent = host.attached(&link, operation)?;
-    if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+    if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, operation));
     }
     parent.set_unfinished(true, lock);

@@ -14,6 +14,7 @@ pub mod del;
 pub mod device;
 pub mod doctor;
 pub mod enable;
+pub mod grow;
 pub mod host;
 pub mod ifconfig;
 pub mod isno;

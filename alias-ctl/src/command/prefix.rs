@@ -45,6 +45,7 @@ pub fn settle(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Re
             path: parent.path(),
             name: &link.name,
             header: &header,
+            extent: parent.extent(),
         };
         place.follow(&Registered::all(&host.directory, lock)?, lock)
     };

@@ -204,6 +204,33 @@ fn point(parent: &Parent, key: u32, device: &Link) -> Result<()> {
         .map_err(|error| refused(&error))
 }
 
+/// Hangs the `alias_return` of a parent that has grown on its `--to` devices, in place
+/// of the one before.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn replace_program(host: &mut Host, before: &Parent, grown: &Parent) -> Result<()> {
+    for key in 0..grown.targets() {
+        let target = grown.target(key);
+        if target.ifindex == 0 {
+            continue;
+        }
+        let Some(device) = host.netlink.link_by_index(target.ifindex)? else {
+            continue;
+        };
+        let on = Device {
+            ifindex: device.ifindex,
+            name: &device.name,
+        };
+        grown
+            .hook()
+            .replace(before.path(), grown.path(), names::ALIAS_RETURN, on)
+            .map_err(|error| Refusal::io(&device.name, "replace alias_return", &error))?;
+    }
+    Ok(())
+}
+
 /// Frees the devmap keys that no alias leads to any more.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
-use alias_common::record::{Record, State, TargetKind};
+use alias_common::record::{MAX_SLOTS, Record, TargetKind};
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
@@ -97,7 +97,7 @@ fn is_there(
     wish: &Wish,
     placement: &Placement,
 ) -> Result<bool> {
-    if slot >= parent.limit() || parent.state(slot) != State::Live {
+    if !parent.is_live(slot) {
         return Ok(false);
     }
     let record = parent.record(slot);
@@ -179,8 +179,11 @@ fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> 
 
 /// The lowest free slots from `start` on.
 fn free_slots(link: &Link, parent: &Parent, start: u32, count: u64) -> Result<Vec<u32>> {
+    if count > u64::from(parent.limit().saturating_sub(start)) {
+        return Err(full(link, parent, count));
+    }
     let free: Vec<u32> = (start..parent.limit())
-        .filter(|slot| parent.state(*slot) == State::Free)
+        .filter(|slot| parent.is_free(*slot))
         .take(usize::try_from(count).unwrap_or(usize::MAX))
         .collect();
     if (free.len() as u64) < count {
@@ -199,26 +202,24 @@ fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
         format!("the slot is at or over the limit {}", parent.limit()),
         libc::EINVAL,
     );
-    Err(if parent.limit() < parent.fixed().capacity {
-        refusal.way_out(format!(
-            "change it: alias-ctl set {} --max-aliases NUMBER",
-            link.name
-        ))
+    Err(if parent.limit() < MAX_SLOTS {
+        refusal.way_out(raise_limit(link))
     } else {
-        refusal.way_out("attach the parent with a larger --capacity")
+        refusal.way_out("use a lower slot; a device has no more")
     })
+}
+
+fn raise_limit(link: &Link) -> String {
+    format!("raise it: alias-ctl set {} --max-aliases NUMBER", link.name)
 }
 
 fn full(link: &Link, parent: &Parent, wanted: u64) -> Refusal {
     let taken = parent.live().count();
     let limit = parent.limit();
-    let more = if limit < parent.fixed().capacity {
-        format!(
-            "raise the limit: alias-ctl set {} --max-aliases NUMBER",
-            link.name
-        )
+    let more = if limit < MAX_SLOTS {
+        raise_limit(link)
     } else {
-        "attach the parent with a larger --capacity".into()
+        "make them on another device".into()
     };
     Refusal::new(
         &link.name,
@@ -415,7 +416,7 @@ fn join(
     if owner_link.ifindex != link.ifindex {
         return Err(refused("it is an alias of another parent", libc::EINVAL));
     }
-    if slot >= parent.limit() || parent.state(slot) != State::Live {
+    if !parent.is_live(slot) {
         return Err(refused("there is no such alias", libc::ENODEV));
     }
     let record = parent.record(slot);

@@ -47,7 +47,7 @@ pub fn set_under(host: &mut Host, lock: &WriteLock, name: &str, change: &Change)
             .way_out(format!("name an alias: {name}:0"))
     })?;
     let parent = host.attached(&link, "set")?;
-    if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+    if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, "set"));
     }
     set_slot(host, &link, &parent, slot, change, lock)

@@ -211,7 +211,7 @@ impl Section {
     }
 
     fn one(link: Link, parent: Parent, slot: u32, operation: &str) -> Result<Section> {
-        if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+        if !parent.is_live(slot) {
             return Err(no_such_alias(&link, slot, operation));
         }
         let record = parent.record(slot);
@@ -276,7 +276,7 @@ fn parent_view(section: &Section) -> ParentView {
         parent: section.link.name.clone(),
         mode: mode(&section.parent),
         aliases: section.parent.live().count() as u32,
-        capacity: section.parent.fixed().capacity,
+        capacity: section.parent.capacity(),
     }
 }
 

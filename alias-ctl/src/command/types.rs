@@ -267,13 +267,14 @@ fn unregister(host: &mut Host, lock: &WriteLock, row: &TypeRow) -> Result<()> {
 /// Makes every parent's engine follow the types.
 fn follow(host: &mut Host, types: &[Registered], lock: &WriteLock) -> Result<()> {
     for ifindex in host.directory.parents()? {
-        let Some(header) = Parent::peek(&host.directory, ifindex)? else {
+        let Some(parent) = Parent::open(&host.directory, ifindex)? else {
             continue;
         };
         let place = Place {
-            path: &host.directory.parent(ifindex),
+            path: parent.path(),
             name: &parent_name(host, ifindex)?,
-            header: &header,
+            header: parent.fixed(),
+            extent: parent.extent(),
         };
         place.follow(types, lock)?;
     }

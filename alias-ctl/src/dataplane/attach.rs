@@ -10,7 +10,7 @@ use alias_common::ABI_VERSION;
 use alias_common::header::Header;
 use alias_common::key::HashKey;
 use alias_common::names;
-use alias_common::table::Geometry;
+use alias_common::record::MAX_SLOTS;
 
 use super::directory::{Directory, WriteLock, link_name};
 use super::engine::Place;
@@ -19,6 +19,7 @@ use super::listing;
 use super::object;
 use super::parent::{self, Parent, on_down_flag};
 use super::registry::Registered;
+use super::shape::Extent;
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use crate::error::{Refusal, Result};
 pub use crate::model::declaration::Mode;
@@ -30,9 +31,9 @@ use crate::netlink::{Link, hardware};
 pub struct AttachSpec {
     /// How XDP runs.
     pub mode: Mode,
-    /// Number of slots.
+    /// Number of slots to begin with.
     pub capacity: u32,
-    /// Slots below this can be created; `None` for all.
+    /// Slots below this can be created; `None`: no limit.
     pub max_aliases: Option<u32>,
     /// Highest level the datapath writes to the journal: 0 nothing, 1 errors,
     /// 2 warnings, up to 5.
@@ -43,7 +44,7 @@ pub struct AttachSpec {
     pub hook: Option<Hook>,
 }
 
-/// Slots of a parent when nobody asks for more.
+/// Slots of a parent to begin with, when nobody asks for more.
 pub const DEFAULT_CAPACITY: u32 = 65_536;
 
 /// Attaches a parent that is not attached.
@@ -63,11 +64,12 @@ pub fn attach(
     let attach = |generic| {
         listing::make(directory, lock)?;
         let draft = directory.begin(link.ifindex, lock)?;
-        let header = populate(&draft, link, spec, generic)?;
+        let (header, extent) = populate(&draft, link, spec, generic)?;
         let place = Place {
             path: &draft,
             name: &link.name,
             header: &header,
+            extent,
         };
         place.follow(&types, lock)?;
         listing::insert(directory, &draft, lock)?;
@@ -108,35 +110,39 @@ fn refuse_foreign_program(link: &Link) -> Result<()> {
     )))
 }
 
-fn populate(draft: &Path, link: &Link, spec: &AttachSpec, generic: bool) -> Result<Header> {
+fn populate(
+    draft: &Path,
+    link: &Link,
+    spec: &AttachSpec,
+    generic: bool,
+) -> Result<(Header, Extent)> {
     let refused = |what: &str, error: &io::Error| Refusal::io(&link.name, what.to_owned(), error);
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| refused("count CPUs", &error))?;
     let mut header = Header {
         abi_version: ABI_VERSION,
         parent_ifindex: link.ifindex,
-        capacity: spec.capacity,
-        home_bits: Geometry::for_capacity(spec.capacity).home_bits,
-        cpus: cpus as u32,
-        max_aliases: spec.max_aliases.unwrap_or(spec.capacity),
+        max_aliases: spec.max_aliases.unwrap_or(MAX_SLOTS),
         hash_key: HashKey::from_random(random()?),
         mac: link.mac,
         log_level: spec.log_level,
         name: parent::padded_name(&link.name),
-        flags: spec.on_down.map_or(0, on_down_flag),
+        flags: spec.on_down.map_or(0, on_down_flag) | if generic { Header::GENERIC } else { 0 },
         ..Header::default()
     };
-    object::load(draft, &link.name, &header, generic)?;
-    header.devmap_id =
-        hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;
+    let extent = Extent {
+        capacity: spec.capacity,
+        rows: cpus as u32,
+    };
+    object::load(draft, &link.name, &header, extent)?;
+    hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;
     // What is most often refused comes first. The index is empty, so that the
     // order in which programs start to run makes no difference to a packet.
     attach_xdp(draft, link, generic)?;
-    header.flags |= if generic { Header::GENERIC } else { 0 };
     header.flags |= hang_on_tc(draft, link, spec.hook)?;
     header.flags |= keep_tags_in_frames(link);
     parent::initialise(draft, &header)?;
     restrict(draft)?;
-    Ok(header)
+    Ok((header, extent))
 }
 
 /// Hangs the parent's tc programs on tcx, or on clsact where there is no tcx or
@@ -170,8 +176,7 @@ fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
 }
 
 /// Listens for packets that the kernel drops after a program sent them on.
-/// Returns the id by which the kernel tells whose redirect it was.
-fn hear_losses(draft: &Path) -> io::Result<u32> {
+pub(super) fn hear_losses(draft: &Path) -> io::Result<()> {
     for (program, tracepoint) in [
         (names::ALIAS_LOST, c"xdp_redirect_err"),
         (names::ALIAS_UNDELIVERED, c"kfree_skb"),
@@ -180,8 +185,7 @@ fn hear_losses(draft: &Path) -> io::Result<u32> {
         let hung = sys::raw_tracepoint_open(fd.as_fd(), tracepoint)?;
         sys::obj_pin(hung.as_fd(), &draft.join(link_name(program)))?;
     }
-    let devmap = sys::obj_get(&draft.join(names::DEVMAP))?;
-    Ok(sys::map_info(devmap.as_fd())?.id)
+    Ok(())
 }
 
 /// Attaches and pins `alias_rx`; dropping the link before it is pinned would

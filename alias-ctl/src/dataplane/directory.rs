@@ -3,9 +3,12 @@
 //! ```text
 //! <bpffs>/alias                 0700, ours
 //! <bpffs>/alias/<netns cookie>  locked by writers
-//! <bpffs>/alias/<netns cookie>/v3/<parent ifindex>/{maps, programs, links}
-//! <bpffs>/alias/<netns cookie>/v3/…  what the parents share: `types`, `listing`
+//! <bpffs>/alias/<netns cookie>/v4/<parent ifindex>/{maps, programs, links}
+//! <bpffs>/alias/<netns cookie>/v4/…  what the parents share: `types`, `listing`
 //! ```
+//!
+//! A parent that grows has a second directory, `grow-<ifindex>`, until the two have
+//! changed places and what is old is removed (`growth`).
 //!
 //! A parent's directory appears complete, by a rename, and goes as a whole: what
 //! is called `new-…` or `old-…` is being made or removed, and the next writer
@@ -34,6 +37,8 @@ const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 const DRAFT_PREFIX: &str = "new-";
 /// And while it is removed.
 const RETIRED_PREFIX: &str = "old-";
+/// And what holds a parent's second generation while it grows.
+const GROWTH_PREFIX: &str = "grow-";
 
 /// What a link's name ends with.
 const LINK_SUFFIX: &str = "_link";
@@ -255,6 +260,62 @@ impl Directory {
         let path = self.parent(ifindex);
         fs::rename(self.draft(ifindex), &path)
             .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
+    }
+
+    /// Where the second generation of a parent is that grows.
+    #[must_use]
+    pub(super) fn growth(&self, ifindex: u32) -> PathBuf {
+        self.version().join(format!("{GROWTH_PREFIX}{ifindex}"))
+    }
+
+    /// Ifindexes of the parents that grow, or were growing when a writer was killed.
+    ///
+    /// # Errors
+    ///
+    /// That of reading the directory.
+    pub fn growing(&self) -> Result<Vec<u32>> {
+        let names = names(&self.version())?;
+        let ifindex = |name: &String| name.strip_prefix(GROWTH_PREFIX)?.parse().ok();
+        Ok(names.iter().filter_map(ifindex).collect())
+    }
+
+    /// Makes the directory in which a second generation is put together.
+    ///
+    /// # Errors
+    ///
+    /// That of making it.
+    pub(super) fn begin_growth(&self, ifindex: u32, lock: &WriteLock) -> Result<PathBuf> {
+        self.drop_growth(ifindex, lock)?;
+        let path = self.growth(ifindex);
+        make_private(&path)?;
+        Ok(path)
+    }
+
+    /// Lets a parent's two generations change places, in one step.
+    ///
+    /// # Errors
+    ///
+    /// That of the rename.
+    pub(super) fn exchange(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
+        let path = self.parent(ifindex);
+        sys::exchange(&path, &self.growth(ifindex))
+            .map_err(|error| Refusal::io(path.display().to_string(), "exchange", &error))
+    }
+
+    /// Removes the generation that is not in use. Links that are pinned in the other
+    /// one too stay attached.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub(super) fn drop_growth(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
+        let path = self.growth(ifindex);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Refusal::io(path.display().to_string(), "remove", &error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes a parent's directory a draft again, whose removal detaches its programs.

@@ -18,6 +18,7 @@ use super::attach::restrict;
 use super::directory::{WriteLock, link_name};
 use super::object;
 use super::registry::{Registered, pin_name, read_pin_name};
+use super::shape::Extent;
 use super::sys;
 use crate::error::{Refusal, Result};
 
@@ -29,6 +30,8 @@ pub struct Place<'a> {
     pub name: &'a str,
     /// Its header.
     pub header: &'a Header,
+    /// How large it is.
+    pub extent: Extent,
 }
 
 impl Place<'_> {
@@ -123,7 +126,7 @@ impl Place<'_> {
             return self.lead_back();
         }
         self.remove_engine().map_err(|error| self.refused(&error))?;
-        object::load_types_engine(self.path, self.name, self.header, self.generic())?;
+        object::load_types_engine(self.path, self.name, self.header, self.extent)?;
         self.lead_back()
     }
 

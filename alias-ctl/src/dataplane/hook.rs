@@ -9,9 +9,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use alias_common::names;
 use aya::programs::SchedClassifier;
 use aya::programs::tc::{
-    NlOptions, TcAttachOptions, TcAttachType, qdisc_add_clsact, qdisc_detach_program,
+    NlOptions, SchedClassifierLink, TcAttachOptions, TcAttachType, TcHandle, qdisc_add_clsact,
+    qdisc_detach_program,
 };
 
 use super::directory::link_name;
@@ -57,7 +59,7 @@ impl Hook {
             Hook::Clsact => {
                 // What a killed attach left; filters of one name would add up.
                 self.take_off(&draft.join(program), program, device, side)?;
-                add_filter(&draft.join(program), device, side)
+                add_filter(&draft.join(program), program, device, side)
             }
         }
     }
@@ -79,8 +81,66 @@ impl Hook {
             }
             Hook::Clsact => {
                 self.take_off(pin, program, device, AttachType::TcxIngress)?;
-                add_filter(pin, device, AttachType::TcxIngress)
+                add_filter(pin, program, device, AttachType::TcxIngress)
             }
+        }
+    }
+
+    /// Puts the next generation's program in the place of the one that hangs on the
+    /// parent, between two packets; that it is there already, or that the device is
+    /// gone, is as good. `pins` are the next generation's.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said.
+    pub fn replace_on_parent(
+        self,
+        pins: &Path,
+        program: &str,
+        device: Device<'_>,
+        side: AttachType,
+    ) -> io::Result<()> {
+        let pin = pins.join(program);
+        match self {
+            Hook::Tcx => {
+                let link = sys::obj_get(&pins.join(link_name(program)))?;
+                match sys::link_update(link.as_fd(), sys::obj_get(&pin)?.as_fd()) {
+                    Err(error) if error.raw_os_error() != Some(libc::ENOLINK) => Err(error),
+                    _ => Ok(()),
+                }
+            }
+            Hook::Clsact => replace_filter(&pin, program, device, side),
+        }
+    }
+
+    /// The same on the ingress of a `--to` device.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said.
+    pub fn replace(
+        self,
+        old: &Path,
+        new: &Path,
+        program: &str,
+        device: Device<'_>,
+    ) -> io::Result<()> {
+        const SIDE: AttachType = AttachType::TcxIngress;
+        let (old, new) = (old.join(program), new.join(program));
+        if self == Hook::Clsact {
+            return replace_filter(&new, program, device, SIDE);
+        }
+        let replaced = sys::prog_replace(
+            sys::obj_get(&old)?.as_fd(),
+            sys::obj_get(&new)?.as_fd(),
+            device.ifindex,
+            SIDE,
+        );
+        match replaced.as_ref().map_err(io::Error::raw_os_error) {
+            Err(Some(libc::EEXIST | libc::ENODEV)) => Ok(()),
+            // Somebody took it off: it is needed there.
+            Err(Some(libc::ENOENT)) => self.hang(&new, program, device),
+            _ => replaced,
         }
     }
 
@@ -116,11 +176,45 @@ fn tc_side(side: AttachType) -> TcAttachType {
     }
 }
 
-fn add_filter(pin: &Path, device: Device<'_>, side: AttachType) -> io::Result<()> {
+/// Where our filters are among others'.
+const PRIORITY: u16 = 0xa11a;
+
+/// Which of them it is: so the next generation's can take its place.
+fn handle(program: &str) -> TcHandle {
+    let number = match program {
+        names::ALIAS_DELIVER => 1,
+        names::ALIAS_EGRESS => 2,
+        _ => 3,
+    };
+    TcHandle::new(0, number)
+}
+
+/// Puts another program in the place of the filter of this name, if it has one.
+fn replace_filter(pin: &Path, name: &str, device: Device<'_>, side: AttachType) -> io::Result<()> {
+    let mut program = SchedClassifier::from_pin(pin).map_err(io::Error::other)?;
+    let Ok(link) =
+        SchedClassifierLink::attached(device.name, tc_side(side), PRIORITY, handle(name), None)
+    else {
+        // The device is gone.
+        return Ok(());
+    };
+    let link = program
+        .attach_to_link(link)
+        .and_then(|id| program.take_link(id))
+        .map_err(io::Error::other)?;
+    std::mem::forget(link);
+    Ok(())
+}
+
+fn add_filter(pin: &Path, name: &str, device: Device<'_>, side: AttachType) -> io::Result<()> {
     // EEXIST: somebody's clsact is there, which serves as well.
     let _ = qdisc_add_clsact(device.name);
     let mut program = SchedClassifier::from_pin(pin).map_err(io::Error::other)?;
-    let options = TcAttachOptions::Netlink(NlOptions::default());
+    let options = TcAttachOptions::Netlink(NlOptions {
+        priority: PRIORITY,
+        handle: handle(name),
+        ..NlOptions::default()
+    });
     let link = program
         .attach_with_options(device.name, tc_side(side), options)
         .and_then(|id| program.take_link(id))

@@ -28,6 +28,10 @@ use crate::error::{Refusal, Result};
 /// The compiled programs; empty when there were none to embed.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/isno.bpf.o"));
 
+/// Addresses with TCP options that there is room for at least: the map stays as it is
+/// when the parent grows. Room costs 16 bytes each until it is used.
+const LEAST_GRANTS: u32 = 1 << 18;
+
 /// What the sockets of one parent's aliases get.
 pub struct Isno {
     path: PathBuf,
@@ -79,7 +83,7 @@ impl Isno {
         }
         let path = parent.path();
         clear(path, lock)?;
-        let made = make(path, alias, parent.fixed().capacity).and_then(|()| {
+        let made = make(path, alias, parent.capacity().max(LEAST_GRANTS)).and_then(|()| {
             Isno::open_at(path)?.ok_or_else(|| {
                 let gone = io::Error::from_raw_os_error(libc::ENOENT);
                 refused(path, "open", &gone)

@@ -143,6 +143,38 @@ pub(super) fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) ->
     .map_err(|error| refused(&path, names::HEADERS, "list a parent", &error))
 }
 
+/// Has a parent that has grown listed by the maps that it has now. The header is the
+/// same as before.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub(super) fn follow(directory: &Directory, ifindex: u32, _lock: &WriteLock) -> Result<()> {
+    let path = directory.shared();
+    let parent = directory.parent(ifindex);
+    if !path.join(names::ALIASES).exists() {
+        return Ok(());
+    }
+    let outer = open_outer(&path)?;
+    let mut inner = Vec::new();
+    for (_, name) in OUTER {
+        let map = open(&parent, name)?;
+        let id = sys::map_info(map.as_fd())
+            .map_err(|error| refused(&parent, name, "inspect", &error))?
+            .id;
+        inner.push((map, id));
+    }
+    let is = |which: usize, number| matches!(inner_id(&outer[which], number), Ok(Some(id)) if id == inner[which].1);
+    let Some(number) = (0..MAX_PARENTS).find(|number| is(0, *number)) else {
+        return Ok(());
+    };
+    all_at_once(&outer, |which, map| match is(which, number) {
+        true => Ok(()),
+        false => sys::map_update(map, number, &inner[which].0.as_raw_fd().to_ne_bytes()),
+    })
+    .map_err(|error| refused(&path, names::HEADERS, "list a parent", &error))
+}
+
 /// Takes out what is no attached parent's.
 ///
 /// # Errors

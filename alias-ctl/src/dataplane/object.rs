@@ -2,19 +2,19 @@
 //! datapath, those that take the place of `alias_rx` once a type is registered, and
 //! the types' own. Nothing is attached here.
 
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use alias_common::header::Header;
 use alias_common::key::HashKey;
 use alias_common::names::{self, constants};
-use alias_common::table::Geometry;
 use alias_common::type_abi;
 use aya::programs::Program;
 use aya::{Ebpf, EbpfLoader};
 
-use super::shape::{self, shapes};
-use super::{symbols, sys};
+use super::shape::{self, Extent, shapes};
+use super::{memory, symbols, sys};
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
@@ -28,39 +28,37 @@ pub fn is_embedded() -> bool {
     !OBJECT.is_empty()
 }
 
-/// Loads everything for a parent and pins it under `directory`.
+/// Loads everything for a parent and pins it under `directory`. A map that is pinned
+/// there already is used as it is.
 ///
 /// # Errors
 ///
 /// ENOSYS when this binary was built without a datapath; else what the kernel
 /// said, with the verifier's last words.
-pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> Result<()> {
+pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> Result<()> {
     check_embedded(OBJECT)?;
+    let devmap_id = make_maps(directory, extent)
+        .map_err(|error| Refusal::io(parent, "make its maps", &error))?;
     let refused = |error: &(dyn std::error::Error + 'static)| {
         kernel_refusal(parent, "load the datapath", error)
     };
-    let constants = Constants::of(header);
+    let constants = Constants::of(header, extent);
     let redirect_site = symbols::redirect_site();
     let mut loader = EbpfLoader::new();
     constants.set(&mut loader);
     loader
         .override_global(constants::REDIRECT_SITE, &redirect_site, true)
+        .override_global(constants::DEVMAP_ID, &devmap_id, true)
         .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true);
-    for shape in shapes(header.capacity, header.cpus) {
-        let pin = directory.join(shape.name);
-        shape::create(shape, None)
-            .and_then(|map| sys::obj_pin(map.as_fd(), &pin))
-            .map_err(|error| Refusal::io(parent, "make its maps", &error))?;
-        loader.map_pin_path(shape.name, pin);
+    for name in shapes(extent)
+        .iter()
+        .map(|shape| shape.name)
+        .chain(SMALL_MAPS)
+    {
+        loader.map_pin_path(name, directory.join(name));
     }
     let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
-    for name in [names::JOURNAL, names::JOURNAL_GATE] {
-        if let Some(map) = ebpf.map(name) {
-            map.pin(directory.join(name))
-                .map_err(|error| refused(&error))?;
-        }
-    }
-    let rx = match generic {
+    let rx = match is_generic(header) {
         true => names::ALIAS_RX_GENERIC,
         false => names::ALIAS_RX,
     };
@@ -82,6 +80,39 @@ pub fn load(directory: &Path, parent: &str, header: &Header, generic: bool) -> R
     Ok(())
 }
 
+/// The maps that are as the object describes them.
+pub const SMALL_MAPS: [&str; 3] = [names::HANDED, names::JOURNAL, names::JOURNAL_GATE];
+
+const fn is_generic(header: &Header) -> bool {
+    header.flags & Header::GENERIC != 0
+}
+
+/// Makes and pins the maps that are not there yet. Returns the kernel's id of the
+/// devmap.
+fn make_maps(directory: &Path, extent: Extent) -> io::Result<u32> {
+    let (needed, available) = (shape::memory(extent), memory::available()?);
+    if needed > available {
+        // Asked for more than there is, the kernel would try, and kill others for it.
+        return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+    }
+    let mut devmap_id = 0;
+    for shape in shapes(extent) {
+        let pin = directory.join(shape.name);
+        let map = match sys::obj_get(&pin) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let map = shape::create(shape, None)?;
+                sys::obj_pin(map.as_fd(), &pin)?;
+                map
+            }
+            found => found?,
+        };
+        if shape.name == names::DEVMAP {
+            devmap_id = sys::map_info(map.as_fd())?.id;
+        }
+    }
+    Ok(devmap_id)
+}
+
 /// Loads the engine that asks types, on the maps of a parent that are pinned under
 /// `directory`, and pins its own.
 ///
@@ -92,26 +123,23 @@ pub fn load_types_engine(
     directory: &Path,
     parent: &str,
     header: &Header,
-    generic: bool,
+    extent: Extent,
 ) -> Result<()> {
     const OPERATION: &str = "load the engine for alias types";
     check_embedded(TYPES_OBJECT)?;
     let refused =
         |error: &(dyn std::error::Error + 'static)| kernel_refusal(parent, OPERATION, error);
-    let constants = Constants::of(header);
+    let constants = Constants::of(header, extent);
     let mut loader = EbpfLoader::new();
     constants.set(&mut loader);
-    let mut maps: Vec<&str> = shapes(header.capacity, header.cpus)
-        .iter()
-        .map(|shape| shape.name)
-        .collect();
-    maps.extend([names::JOURNAL, names::JOURNAL_GATE]);
+    let mut maps: Vec<&str> = shapes(extent).iter().map(|shape| shape.name).collect();
+    maps.extend(SMALL_MAPS);
     maps.extend(TYPES_MAPS);
     for map in maps {
         loader.map_pin_path(map, directory.join(map));
     }
     let mut ebpf = loader.load(TYPES_OBJECT).map_err(|error| refused(&error))?;
-    let (rx, typed) = match generic {
+    let (rx, typed) = match is_generic(header) {
         true => (names::ALIAS_RX_TYPES_GENERIC, names::ALIAS_TYPED_GENERIC),
         false => (names::ALIAS_RX_TYPES, names::ALIAS_TYPED),
     };
@@ -186,15 +214,13 @@ struct Constants {
 }
 
 impl Constants {
-    fn of(header: &Header) -> Constants {
-        let geometry = Geometry {
-            home_bits: header.home_bits,
-        };
+    fn of(header: &Header, extent: Extent) -> Constants {
+        let geometry = extent.geometry();
         Constants {
             hash_key: HashKeyBytes(header.hash_key),
             home_shift: geometry.home_shift(),
             positions: geometry.positions(),
-            capacity: header.capacity,
+            capacity: extent.capacity,
             log_level: header.log_level,
         }
     }

@@ -2,6 +2,7 @@
 
 use alias_common::order::{Entry, Head, behind, words};
 
+use super::directory::WriteLock;
 use super::shared::Shared;
 
 /// A parent's creation log. There is one writer, who holds the lock.
@@ -25,7 +26,7 @@ impl Order {
     }
 
     fn entry(&self, head: Head, at: u32) -> Entry {
-        Entry(self.words.load(head.first(self.capacity) + at))
+        Entry(self.words.load(head.place(at)))
     }
 
     /// Notes an alias that is being made. One that was there before keeps its
@@ -43,16 +44,13 @@ impl Order {
             return;
         }
         // The entry before the head, so that nobody reads what is not there yet.
-        self.words.store(head.first(self.capacity) + count, new.0);
+        self.words.store(head.place(count), new.0);
         self.words.store(0, Head::new(head.second(), count + 1).0);
     }
 
     /// Copies what counts, and the new one, into the other half.
     fn copy(&self, head: Head, new: Entry, counts: impl Fn(Entry) -> bool) {
-        let mut kept: Vec<Entry> = (0..head.count())
-            .map(|at| self.entry(head, at))
-            .filter(|entry| counts(*entry))
-            .collect();
+        let mut kept: Vec<Entry> = self.counting(counts).collect();
         let place = kept.partition_point(|entry| entry.created() < new.created());
         kept.insert(place, new);
         // Each of them has a slot of its own.
@@ -60,10 +58,26 @@ impl Order {
             kept.len() <= self.capacity as usize,
             "more aliases than slots"
         );
-        let other = Head::new(!head.second(), kept.len() as u32);
-        for (at, entry) in (other.first(self.capacity)..).zip(&kept) {
-            self.words.store(at, entry.0);
+        self.fill(Head::new(!head.second(), kept.len() as u32), &kept);
+    }
+
+    /// The entries that count.
+    pub(super) fn counting(&self, counts: impl Fn(Entry) -> bool) -> impl Iterator<Item = Entry> {
+        let head = self.head();
+        (0..head.count())
+            .map(move |at| self.entry(head, at))
+            .filter(move |entry| counts(*entry))
+    }
+
+    /// Takes over what counts in the log of a parent that grows.
+    pub(super) fn take_over(&self, kept: &[Entry], _lock: &WriteLock) {
+        self.fill(Head::new(false, kept.len() as u32), kept);
+    }
+
+    fn fill(&self, half: Head, entries: &[Entry]) {
+        for (at, entry) in (0..).zip(entries) {
+            self.words.store(half.place(at), entry.0);
         }
-        self.words.store(0, other.0);
+        self.words.store(0, half.0);
     }
 }

@@ -14,12 +14,12 @@ use alias_common::layout::Layout;
 use alias_common::names;
 use alias_common::order::Entry;
 use alias_common::prefix::Prefixes;
-use alias_common::record::{MAX_TARGETS, Record, State, Target};
+use alias_common::record::{MAX_SLOTS, MAX_TARGETS, Record, State, Target};
 
 use super::directory::{Directory, WriteLock, link_name};
 use super::hook::Hook;
 use super::order::Order;
-use super::shape::{check, foreign, map, memory, open_pin, shapes};
+use super::shape::{self, Extent, Pinned, check, foreign, map, open_pin, shapes};
 use super::shared::{Rows, Shared};
 use super::sys;
 use crate::error::{Refusal, Result};
@@ -31,14 +31,17 @@ use crate::model::typed::Typed;
 /// The state of one parent. Reading needs no lock.
 pub struct Parent {
     path: PathBuf,
+    extent: Extent,
     fixed: Header,
     header: Shared<Header>,
     pub(super) index: Shared<u64>,
     pub(super) wide: Shared<WideKey>,
     pub(super) steer: Shared<u64>,
-    record: Shared<Record>,
-    order: Order,
+    pub(super) record: Shared<Record>,
+    pub(super) order: Order,
     target: Shared<Target>,
+    /// Those of [`Counters`].
+    cells: Pinned,
     counters: OnceCell<Counters>,
 }
 
@@ -57,28 +60,39 @@ impl Parent {
     ///
     /// EINVAL when a pinned map is not of the shape this version made.
     pub fn open(directory: &Directory, ifindex: u32) -> Result<Option<Parent>> {
-        Parent::open_at(directory.parent(ifindex))
+        let path = directory.parent(ifindex);
+        loop {
+            let before = Extent::of(&path)?;
+            let opened = Parent::open_at(path.clone());
+            // Grown meanwhile: some of the maps may be of one generation, and some of
+            // the other. It only ever grows.
+            if Extent::of(&path)? == before {
+                return opened;
+            }
+        }
     }
 
     /// The same by path, which serves a draft too.
     pub(super) fn open_at(path: PathBuf) -> Result<Option<Parent>> {
-        let Some(header) = header_at(&path)? else {
+        let (Some(header), Some(extent)) = (header_at(&path)?, Extent::of(&path)?) else {
             return Ok(None);
         };
         let fixed = header.read(0);
-        let expected = shapes(fixed.capacity, fixed.cpus);
-        let layout = Layout::for_capacity(fixed.capacity);
+        let expected = shapes(extent);
+        let layout = Layout::for_capacity(extent.capacity);
         let positions = layout.positions;
-        let table = memory(&path, &expected, names::TABLE, size_of::<Target>())?;
+        let table = Pinned::open(&path, &expected, names::TABLE)?.memory(size_of::<Target>())?;
         Ok(Some(Parent {
+            cells: Pinned::open(&path, &expected, names::COUNTERS)?,
             header,
             index: Shared::within(&table, Layout::WORDS, positions),
             wide: Shared::within(&table, layout.keys(), positions),
             steer: Shared::within(&table, layout.steers(), positions),
             record: map(&path, &expected, names::RECORD)?,
-            order: Order::new(map(&path, &expected, names::ORDER)?, fixed.capacity),
+            order: Order::new(map(&path, &expected, names::ORDER)?, extent.capacity),
             target: Shared::within(&table, layout.targets(), MAX_TARGETS),
             counters: OnceCell::new(),
+            extent,
             fixed,
             path,
         }))
@@ -98,10 +112,9 @@ impl Parent {
         if let Some(counters) = self.counters.get() {
             return Ok(counters);
         }
-        let (path, expected) = (&self.path, shapes(self.fixed.capacity, self.fixed.cpus));
-        let memory = memory(path, &expected, names::COUNTERS, size_of::<ParentCell>())?;
-        let layout = Layout::for_capacity(self.fixed.capacity);
-        let row = (layout.row_len(), self.fixed.cpus);
+        let memory = self.cells.memory(size_of::<ParentCell>())?;
+        let layout = Layout::for_capacity(self.extent.capacity);
+        let row = (layout.row_len(), self.extent.rows);
         let counters = Counters {
             parent: Rows::within(&memory, row, 0, 1),
             rx: Rows::within(&memory, row, Layout::RX, layout.positions),
@@ -115,6 +128,18 @@ impl Parent {
     #[must_use]
     pub const fn fixed(&self) -> &Header {
         &self.fixed
+    }
+
+    /// Number of slots. An alias that needs another makes the parent grow.
+    #[must_use]
+    pub const fn capacity(&self) -> u32 {
+        self.extent.capacity
+    }
+
+    /// How large it is.
+    #[must_use]
+    pub const fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// The header as it is now.
@@ -187,8 +212,7 @@ impl Parent {
 
     /// The records of one state with their slots.
     pub fn in_state(&self, state: State) -> impl Iterator<Item = (u32, Record)> + '_ {
-        let end = self.header().slots_end.min(self.fixed.capacity);
-        (0..end)
+        (0..self.slots_end())
             .filter(move |slot| self.state(*slot) == state)
             .filter_map(move |slot| {
                 let record = self.record(slot);
@@ -197,16 +221,34 @@ impl Parent {
             })
     }
 
+    /// One past the highest slot that is in use or was.
+    #[must_use]
+    pub fn slots_end(&self) -> u32 {
+        self.header().slots_end.min(self.extent.capacity)
+    }
+
     /// The lowest free slot from `start` on, below the limit.
     #[must_use]
     pub fn lowest_free(&self, start: u32) -> Option<u32> {
-        (start..self.limit()).find(|slot| self.state(*slot) == State::Free)
+        (start..self.limit()).find(|slot| self.is_free(*slot))
+    }
+
+    /// Whether a slot is free, those among them that there is no room for yet.
+    #[must_use]
+    pub fn is_free(&self, slot: u32) -> bool {
+        slot >= self.extent.capacity || self.state(slot) == State::Free
+    }
+
+    /// Whether there is an alias in a slot.
+    #[must_use]
+    pub fn is_live(&self, slot: u32) -> bool {
+        slot < self.extent.capacity && self.state(slot) == State::Live
     }
 
     /// Slots below this can be created.
     #[must_use]
     pub fn limit(&self) -> u32 {
-        self.header().max_aliases.min(self.fixed.capacity)
+        self.header().max_aliases.min(MAX_SLOTS)
     }
 
     /// Takes a slot: from now on a crash is undone by the next writer. A record
@@ -227,11 +269,15 @@ impl Parent {
             ptr::addr_of_mut!((*header).slots_end).write_volatile(end.max(slot + 1));
         }
         self.record.write(slot, record);
-        self.order.note(Entry::new(record.created, slot), |entry| {
-            let slot = entry.slot();
-            self.state(slot) != State::Free && self.record(slot).created == entry.created()
-        });
+        let new = Entry::new(record.created, slot);
+        self.order.note(new, |entry| self.counts(entry));
         self.set_state(slot, State::Pending, lock);
+    }
+
+    /// Whether an entry of the creation log is an alias's that was not deleted.
+    pub(super) fn counts(&self, entry: Entry) -> bool {
+        let slot = entry.slot();
+        self.state(slot) != State::Free && self.record(slot).created == entry.created()
     }
 
     /// Draws creation numbers for aliases that are made in another order than the
@@ -262,13 +308,13 @@ impl Parent {
     /// The change that a writer is at, or was when it was killed.
     #[must_use]
     pub fn journal(&self) -> Option<Record> {
-        let index = self.fixed.capacity;
+        let index = self.extent.capacity;
         (self.state(index) != State::Free).then(|| self.record(index))
     }
 
     /// Notes the change that begins, or that none is under way.
     pub fn set_journal(&self, change: Option<Record>, lock: &WriteLock) {
-        let index = self.fixed.capacity;
+        let index = self.extent.capacity;
         match change {
             Some(mut record) => {
                 record.state = self.state(index) as u32;
@@ -432,7 +478,7 @@ fn header_at(path: &Path) -> Result<Option<Shared<Header>>> {
     let Some(map) = open_pin(path, names::HEADER)? else {
         return Ok(None);
     };
-    check(path, &map, shapes(1, 1)[0])?;
+    check(path, &map, shape::HEADER)?;
     let header: Shared<Header> = Shared::map(map.as_fd(), 1)
         .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
     if header.read(0).abi_version != ABI_VERSION {

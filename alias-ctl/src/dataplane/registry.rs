@@ -2,9 +2,9 @@
 //! attached later gets them too, and no file is needed any more.
 //!
 //! ```text
-//! <namespace>/v3/type_<family>_<ethertype>      registered: an array with the object
-//! <namespace>/v3/type_<family>_<ethertype>_add  being registered
-//! <namespace>/v3/type_<family>_<ethertype>_del  being unregistered
+//! <namespace>/v4/type_<family>_<ethertype>      registered: an array with the object
+//! <namespace>/v4/type_<family>_<ethertype>_add  being registered
+//! <namespace>/v4/type_<family>_<ethertype>_del  being unregistered
 //! ```
 //!
 //! A rename is what registers a type, and what begins to take it away. What a kill

@@ -12,7 +12,8 @@ use alias_common::header::Header;
 use alias_common::layout::Layout;
 use alias_common::names::{self, MAX_PARENTS};
 use alias_common::order::words;
-use alias_common::record::{MAX_TARGETS, Port, Record};
+use alias_common::record::{MAX_SLOTS, MAX_TARGETS, Port, Record};
+use alias_common::table::Geometry;
 
 use super::shared::{Memory, Shared};
 use super::sys;
@@ -45,9 +46,53 @@ pub struct Shape {
     pub flags: u32,
 }
 
-/// The maps of a parent with this capacity; their keys are all 4 bytes.
+/// How large a parent is. Its maps say so; it has others of another extent once it has
+/// grown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Extent {
+    /// Number of slots.
+    pub capacity: u32,
+    /// First dimension of the counters: the possible CPUs and, once the parent has
+    /// grown, one more, where the controller keeps what was counted before.
+    pub rows: u32,
+}
+
+impl Extent {
+    /// That of the maps pinned under `path`; `None` when there are none.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when they are not of this version.
+    pub fn of(path: &Path) -> Result<Option<Extent>> {
+        let (Some(record), Some(counters)) = (
+            open_pin(path, names::RECORD)?,
+            open_pin(path, names::COUNTERS)?,
+        ) else {
+            return Ok(None);
+        };
+        let entries = |fd: &OwnedFd| {
+            sys::map_info(fd.as_fd())
+                .map(|info| info.max_entries)
+                .map_err(|error| Refusal::io(path.display().to_string(), "inspect", &error))
+        };
+        let (capacity, rows) = (entries(&record)?.saturating_sub(1), entries(&counters)?);
+        if capacity == 0 || capacity > MAX_SLOTS {
+            return Err(foreign(path, names::RECORD, "no parent has so many"));
+        }
+        Ok(Some(Extent { capacity, rows }))
+    }
+
+    /// The table that holds so many.
+    #[must_use]
+    pub const fn geometry(self) -> Geometry {
+        Geometry::for_capacity(self.capacity)
+    }
+}
+
+/// The maps of a parent; their keys are all 4 bytes.
 #[must_use]
-pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 7] {
+pub fn shapes(extent: Extent) -> [Shape; 7] {
+    let Extent { capacity, rows } = extent;
     let layout = Layout::for_capacity(capacity);
     let array = |name, value_size: usize, max_entries| Shape {
         name,
@@ -57,9 +102,9 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 7] {
         flags: MMAPABLE,
     };
     [
-        array(names::HEADER, size_of::<Header>(), 1),
+        HEADER,
         array(names::TABLE, layout.table_len(), 1),
-        array(names::COUNTERS, layout.row_len(), cpus),
+        array(names::COUNTERS, layout.row_len(), rows),
         record(capacity),
         order(capacity),
         Shape {
@@ -78,6 +123,24 @@ pub fn shapes(capacity: u32, cpus: u32) -> [Shape; 7] {
         },
     ]
 }
+
+/// Bytes of a parent's arrays, about: values are rounded up to 8.
+#[must_use]
+pub fn memory(extent: Extent) -> u64 {
+    let of = |shape: &Shape| {
+        u64::from(shape.value_size.next_multiple_of(8)) * u64::from(shape.max_entries)
+    };
+    shapes(extent).iter().map(of).sum()
+}
+
+/// The header of a parent.
+pub(super) const HEADER: Shape = Shape {
+    name: names::HEADER,
+    kind: ARRAY,
+    value_size: size_of::<Header>() as u32,
+    max_entries: 1,
+    flags: MMAPABLE,
+};
 
 /// The records of a parent with this capacity, and its journal.
 #[must_use]
@@ -168,36 +231,44 @@ pub(super) fn open_pin(path: &Path, name: &str) -> Result<Option<OwnedFd>> {
     }
 }
 
+/// An array of the expected shape, not mapped yet.
+pub(super) struct Pinned {
+    fd: OwnedFd,
+    shape: Shape,
+}
+
+impl Pinned {
+    /// Opens the array of this name, if it has the expected shape.
+    pub(super) fn open(path: &Path, expected: &[Shape], name: &str) -> Result<Pinned> {
+        let fd =
+            open_pin(path, name)?.ok_or_else(|| foreign(path, name, "nothing is pinned there"))?;
+        let shape = *expected
+            .iter()
+            .find(|shape| shape.name == name)
+            .ok_or_else(|| foreign(path, name, "no such map"))?;
+        check(path, &fd, shape)?;
+        Ok(Pinned { fd, shape })
+    }
+
+    /// Maps one that holds elements of several types; each of their sizes divides
+    /// `stride`.
+    pub(super) fn memory(&self, stride: usize) -> Result<Arc<Memory>> {
+        let total = self.shape.value_size as usize * self.shape.max_entries as usize;
+        Memory::map(self.fd.as_fd(), total, stride)
+            .map(Arc::new)
+            .map_err(|error| Refusal::io(self.shape.name, "map", &error))
+    }
+
+    /// Maps it.
+    pub(super) fn map<T: Plain>(&self) -> Result<Shared<T>> {
+        Shared::map(self.fd.as_fd(), self.shape.max_entries)
+            .map_err(|error| Refusal::io(self.shape.name, "map", &error))
+    }
+}
+
 /// Maps the array of this name, if it has the expected shape.
 pub(super) fn map<T: Plain>(path: &Path, expected: &[Shape], name: &str) -> Result<Shared<T>> {
-    let (fd, shape) = open(path, expected, name)?;
-    Shared::map(fd.as_fd(), shape.max_entries)
-        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
-}
-
-/// The same for one that holds elements of several types; each of their sizes divides
-/// `stride`.
-pub(super) fn memory(
-    path: &Path,
-    expected: &[Shape],
-    name: &str,
-    stride: usize,
-) -> Result<Arc<Memory>> {
-    let (fd, shape) = open(path, expected, name)?;
-    let total = shape.value_size as usize * shape.max_entries as usize;
-    Memory::map(fd.as_fd(), total, stride)
-        .map(Arc::new)
-        .map_err(|error| Refusal::io(path.join(name).display().to_string(), "map", &error))
-}
-
-fn open(path: &Path, expected: &[Shape], name: &str) -> Result<(OwnedFd, Shape)> {
-    let fd = open_pin(path, name)?.ok_or_else(|| foreign(path, name, "nothing is pinned there"))?;
-    let shape = expected
-        .iter()
-        .find(|shape| shape.name == name)
-        .ok_or_else(|| foreign(path, name, "no such map"))?;
-    check(path, &fd, *shape)?;
-    Ok((fd, *shape))
+    Pinned::open(path, expected, name)?.map()
 }
 
 /// Compares a map with the shape it must have.

@@ -381,6 +381,29 @@ pub fn prog_attach(
     bpf(BPF_PROG_ATTACH, &mut attribute).map(drop)
 }
 
+/// Puts a tcx program in the place of one that [`prog_attach`] attached, from one
+/// packet to the next.
+///
+/// # Errors
+///
+/// That of `BPF_PROG_ATTACH`: EEXIST when it is attached already, ENOENT when the old
+/// one is not.
+pub fn prog_replace(
+    old: BorrowedFd<'_>,
+    new: BorrowedFd<'_>,
+    ifindex: u32,
+    attach_type: AttachType,
+) -> io::Result<()> {
+    /// Of `linux/bpf.h`.
+    const BPF_F_REPLACE: u32 = 1 << 2;
+    let mut attribute = ProgAttachAttribute {
+        attach_flags: BPF_F_REPLACE,
+        replace_bpf_fd: old.as_raw_fd() as u32,
+        ..ProgAttachAttribute::new(new, ifindex, attach_type)
+    };
+    bpf(BPF_PROG_ATTACH, &mut attribute).map(drop)
+}
+
 /// Takes back what [`prog_attach`] did; a device or program that is gone is as
 /// good.
 ///
@@ -526,6 +549,30 @@ pub fn program_name(id: u32) -> io::Result<String> {
 /// EINVAL when the descriptor is no program's.
 pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
     info::<ProgInfo>(program).map(|info| info.id)
+}
+
+/// Lets two paths of one file system change places, in one step. bpffs can since Linux
+/// 5.16.
+///
+/// # Errors
+///
+/// That of `renameat2(2)`: EINVAL where the file system cannot.
+pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let (one, other) = (c_path(one)?, c_path(other)?);
+    // SAFETY: two NUL-terminated paths and integers.
+    let result = unsafe {
+        libc::renameat2(
+            libc::AT_FDCWD,
+            one.as_ptr(),
+            libc::AT_FDCWD,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Waits until every program run that began before has ended. After it, nobody

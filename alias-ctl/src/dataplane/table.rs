@@ -11,7 +11,7 @@ use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::key::{Hash, Vlan, WideKey};
 use alias_common::prefix::{Bits, Length, Scope};
 use alias_common::record::{Record, State, Steer};
-use alias_common::table::{self, Geometry, Hit, Slots};
+use alias_common::table::{self, Hit, Slots};
 use alias_common::word::{Verdict, Word};
 
 use super::directory::WriteLock;
@@ -81,10 +81,7 @@ impl Parent {
     }
 
     fn home_shift(&self) -> u32 {
-        Geometry {
-            home_bits: self.fixed().home_bits,
-        }
-        .home_shift()
+        self.extent().geometry().home_shift()
     }
 
     /// Where an address stands in the index, enabled or not.
@@ -114,6 +111,24 @@ impl Parent {
         flags: u8,
         lock: &WriteLock,
     ) -> Result<()> {
+        let settle = || match cfg!(target_arch = "x86_64") {
+            true => Ok(()),
+            // Loads of one program run may pass each other there. No run that
+            // read the old steer word can see the new index word after this.
+            false => grace_period(),
+        };
+        self.put(slot, verdict, Steer::new(target, slot, flags), settle, lock)
+    }
+
+    /// `settle` comes right before the word that makes the rest visible.
+    fn put(
+        &self,
+        slot: u32,
+        verdict: Verdict,
+        steer: Steer,
+        settle: impl FnOnce() -> Result<()>,
+        lock: &WriteLock,
+    ) -> Result<()> {
         let record = self.record(slot);
         let sought = self.sought(address_of(&record), record.vlan());
         let vacancy = table::vacancy(self, self.home_shift(), sought.hash).ok_or_else(|| {
@@ -123,21 +138,18 @@ impl Parent {
                 "the index has no room for it",
                 libc::ENOSPC,
             )
-            .way_out("attach the parent with a larger --capacity")
+            .way_out(
+                "nothing was added; a larger parent has room: alias-ctl set DEV --capacity NUMBER",
+            )
         })?;
-        self.steer
-            .store(vacancy.position, Steer::new(target, slot, flags).0);
+        self.steer.store(vacancy.position, steer.0);
         if let Some(key) = sought.wide {
             self.wide.write(vacancy.position, key);
         }
         // The position is in the record before the word is in the index: a
         // crash between the two leaves nothing that cannot be found again.
         self.amend(slot, |record| record.position = vacancy.position, lock);
-        if cfg!(not(target_arch = "x86_64")) {
-            // Loads of one program run may pass each other there. No run that
-            // read the old steer word can see the new index word after this.
-            grace_period()?;
-        }
+        settle()?;
         let word = vacancy.word.with(verdict);
         self.index.store(vacancy.position, word.0);
         Ok(())
@@ -183,8 +195,8 @@ impl Parent {
     pub fn release(&self, slots: &[u32], lock: &WriteLock) -> Result<()> {
         let counters = self.counters()?;
         for &slot in slots {
-            for cpu in 0..self.fixed().cpus {
-                counters.alias.write(cpu, slot, AliasCell::default());
+            for row in 0..self.extent().rows {
+                counters.alias.write(row, slot, AliasCell::default());
             }
             self.vacate(slot, lock)?;
         }
@@ -201,8 +213,8 @@ impl Parent {
         let positions = self.index.len();
         if position < positions {
             let counters = self.counters()?;
-            for cpu in 0..self.fixed().cpus {
-                counters.rx.write(cpu, position, RxCell::default());
+            for row in 0..self.extent().rows {
+                counters.rx.write(row, position, RxCell::default());
             }
             self.sweep(position);
         }
@@ -253,9 +265,9 @@ impl Parent {
     pub fn touch(&self, positions: impl Iterator<Item = u32> + Clone) -> Result<()> {
         let counters = self.counters()?;
         let end = self.index.len();
-        for cpu in 0..self.fixed().cpus {
+        for row in 0..self.extent().rows {
             for position in positions.clone().filter(|position| *position < end) {
-                black_box(counters.rx.read(cpu, position));
+                black_box(counters.rx.read(row, position));
             }
         }
         Ok(())
@@ -269,65 +281,129 @@ impl Parent {
         }
     }
 
-    /// What was counted for an alias.
+    /// What was counted for an alias, over all CPUs and before the parent grew.
     ///
     /// # Errors
     ///
     /// That of mapping the counters.
     pub fn figures(&self, slot: u32, record: &Record) -> Result<Figures> {
-        let counters = self.counters()?;
-        let mut figures = Figures {
-            rx: RxCell {
+        let here = self.rx_cell(record.position)?;
+        let drops = record.target == alias_common::record::TargetKind::Drop as u8;
+        Ok(Figures {
+            rx: here.plus(RxCell {
                 packets: record.base_rx_packets,
                 bytes: record.base_rx_bytes,
-            },
-            policy: record.base_policy,
-            ..Figures::default()
-        };
-        let positions = self.index.len();
-        let drops = record.target == alias_common::record::TargetKind::Drop as u8;
-        for cpu in 0..self.fixed().cpus {
-            if record.position < positions {
-                let cell = counters.rx.read(cpu, record.position);
-                figures.rx.packets += cell.packets;
-                figures.rx.bytes += cell.bytes;
-                figures.policy += if drops { cell.packets } else { 0 };
-            }
-            let cell = counters.alias.read(cpu, slot);
-            let rest = &mut figures.rest;
-            rest.tx_packets += cell.tx_packets;
-            rest.tx_bytes += cell.tx_bytes;
-            rest.neighbor_rx += cell.neighbor_rx;
-            rest.neighbor_tx += cell.neighbor_tx;
-            rest.spoof += cell.spoof;
-            rest.no_target += cell.no_target;
-            rest.lost += cell.lost;
-        }
-        Ok(figures)
+            }),
+            policy: record.base_policy + if drops { here.packets } else { 0 },
+            rest: self.alias_cell(slot)?,
+        })
     }
 
-    /// What the parent's programs did, over all CPUs.
+    /// The sum of a position's cells; nothing for one that is none.
+    fn rx_cell(&self, position: u32) -> Result<RxCell> {
+        let (counters, positions) = (self.counters()?, self.index.len());
+        let rows = if position < positions {
+            self.extent().rows
+        } else {
+            0
+        };
+        Ok((0..rows).fold(RxCell::default(), |sum, row| {
+            sum.plus(counters.rx.read(row, position))
+        }))
+    }
+
+    /// The sum of a slot's cells.
+    fn alias_cell(&self, slot: u32) -> Result<AliasCell> {
+        let counters = self.counters()?;
+        Ok(
+            (0..self.extent().rows).fold(AliasCell::default(), |sum, row| {
+                sum.plus(counters.alias.read(row, slot))
+            }),
+        )
+    }
+
+    /// The sum of the parent's cells.
+    fn parent_cell(&self) -> Result<ParentCell> {
+        let counters = self.counters()?;
+        Ok(
+            (0..self.extent().rows).fold(ParentCell::default(), |sum, row| {
+                sum.plus(counters.parent.read(row, 0))
+            }),
+        )
+    }
+
+    /// What the parent's programs did, over all CPUs and before the parent grew.
     ///
     /// # Errors
     ///
     /// That of mapping the counters.
     pub fn totals(&self) -> Result<ParentCell> {
-        let counters = self.counters()?;
-        let mut totals = ParentCell::default();
-        for cpu in 0..self.fixed().cpus {
-            let cell = counters.parent.read(cpu, 0);
-            totals.miss += cell.miss;
-            totals.malformed += cell.malformed;
-            totals.local += cell.local;
-            totals.device += cell.device;
-            totals.to += cell.to;
-            totals.dropped += cell.dropped;
-            totals.no_target += cell.no_target;
-            totals.spoof += cell.spoof;
-            totals.tx += cell.tx;
-            totals.lost += cell.lost + cell.undelivered;
+        let cell = self.parent_cell()?;
+        Ok(ParentCell {
+            lost: cell.lost.wrapping_add(cell.undelivered),
+            undelivered: 0,
+            ..cell
+        })
+    }
+
+    /// Takes over the records, the table and the creation log of the generation before.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC when an address's neighbourhood in the table is full.
+    pub(super) fn take_over(&self, before: &Parent, lock: &WriteLock) -> Result<()> {
+        for slot in 0..before.slots_end() {
+            let mut record = before.record(slot);
+            if before.state(slot) == State::Free {
+                continue;
+            }
+            let word = match record.position < before.index.len() {
+                true => Word(before.index.load(record.position)),
+                false => Word::EMPTY,
+            };
+            let position = std::mem::replace(&mut record.position, Record::NO_POSITION);
+            self.record.write(slot, record);
+            if !word.is_taken() || Steer(before.steer.load(position)).slot() != slot {
+                continue;
+            }
+            let steer = before.steer.load(position);
+            let verdict = Verdict::from_number(word.verdict_number()).unwrap_or(Verdict::Disabled);
+            // No program reads it yet.
+            self.put(slot, verdict, Steer(steer), || Ok(()), lock)?;
         }
-        Ok(totals)
+        for key in 0..before.targets() {
+            self.set_target(key, before.target(key), lock);
+        }
+        let journal = before.record.read(before.capacity());
+        self.record.write(self.capacity(), journal);
+        let kept: Vec<_> = before
+            .order
+            .counting(|entry| before.counts(entry))
+            .collect();
+        self.order.take_over(&kept, lock);
+        Ok(())
+    }
+
+    /// Takes over what the generation before has counted, once it counts no more. It is
+    /// set, not added: to do it twice is as good.
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn harvest(&self, before: &Parent, _lock: &WriteLock) -> Result<()> {
+        let (counters, positions) = (self.counters()?, self.index.len());
+        let own = self.extent().rows - 1;
+        for slot in 0..before.slots_end() {
+            let cell = before.alias_cell(slot)?;
+            counters.alias.write(own, slot, cell);
+            let position = self.record(slot).position;
+            if self.state(slot) != State::Free && position < positions {
+                let cell = before.rx_cell(before.record(slot).position)?;
+                counters.rx.write(own, position, cell);
+            }
+        }
+        counters.parent.write(own, 0, before.parent_cell()?);
+        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ impl AliasName {
                 "the slot number is too large",
                 libc::EINVAL,
             )
-            .way_out("slots are below the parent's capacity, see alias-ctl show")
+            .way_out("slots are below 4194304")
         })?;
         Ok(AliasName {
             parent: parent.to_owned(),

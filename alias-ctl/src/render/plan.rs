@@ -24,15 +24,22 @@ pub struct Difference {
     pub declared: String,
 }
 
-/// The settings that are declared and are not so.
+/// The settings that are declared and are not so. A parent with more slots than are
+/// declared has grown.
 pub fn differing(is: &Attachment, declared: &Attachment) -> impl Iterator<Item = Difference> {
-    words(declared)
-        .into_iter()
-        .zip(words(is))
-        .filter_map(|((key, declared), (_, is))| {
-            let (declared, is) = (declared?, is.unwrap_or_else(|| "unset".into()));
-            (declared != is).then_some(Difference { key, is, declared })
-        })
+    let capacity = declared
+        .capacity
+        .filter(|wanted| Some(*wanted) > is.capacity);
+    words(&Attachment {
+        capacity,
+        ..*declared
+    })
+    .into_iter()
+    .zip(words(is))
+    .filter_map(|((key, declared), (_, is))| {
+        let (declared, is) = (declared?, is.unwrap_or_else(|| "unset".into()));
+        (declared != is).then_some(Difference { key, is, declared })
+    })
 }
 
 fn words(attachment: &Attachment) -> [(&'static str, Option<String>); 6] {

@@ -8,7 +8,7 @@ use alias_common::order::Head;
 
 use super::iterator::{DONE, Element, FAILED, GO_ON, each, print, print_line};
 use super::maps::{
-    HEADERS, ORDERS, Orders, READING, READINGS, RECORDS, Reading, Records, entry, is_live, owner,
+    ORDERS, Orders, READING, READINGS, RECORDS, Reading, Records, entry, is_live, owner,
 };
 
 #[unsafe(no_mangle)]
@@ -61,11 +61,7 @@ const MAX_LOOPS: u32 = 1 << 23;
 
 extern "C" fn count_parent(number: u64, count: &mut Count<'_>) -> i64 {
     let number = number as u32;
-    let (Some(header), Some(records), Some(order)) = (
-        HEADERS.get_value(number, &0),
-        RECORDS.get(number),
-        ORDERS.get(number),
-    ) else {
+    let (Some(records), Some(order)) = (RECORDS.get(number), ORDERS.get(number)) else {
         return GO_ON;
     };
     let Some(head) = entry(order, 0) else {
@@ -73,7 +69,8 @@ extern "C" fn count_parent(number: u64, count: &mut Count<'_>) -> i64 {
     };
     let head = Head(head.0);
     let mut entries = Entries {
-        first: head.first(header.capacity).into(),
+        from: 0,
+        head,
         family: count.family,
         reading: count.reading,
         records,
@@ -81,7 +78,7 @@ extern "C" fn count_parent(number: u64, count: &mut Count<'_>) -> i64 {
     };
     each(head.count().min(MAX_LOOPS), count_entry, &mut entries);
     if head.count() > MAX_LOOPS {
-        entries.first += u64::from(MAX_LOOPS);
+        entries.from = u64::from(MAX_LOOPS);
         each(head.count() - MAX_LOOPS, count_entry, &mut entries);
     }
     GO_ON
@@ -89,7 +86,8 @@ extern "C" fn count_parent(number: u64, count: &mut Count<'_>) -> i64 {
 
 #[repr(C)]
 struct Entries<'a> {
-    first: u64,
+    from: u64,
+    head: Head,
     family: u64,
     reading: &'a mut Reading,
     records: &'a Records,
@@ -97,8 +95,10 @@ struct Entries<'a> {
 }
 
 extern "C" fn count_entry(at: u64, entries: &mut Entries<'_>) -> i64 {
-    if let Some(found) = entry(entries.order, (entries.first + at) as u32)
-        && let Some(record) = entries.records.get(found.slot())
+    if let Some(found) = entry(
+        entries.order,
+        entries.head.place((entries.from + at) as u32),
+    ) && let Some(record) = entries.records.get(found.slot())
         && is_live(record)
         && record.created == found.created()
         && u64::from(record.family) == entries.family

@@ -164,12 +164,11 @@ extern "C" fn visit(_: u64, walk: &mut Walk<'_>) -> i64 {
 fn next(walk: &mut Walk<'_>) -> Option<i64> {
     let (order, place) = (walk.order, &mut walk.reading.to);
     let head = Head(entry(order, 0)?.0);
-    let first = head.first(walk.header.capacity);
-    let at = resume(order, head, first, place)?;
+    let at = resume(order, head, place)?;
     if at >= head.count() {
         return None;
     }
-    let found = entry(order, first + at)?;
+    let found = entry(order, head.place(at))?;
     place.at = at + 1;
     let record = walk.records.get(found.slot())?;
     if is_live(record) && record.created == found.created() {
@@ -187,12 +186,14 @@ fn next(walk: &mut Walk<'_>) -> Option<i64> {
 /// Where the entries begin that are not behind this place yet. The log may have been
 /// copied since.
 #[inline(always)]
-fn resume(order: &Orders, head: Head, first: u32, place: &Place) -> Option<u32> {
+fn resume(order: &Orders, head: Head, place: &Place) -> Option<u32> {
     let at = place.at;
-    let is_here =
-        at <= head.count() && (at == 0 || entry(order, first + at - 1)?.created() == place.created);
+    let is_here = at <= head.count()
+        && (at == 0 || entry(order, head.place(at - 1))?.created() == place.created);
     if is_here && (at != 0 || place.created == 0) {
         return Some(at);
     }
-    order::behind(head.count(), place.created, |at| entry(order, first + at))
+    order::behind(head.count(), place.created, |at| {
+        entry(order, head.place(at))
+    })
 }

@@ -1,6 +1,7 @@
 //! `alias_deliver`: tc ingress of the parent, after GRO. Hands a frame that
 //! `alias_rx` has ordered to its alias device. It never counts: `alias_rx` did.
 
+use alias_common::counters::Handed;
 use alias_common::record::Steer;
 use alias_common::word::Verdict;
 use alias_ebpf::metadata::{LEN, Metadata};
@@ -12,9 +13,8 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 
-use super::count::Row;
 use super::lookup::Table;
-use super::maps::HEADER;
+use super::maps::{DEVMAP_ID, HANDED, HEADER};
 use super::skb;
 
 #[classifier]
@@ -99,11 +99,15 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
 /// after this program has returned.
 #[inline(always)]
 fn note_delivery(ctx: &TcContext, order: Metadata) {
-    if let Some(row) = Row::own() {
-        let cell = row.parent();
-        // The context of a tc program is the skb itself.
-        cell.last_skb = ctx.skb.skb as u64;
-        cell.last_port = u64::from(order.port);
+    if let Some(handed) = HANDED.get_ptr_mut(0) {
+        // SAFETY: this CPU's value. The context of a tc program is the skb itself.
+        unsafe {
+            handed.write(Handed {
+                skb: ctx.skb.skb as u64,
+                port: order.port,
+                generation: DEVMAP_ID.load(),
+            });
+        }
     }
     let Some(header) = HEADER.get_ptr_mut(0) else {
         return;

@@ -10,7 +10,7 @@ use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 
 use super::count::Row;
-use super::maps::{HEADER, PORT, REDIRECT_SITE};
+use super::maps::{DEVMAP_ID, HANDED, HEADER, PORT, REDIRECT_SITE};
 use super::skb;
 
 /// Position of the map's id among the arguments of `xdp_redirect_err`: device,
@@ -20,11 +20,7 @@ const MAP_ID: usize = 5;
 #[raw_tracepoint(tracepoint = "xdp_redirect_err")]
 pub fn alias_lost(ctx: RawTracePointContext) -> i32 {
     let map_id: u32 = ctx.arg(MAP_ID);
-    if map_id != 0
-        && HEADER
-            .get(0)
-            .is_some_and(|header| header.devmap_id == map_id)
-    {
+    if map_id != 0 && map_id == DEVMAP_ID.load() {
         if let Some(row) = Row::own() {
             let cell = row.parent();
             cell.to -= 1;
@@ -43,26 +39,34 @@ const LOCATION: usize = 1;
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub fn alias_undelivered(ctx: RawTracePointContext) -> i32 {
     let skb: u64 = ctx.arg(SKB);
-    let Some(row) = Row::own() else {
+    let Some(handed) = HANDED.get_ptr_mut(0) else {
         return 0;
     };
-    let cell = row.parent();
+    // SAFETY: this CPU's value.
+    let handed = unsafe { &mut *handed };
     // Every dropped packet of the system comes by: this decides for nearly all.
-    if cell.last_skb != skb {
+    if handed.skb != skb || handed.generation != DEVMAP_ID.load() {
         return 0;
     }
-    cell.last_skb = 0;
+    handed.skb = 0;
     let location: u64 = ctx.arg(LOCATION);
     let [start, end] = REDIRECT_SITE.load();
     // An skb's memory is soon another packet's: only one that is still on the
     // parent, where a redirect gives up, is the one that was noted.
     let failed = start <= location && location < end;
     let device = HEADER.get(0).map_or(0, |header| header.parent_device);
-    if failed && device != 0 && skb::device(skb) == device {
+    if failed
+        && device != 0
+        && skb::device(skb) == device
+        && let Some(row) = Row::own()
+    {
+        let cell = row.parent();
+        // Counted by the generation before, it may be below zero here: the sum of both
+        // is right.
         cell.device -= 1;
         cell.undelivered += 1;
         // SAFETY: the value is twelve aligned bytes that were there before the port.
-        if let Some(port) = unsafe { PORT.get(cell.last_port as u32) } {
+        if let Some(port) = unsafe { PORT.get(handed.port) } {
             row.alias(port.key, |cell| cell.lost += 1);
         }
     }

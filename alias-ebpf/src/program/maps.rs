@@ -5,12 +5,13 @@
 //! The two that every packet needs are one value each, `counters` one for each CPU:
 //! `alias_common::layout` says what stands where in them.
 
+use alias_common::counters::Handed;
 use alias_common::header::Header;
 use alias_common::key::HashKey;
 use alias_common::record::Port;
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, DevMap, HashMap};
+use aya_ebpf::maps::{Array, DevMap, HashMap, PerCpuArray};
 
 /// `BPF_F_MMAPABLE` of `linux/bpf.h`.
 const MMAPABLE: u32 = 1 << 10;
@@ -26,6 +27,9 @@ pub static DEVMAP: DevMap = DevMap::with_max_entries(1, 0);
 #[map(name = "port")]
 pub static PORT: HashMap<u32, Port> = HashMap::with_max_entries(1, 0);
 
+#[map(name = "handed")]
+pub static HANDED: PerCpuArray<Handed> = PerCpuArray::with_max_entries(1, 0);
+
 #[unsafe(no_mangle)]
 pub static HASH_KEY: Global<HashKey> = Global::new(HashKey {
     whiten: 0,
@@ -37,6 +41,8 @@ pub static HOME_SHIFT: Global<u32> = Global::new(0);
 pub static POSITIONS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static CAPACITY: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static DEVMAP_ID: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static PARENT_IFINDEX: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]

@@ -104,7 +104,6 @@ fn an_attached_device_is_as_declared_or_refused() {
     assert_eq!(desk.compare(&[]), (0, String::new()));
     for (keys, word) in [
         ("mode = \"native\"", "mode generic"),
-        ("capacity = 101", "capacity 100"),
         ("log = \"debug\"", "log warn"),
     ] {
         declare(keys);
@@ -113,6 +112,13 @@ fn an_attached_device_is_as_declared_or_refused() {
         let (code, text) = desk.compare(&[&path]);
         assert_eq!(code, 1);
         assert!(text.contains(&format!("- eth0 {word}\n")), "{text}");
+    }
+    // A device has the capacity that is declared, or it has grown past it.
+    for (declared, is) in [("101", "of 101 slots"), ("100", "of 101 slots")] {
+        declare(&format!("capacity = {declared}"));
+        desk.lab.ctl_ok(&["apply", &path]);
+        assert!(desk.lab.ctl_ok(&["show"]).contains(is));
+        assert_eq!(desk.compare(&[&path]), (0, String::new()));
     }
     declare("mode = \"best-effort\"\nmax_aliases = 51");
     desk.lab.ctl_ok(&["apply", &path]);
@@ -208,7 +214,7 @@ fn sixteen_thousand_at_once_are_far_faster_than_one_by_one() {
 #[test]
 fn too_many_are_enospc_and_none_is_made() {
     let desk = Desk::plain();
-    let small = "[[parent]]\nname = \"eth0\"\ncapacity = 16000\n";
+    let small = "[[parent]]\nname = \"eth0\"\nmax_aliases = 16000\n";
     let path = desk.write(&sixteen_thousand(small));
     desk.refused_unchanged(&["apply", &path], "ENOSPC");
     // A limit below the capacity, and what is there already.

@@ -1,4 +1,4 @@
-//! Traffic that goes on while commands are killed.
+//! Traffic that goes on while commands change things, or are killed.
 
 use std::{
     io::ErrorKind,
@@ -13,12 +13,12 @@ use std::{
 
 use alias_tests::{Lab, Namespace};
 
-/// The address of the alias that nobody touches.
-pub(super) const STABLE_ADDRESS: &str = "203.0.113.9";
+use crate::scene::Family;
+
 const PORT: u16 = 4000;
 
-/// Host B asks, the stable alias answers, all the time.
-pub(super) struct Heartbeat {
+/// Host B asks, an alias that nobody touches answers, all the time.
+pub(crate) struct Heartbeat {
     stop: Arc<AtomicBool>,
     answers: Option<JoinHandle<()>>,
     beats: Option<JoinHandle<(u64, u64)>>,
@@ -26,16 +26,21 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     #[track_caller]
-    pub(super) fn start(lab: &Lab, home: &Namespace) -> Self {
+    pub(crate) fn start(lab: &Lab, home: &Namespace, address: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let there = home.enter(|| UdpSocket::bind((STABLE_ADDRESS, PORT)));
-        let here = lab.b.enter(|| UdpSocket::bind(("192.0.2.1", 0)));
+        let there = home.enter(|| UdpSocket::bind((address, PORT)));
+        let own = if address.contains(':') {
+            Family::V6
+        } else {
+            Family::V4
+        };
+        let here = lab.b.enter(|| UdpSocket::bind((own.b(), 0)));
         let (there, here) = (there.expect("a socket"), here.expect("a socket"));
         for socket in [&there, &here] {
             let limit = Some(Duration::from_secs(1));
             socket.set_read_timeout(limit).expect("a time limit");
         }
-        here.connect((STABLE_ADDRESS, PORT)).expect("connect");
+        here.connect((address, PORT)).expect("connect");
         let (halt, over) = (Arc::clone(&stop), Arc::clone(&stop));
         let answers = thread::spawn(move || {
             let mut beat = [0; 8];
@@ -64,7 +69,7 @@ impl Heartbeat {
 
     /// How many were sent, and how many came back in vain.
     #[track_caller]
-    pub(super) fn end(mut self) -> (u64, u64) {
+    pub(crate) fn end(mut self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
         let beats = self.beats.take().expect("it ends once");
         let result = beats.join().expect("the heart does not panic");

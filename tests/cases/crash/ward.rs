@@ -16,18 +16,19 @@ use alias_tests::{
 };
 use serde_json::Value;
 
-use super::heartbeat::{Heartbeat, STABLE_ADDRESS};
+use super::heartbeat::Heartbeat;
 use crate::isno::sockets;
 use crate::scene::{Family, LIMIT, ip};
 
 /// The alias that nobody touches.
 const STABLE: &str = "eth0:1000";
+const STABLE_ADDRESS: &str = "203.0.113.9";
 
 /// xorshift64.
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -35,7 +36,7 @@ impl Dice {
     }
 
     /// A moment in the life of a process that usually runs for `run`.
-    fn moment(&mut self, run: Duration) -> Duration {
+    pub(crate) fn moment(&mut self, run: Duration) -> Duration {
         run * self.below(1000) as u32 / 1000
     }
 }
@@ -85,7 +86,7 @@ impl Ward {
         lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--to", "v0"]);
         lab.ctl_ok(&["del", "eth0:0"]);
         Self {
-            heartbeat: Heartbeat::start(&lab, &home),
+            heartbeat: Heartbeat::start(&lab, &home, STABLE_ADDRESS),
             at_b: RawSocket::open(&lab.b, "eth0"),
             macs: [lab.b.mac("eth0"), lab.a.mac("eth0")],
             before: lab.snapshot(),

@@ -4,10 +4,11 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use alias_common::record::MAX_SLOTS;
+
 use crate::command::host::Host;
 use crate::command::types::Named;
 use crate::command::{recover, resolve};
-use crate::dataplane::attach::DEFAULT_CAPACITY;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::declaration::{self, Attachment, Declaration, Mode};
@@ -133,9 +134,7 @@ fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prepared
     for declared in declaration.parents {
         let link = host.link(&declared.name, "apply")?;
         let parent = Parent::open(&host.directory, link.ifindex)?.filter(Parent::is_alive);
-        let is = parent
-            .as_ref()
-            .map(|parent| observe::attachment(&parent.header()));
+        let is = parent.as_ref().map(observe::attachment);
         if let Some(is) = &is {
             refuse_other_attachment(&link, is, &declared.attachment)?;
         }
@@ -161,22 +160,21 @@ fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prepared
 
 /// Slots from this number on cannot be created once the device is as declared.
 fn limit(is: Option<&Attachment>, declared: &Attachment) -> u32 {
-    let capacity = is
-        .and_then(|is| is.capacity)
-        .or(declared.capacity)
-        .unwrap_or(DEFAULT_CAPACITY);
-    let max_aliases = declared
+    declared
         .max_aliases
         .or(is.and_then(|is| is.max_aliases))
-        .unwrap_or(capacity);
-    capacity.min(max_aliases)
+        .map_or(MAX_SLOTS, |limit| limit.min(MAX_SLOTS))
 }
 
 /// What an attached device has for good must be what is declared.
 fn refuse_other_attachment(link: &Link, is: &Attachment, declared: &Attachment) -> Result<()> {
     let mode = declared.mode.filter(|mode| *mode != Mode::BestEffort);
-    let other = render::differing(is, &Attachment { mode, ..*declared })
-        .find(|difference| !matches!(difference.key, "max_aliases" | "on_parent_down"));
+    let other = render::differing(is, &Attachment { mode, ..*declared }).find(|difference| {
+        !matches!(
+            difference.key,
+            "capacity" | "max_aliases" | "on_parent_down"
+        )
+    });
     let Some(difference) = other else {
         return Ok(());
     };

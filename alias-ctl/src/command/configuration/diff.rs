@@ -33,9 +33,7 @@ pub fn diff(source: &Source) -> Result<Outcome> {
             Some(link) => Parent::open(&host.directory, link.ifindex)?.filter(Parent::is_alive),
             None => None,
         };
-        let is = parent
-            .as_ref()
-            .map(|parent| observe::attachment(&parent.header()));
+        let is = parent.as_ref().map(observe::attachment);
         let live = match (&link, &parent) {
             (Some(link), Some(parent)) => observe::aliases(&mut host, link, parent, &names)?.0,
             _ => Vec::new(),

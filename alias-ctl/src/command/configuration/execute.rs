@@ -10,7 +10,7 @@ use crate::command::attach::attach_under;
 use crate::command::batch::{Batch, Item, Past};
 use crate::command::enable::verdict_of;
 use crate::command::host::Host;
-use crate::command::{create, isno, resolve, set};
+use crate::command::{create, grow, isno, resolve, set};
 use crate::dataplane::attach::{AttachSpec, DEFAULT_CAPACITY};
 use crate::dataplane::hook::Hook;
 use crate::dataplane::isno::clear_idle;
@@ -53,16 +53,21 @@ pub fn execute(host: &mut Host, lock: &WriteLock, prepared: Vec<Prepared>) -> Re
 /// Everything but what is only deleted.
 fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> Result<()> {
     let (link, plan) = (&one.link, &one.plan);
+    let end = plan.make.iter().map(Run::end).max().unwrap_or(0);
+    let declared = one.declared.attachment.capacity.unwrap_or(0);
     if one.is.is_none() {
-        attach_under(
-            host,
-            lock,
-            &link.name,
-            &attach_spec(&one.declared.attachment),
-        )?;
+        let spec = attach_spec(&one.declared.attachment);
+        let capacity = spec.capacity.max(end);
+        attach_under(host, lock, &link.name, &AttachSpec { capacity, ..spec })?;
         undo.push(link, Done::Attached);
     }
-    let parent = host.attached(link, "apply")?;
+    let mut parent = host.attached(link, "apply")?;
+    if declared > parent.capacity() {
+        parent = grow::grow_to(host, link, &parent, declared.max(end), lock)?;
+    }
+    if let Some(grown) = grow::make_room(host, link, &parent, end, lock)? {
+        parent = grown;
+    }
     let limit = parent.header().max_aliases;
     if let Some(wanted) = one.declared.attachment.max_aliases
         && wanted != limit

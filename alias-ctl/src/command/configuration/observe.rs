@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use alias_common::header::Header;
-use alias_common::record::{Record, TargetKind};
+use alias_common::record::{MAX_SLOTS, Record, TargetKind};
 
 use crate::command::host::Host;
 use crate::command::{device, show};
@@ -180,7 +180,8 @@ pub fn aliases(
 
 /// How a parent is attached.
 #[must_use]
-pub fn attachment(header: &Header) -> Attachment {
+pub fn attachment(parent: &Parent) -> Attachment {
+    let header = parent.header();
     let is_set = |flag| header.flags & flag != 0;
     Attachment {
         mode: Some(if is_set(Header::GENERIC) {
@@ -188,14 +189,14 @@ pub fn attachment(header: &Header) -> Attachment {
         } else {
             Mode::Native
         }),
-        capacity: Some(header.capacity),
-        max_aliases: Some(header.max_aliases),
+        capacity: Some(parent.capacity()),
+        max_aliases: (header.max_aliases < MAX_SLOTS).then_some(header.max_aliases),
         log: Some(header.log_level),
         tc: Some(if is_set(Header::CLSACT) {
             Tc::Clsact
         } else {
             Tc::Tcx
         }),
-        on_parent_down: Parent::on_down(header),
+        on_parent_down: Parent::on_down(&header),
     }
 }

@@ -58,11 +58,8 @@ fn running(host: &mut Host) -> Result<Declaration> {
         }
         live.sort_by_key(|alias| created.get(&alias.slot).copied());
         leave_out_found_macs(host, &link, &mut live)?;
-        let mut attachment = observe::attachment(&parent.header());
+        let mut attachment = observe::attachment(&parent);
         // What nobody chose is not written.
-        attachment.max_aliases = attachment
-            .max_aliases
-            .filter(|limit| Some(*limit) != attachment.capacity);
         attachment.log = attachment.log.filter(|level| *level != 0);
         attachment.tc = attachment.tc.filter(|tc| *tc == Tc::Clsact);
         let aliases = live

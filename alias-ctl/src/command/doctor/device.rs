@@ -1,6 +1,7 @@
 //! A main device: what it can do, and what its programs are at.
 
 use alias_common::header::Header;
+use alias_common::record::MAX_SLOTS;
 
 use super::super::device as alias_device;
 use super::super::host::Host;
@@ -122,12 +123,21 @@ fn attached(link: &Link, parent: &Parent, findings: &mut Findings) {
         );
     }
     let live = parent.live().count() as u64;
-    let capacity = u64::from(parent.limit());
+    let limit = parent.limit();
+    if limit == MAX_SLOTS {
+        let capacity = parent.capacity();
+        findings.fine(
+            name,
+            format!("{live} of {capacity} slots are taken; it grows when it needs more"),
+        );
+        return;
+    }
+    let capacity = u64::from(limit);
     if live * 100 > capacity * NEARLY_FULL_PERCENT {
         findings.note(
             name,
             format!("{live} of {capacity} slots are taken"),
-            "attach it anew with a larger --capacity, or raise --max-aliases",
+            format!("raise the limit: alias-ctl set {name} --max-aliases NUMBER"),
         );
     } else {
         findings.fine(name, format!("{live} of {capacity} slots are taken"));

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use alias_common::key::Vlan;
-use alias_common::record::State;
 
 use crate::command::del::{Victims, del_under};
 use crate::command::enable::enable_under;
@@ -125,7 +124,7 @@ pub(super) fn put(
                 .way_out("nothing was changed; give another address"));
         }
         if let Some(slot) = slot
-            && is_live(parent, slot)
+            && parent.is_live(slot)
         {
             let change = Change {
                 address: Some((given.address.into(), Some(given.prefix_len))),
@@ -168,14 +167,10 @@ fn too_long(name: &str) -> Refusal {
     )
 }
 
-fn is_live(parent: &Parent, slot: u32) -> bool {
-    slot < parent.fixed().capacity && parent.state(slot) == State::Live
-}
-
 fn address_in(host: &Host, link: &Link, slot: u32) -> Result<Interface> {
     let missing = || crate::command::del::no_such_alias(link, slot, "ifconfig");
     let parent = Parent::open(&host.directory, link.ifindex)?.ok_or_else(missing)?;
-    if !is_live(&parent, slot) {
+    if !parent.is_live(slot) {
         return Err(missing());
     }
     let record = parent.record(slot);

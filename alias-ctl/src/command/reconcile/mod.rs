@@ -15,7 +15,7 @@ use crate::dataplane::{WriteLock, attach, listing};
 use crate::error::Result;
 
 use super::host::Host;
-use super::recover;
+use super::{grow, recover};
 use findings::{Case, look};
 use sight::Sight;
 
@@ -45,6 +45,9 @@ pub enum Extent {
 ///
 /// That of asking the kernel.
 pub fn is_due(host: &mut Host, heard: &Heard) -> Result<bool> {
+    if !host.directory.growing()?.is_empty() {
+        return Ok(true);
+    }
     let sight = Sight::default();
     for ifindex in host.directory.parents()? {
         if !matches!(
@@ -70,9 +73,15 @@ pub fn reconcile(
     extent: Extent,
 ) -> Result<Vec<String>> {
     attach::tidy(&host.directory, lock)?;
-    let sight = Sight::default();
     let mut done = Vec::new();
     let mut outcome = Ok(());
+    for ifindex in host.directory.growing()? {
+        outcome = outcome.and(grow::finish(host, ifindex, lock).map(drop));
+    }
+    // Nothing else is right before that is.
+    outcome?;
+    let mut outcome = Ok(());
+    let sight = Sight::default();
     for ifindex in host.directory.parents()? {
         let seen_to = see_to(host, ifindex, heard, &sight, extent, lock, &mut done);
         outcome = outcome.and(seen_to);

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use alias_common::record::{Record, State, TargetKind};
+use alias_common::record::{Record, TargetKind};
 
 use crate::command::del::no_such_alias;
 use crate::command::device;
@@ -77,7 +77,7 @@ pub(super) fn find(host: &mut Host, name: &str, destination: IpAddr) -> Result<W
         && let Some(slot) = parsed.slot
         && let Some(parent) = Parent::open(&host.directory, link.ifindex)?
     {
-        if slot >= parent.fixed().capacity || parent.state(slot) != State::Live {
+        if !parent.is_live(slot) {
             return Err(no_such_alias(&link, slot, "route"));
         }
         let name = alias_name(&link.name, slot);

@@ -119,10 +119,7 @@ impl Planner<'_> {
             return Ok(());
         };
         let count = self.declared.count();
-        let way_out = format!(
-            "raise max_aliases in [[parent]], or attach with a larger capacity; {}",
-            place(run)
-        );
+        let way_out = format!("raise max_aliases in [[parent]]; {}", place(run));
         Err(if run.count > 1 || count > u64::from(limit) {
             Refusal::new(
                 &self.declared.name,

@@ -8,6 +8,7 @@
 //! What is not here: no knowledge of maps and keys, but for their sizes. The bench
 //! speaks to the controller by command line and to the programs by packets.
 
+mod capacity;
 mod child;
 mod classifier;
 mod controller;
@@ -94,6 +95,9 @@ fn run(options: &Options) -> Result<()> {
     }
     if options.wants(Group::Growth) {
         growth::measure(&effort, &progress, &mut report)?;
+    }
+    if options.wants(Group::Capacity) {
+        capacity::measure(&effort, &progress, &mut report)?;
     }
     report.finish();
     if let Some(path) = &options.json {

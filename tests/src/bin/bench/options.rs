@@ -30,11 +30,12 @@ pub(crate) enum Group {
     Latency,
     Memory,
     Growth,
+    Capacity,
 }
 
 impl Group {
     /// By the order of the report.
-    const ALL: [(&str, Self); 9] = [
+    const ALL: [(&str, Self); 10] = [
         ("controller", Self::Controller),
         ("datapath", Self::Datapath),
         ("programs", Self::Programs),
@@ -44,6 +45,7 @@ impl Group {
         ("latency", Self::Latency),
         ("memory", Self::Memory),
         ("growth", Self::Growth),
+        ("capacity", Self::Capacity),
     ];
 
     fn named(name: &str) -> Result<Self> {

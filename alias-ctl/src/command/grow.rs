@@ -1,0 +1,121 @@
+//! A parent grows when an alias needs a slot that it has not: `dataplane::growth` makes
+//! a second generation of its maps and programs and lets it run; here the other hooks
+//! follow, and the first one goes. No packet is lost, and none counted twice.
+
+use alias_common::names;
+use alias_common::record::MAX_SLOTS;
+
+use crate::dataplane::growth::{self, Growth};
+use crate::dataplane::hook::Device;
+use crate::dataplane::sys::AttachType;
+use crate::dataplane::table::grace_period;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::netlink::Link;
+
+use super::host::Host;
+use super::{attach, device, redirect};
+
+/// Makes room for slots below `end`; `None`: there is room. Afterwards `parent` is what
+/// was before.
+///
+/// # Errors
+///
+/// ENOMEM, or what else the kernel refused; then the parent is as it was.
+pub fn make_room(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    end: u32,
+    lock: &WriteLock,
+) -> Result<Option<Parent>> {
+    let was = parent.capacity();
+    if end <= was {
+        return Ok(None);
+    }
+    // At least twice as much, so that an alias costs the same however many there are.
+    let capacity = end.max(was.saturating_mul(2)).min(MAX_SLOTS);
+    grow_to(host, link, parent, capacity, lock).map(Some)
+}
+
+/// Lets a parent have more slots than it has. Afterwards `parent` is what was before.
+///
+/// # Errors
+///
+/// As for [`make_room`].
+pub fn grow_to(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    capacity: u32,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    let was = parent.capacity();
+    attach::check_capacity(link, capacity, "grow")?;
+    let built = growth::build(&host.directory, parent, &link.name, capacity, lock);
+    // Whether it was built says what runs: the rest is done, or all of it undone.
+    let finished = finish(host, link.ifindex, lock);
+    built.map_err(|refusal| match refusal.errno {
+        libc::ENOMEM => refusal.way_out(format!(
+            "nothing was changed; free memory, or use slots below {was}"
+        )),
+        _ => refusal,
+    })?;
+    finished?;
+    let grown = Parent::open(&host.directory, link.ifindex)?;
+    grown
+        .filter(|grown| grown.capacity() == capacity)
+        .ok_or_else(|| Refusal::new(&link.name, "grow", "the device is gone", libc::ENODEV))
+}
+
+/// Finishes the growth of a parent, or takes it back if its programs do not run yet.
+/// Whether there was one.
+///
+/// # Errors
+///
+/// What the kernel refused; the next writer goes on.
+pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
+    let Some(growth) = Growth::find(&host.directory, ifindex) else {
+        return Ok(false);
+    };
+    let link = host.netlink.link_by_index(ifindex)?;
+    if let Some(link) = link
+        && growth.runs()
+        && let Some(before) = Parent::open(&host.directory, ifindex)?
+    {
+        follow(host, &link, &before, &growth, lock)?;
+    }
+    growth.remove(&host.directory, lock)?;
+    Ok(true)
+}
+
+/// Everything follows the generation that has begun to run. Until it does, the one
+/// before finds the same aliases, and counts for them.
+fn follow(
+    host: &mut Host,
+    link: &Link,
+    before: &Parent,
+    growth: &Growth,
+    lock: &WriteLock,
+) -> Result<()> {
+    let grown = growth.open()?;
+    let on = Device {
+        ifindex: link.ifindex,
+        name: &link.name,
+    };
+    for (program, side) in [
+        (names::ALIAS_DELIVER, AttachType::TcxIngress),
+        (names::ALIAS_EGRESS, AttachType::TcxEgress),
+    ] {
+        grown
+            .hook()
+            .replace_on_parent(growth.path(), program, on, side)
+            .map_err(|error| Refusal::io(&link.name, format!("replace {program}"), &error))?;
+    }
+    device::replace_program(host, link, &grown)?;
+    redirect::replace_program(host, before, &grown)?;
+    // No run of the generation before is left that could count.
+    grace_period()?;
+    grown.harvest(before, lock)?;
+    growth.install(&host.directory, lock)
+}

@@ -1,0 +1,174 @@
+//! A parent that has no slot left grows while packets flow: none is lost, none is
+//! counted twice, and whoever reads meanwhile sees a whole state.
+
+mod killed;
+mod traffic;
+
+use std::fs;
+use std::process::Stdio;
+
+use alias_tests::{Destinations, Generator, Lab, Mode, ctl_binary, wait_for};
+use serde_json::Value;
+
+use crate::scene::LIMIT;
+
+/// Slots that `show` says there are.
+#[track_caller]
+fn capacity(lab: &Lab) -> u32 {
+    let text = lab.ctl_ok(&["show", "eth0"]);
+    let (_, rest) = text.split_once(" of ").expect("a heading");
+    let (number, _) = rest.split_once(" slots").expect("a heading");
+    number.parse().expect("a number")
+}
+
+fn small(capacity: &str) -> Lab {
+    let options = ["--capacity", capacity];
+    let builder = Lab::builder().mode(Mode::Native).attach_options(&options);
+    builder.build()
+}
+
+#[track_caller]
+fn nothing_is_left(lab: &Lab) {
+    let mut pins = lab.pins();
+    pins.retain(|pin| pin.starts_with(lab.bpffs().join("alias")));
+    assert!(pins.is_empty(), "{pins:?}");
+}
+
+/// Doubling, as far as a batch needs, as far as a slot needs, and as told.
+#[test]
+fn as_large_as_it_has_to_be() {
+    let lab = small("2");
+    let pins = lab.pins();
+    for (slot, wanted) in [(0, 2), (1, 2), (2, 4), (3, 4), (4, 8), (100, 101)] {
+        let name = format!("eth0:{slot}");
+        let address = format!("198.51.100.{}", slot + 1);
+        lab.ctl_ok(&["add", &name, &address, "--drop"]);
+        assert_eq!(capacity(&lab), wanted, "{name}");
+    }
+    lab.ctl_ok(&["add", "eth0", "--range", "198.18.0.0/22", "--drop"]);
+    // Those that were free came first.
+    assert_eq!(capacity(&lab), 6 + 1024);
+    lab.ctl_ok(&["add", "eth0", "198.51.100.8", "--drop"]);
+    assert_eq!(capacity(&lab), 2 * (6 + 1024));
+    lab.ctl_ok(&["set", "eth0", "--capacity", "3000"]);
+    assert_eq!(capacity(&lab), 3000);
+    lab.ctl_ok(&["set", "eth0", "--capacity", "3000"]);
+    lab.ctl_err(&["set", "eth0", "--capacity", "2999"], "EINVAL");
+    lab.ctl_err(&["set", "eth0", "--capacity", "4194305"], "EINVAL");
+    assert_eq!(capacity(&lab), 3000);
+    assert!(lab.ctl_ok(&["doctor", "eth0"]).contains("of 3000 slots"));
+    lab.ctl_ok(&["set", "eth0", "--max-aliases", "3000"]);
+    lab.ctl_err(&["add", "eth0:3000", "198.51.100.9", "--drop"], "EINVAL");
+    let range = ["add", "eth0", "--range", "198.19.0.0/20", "--drop"];
+    lab.ctl_err(&range, "ENOSPC");
+    assert_eq!(capacity(&lab), 3000);
+    assert_eq!(
+        lab.pins(),
+        pins,
+        "the pins are those of a parent that never grew"
+    );
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    nothing_is_left(&lab);
+}
+
+/// More slots than the smallest table has room for: every alias is found in the new
+/// one, and none of the old is found twice.
+#[test]
+fn beyond_the_smallest_table() {
+    let lab = small("1");
+    for host in [&lab.a, &lab.b] {
+        host.sysctl("ipv6/conf/eth0/disable_ipv6", "1");
+    }
+    let first = [
+        "add",
+        "eth0",
+        "--range",
+        "198.18.0.0-198.18.78.31",
+        "--drop",
+    ];
+    lab.ctl_ok(&first);
+    send_to_all(&lab, 20_000, 100_000);
+    lab.ctl_ok(&[
+        "add",
+        "eth0",
+        "--range",
+        "198.18.78.32-198.18.195.79",
+        "--drop",
+    ]);
+    assert_eq!(capacity(&lab), 50_000);
+    lab.ctl_ok(&["add", "eth0", "--range", "2001:db8:5::/113", "--drop"]);
+    send_to_all(&lab, 50_000, 200_000);
+    let parent = &lab.ctl_json(&["stats", "--parent"])[0];
+    assert_eq!(parent["miss"], 0, "{parent}");
+    let rows = lab.ctl_json(&["stats"]);
+    let rows = rows.as_array().expect("an array");
+    assert_eq!(rows.len(), 50_000 + 32_768);
+    let sum: u64 = rows.iter().map(|row| number(&row["rx_packets"])).sum();
+    assert_eq!(Some(sum), parent["dropped"]["policy"].as_u64());
+}
+
+fn number(value: &Value) -> u64 {
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("no number: {value}"))
+}
+
+/// Packets to random ones of the first addresses, all of which are aliases'.
+#[track_caller]
+fn send_to_all(lab: &Lab, count: u32, packets: u32) {
+    let destinations = Destinations {
+        first: [198, 18, 0, 0].into(),
+        count,
+        mac: lab.a.mac("eth0"),
+        mac_each: false,
+    };
+    let before = received(lab);
+    lab.b.enter(|| {
+        let generator = Generator::new(&lab.b, "eth0", destinations);
+        let sent = generator.and_then(|generator| generator.send(packets));
+        sent.unwrap_or_else(|error| panic!("the generator: {error}"));
+    });
+    wait_for("all to come in, or to find the ring full", LIMIT, || {
+        received(lab).iter().sum::<u64>() == before.iter().sum::<u64>() + u64::from(packets)
+    });
+}
+
+/// What the parent's programs were given, and what its sender could not put into the
+/// ring, by the device.
+#[track_caller]
+fn received(lab: &Lab) -> [u64; 2] {
+    let links = lab.a.ip_json("-s link show dev eth0");
+    let device = &links[0]["stats64"]["rx"];
+    [number(&device["packets"]), number(&device["dropped"])]
+}
+
+/// A machine without the memory refuses, and everything is as it was.
+#[test]
+fn without_memory_it_stays_as_it_is() {
+    let lab = small("4");
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--drop"]);
+    let (before, pins) = (lab.snapshot(), lab.pins());
+    let fake = lab.bpffs().with_extension("meminfo");
+    fs::write(&fake, "MemTotal: 65536 kB\nMemAvailable: 8192 kB\n").expect("a file of our own");
+    let mut command = lab.a.command("unshare");
+    // Seen by this one process: it has a mount namespace of its own.
+    command.args(["--mount", "sh", "-c"]);
+    command.arg("mount --bind \"$0\" /proc/meminfo && exec \"$@\"");
+    command.arg(&fake).arg(ctl_binary());
+    command.args(["add", "eth0:100000", "198.51.100.9", "--drop"]);
+    command.env("ALIAS_BPFFS_ROOT", lab.bpffs());
+    let refused = command.stdin(Stdio::null()).output();
+    fs::remove_file(&fake).expect("our own file");
+    let refused = refused.expect("unshare");
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("(ENOMEM)") && text.contains("use slots below 4"),
+        "{text}"
+    );
+    lab.assert_unchanged(&before);
+    assert_eq!(lab.pins(), pins);
+    assert_eq!(capacity(&lab), 4);
+    lab.ctl_ok(&["add", "eth0:100000", "198.51.100.9", "--drop"]);
+    assert_eq!(capacity(&lab), 100_001);
+}

@@ -1,0 +1,98 @@
+//! `kill -9` at any moment while a parent grows: the next command finishes it or takes
+//! it back, packets never notice, and no figure is lost.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use alias_tests::RawSocket;
+
+use super::{capacity, nothing_is_left, number, small};
+use crate::crash::heartbeat::Heartbeat;
+use crate::crash::ward::Dice;
+use crate::scene::{Family, from_b_to_a, ip};
+
+const ROUNDS: u32 = 40;
+
+#[test]
+fn the_next_command_finishes_it_or_takes_it_back() {
+    let lab = small("8");
+    let home = lab.namespace("home");
+    lab.ctl_ok(&["add", "eth0:0", "198.18.0.1", "--drop"]);
+    let device = ["add", "eth0:1", "198.51.100.8/24", "--netns", home.name()];
+    lab.ctl_ok(&device);
+    let device = lab.row("eth0:1")["device"].as_str().map(str::to_owned);
+    home.ip(&format!(
+        "route add 192.0.2.0/24 dev {}",
+        device.expect("a device alias has a device")
+    ));
+    let (pins, rows) = (lab.pins(), lab.rows());
+    let built = from_b_to_a(&lab).ip(Family::V4.b_ip(), ip("198.18.0.1"));
+    let frame = built.udp(5, 9, b"counted").padded().build();
+    let beat = Heartbeat::start(&lab, &home, "198.51.100.8");
+    let over = AtomicBool::new(false);
+    let mut dice = Dice(0x0006_5eed);
+    let started = Instant::now();
+    lab.ctl_ok(&["set", "eth0", "--capacity", "9"]);
+    let mut run = started.elapsed();
+    let (sent, [killed, grown]) = thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let at_b = RawSocket::open(&lab.b, "eth0");
+            let mut sent = 0u64;
+            while !over.load(Ordering::Relaxed) {
+                at_b.send(&frame);
+                sent += 1;
+                // The pace: it leaves the processors to those that are killed.
+                thread::sleep(Duration::from_millis(1));
+            }
+            sent
+        });
+        let (mut killed, mut grown, mut slots, mut last) = (0, 0, 9, 0);
+        for _ in 0..ROUNDS {
+            let wanted = (slots + 1).to_string();
+            let victim = lab.ctl_spawn(&["set", "eth0", "--capacity", &wanted]);
+            let moment = dice.moment(run);
+            // Not to wait for anything: when it strikes is what is tried.
+            thread::sleep(moment);
+            let was_killed = victim.kill().code().is_none();
+            // How long it takes goes by what the machine does besides: most are to be
+            // hit, at every moment.
+            run = if was_killed {
+                run * 21 / 20
+            } else {
+                run * 9 / 10
+            };
+            let what = format!("killed after {moment:?} of {run:?}");
+            // Before anybody has put anything in order.
+            assert_eq!(lab.rows(), rows, "{what}");
+            let now = number(&lab.stats("eth0:0")["rx_packets"]);
+            assert!(last <= now, "{what}: {last}, then {now}");
+            last = now;
+            lab.ctl_ok(&["enable", "eth0:0"]);
+            assert_eq!(lab.pins(), pins, "{what}");
+            assert_eq!(lab.rows(), rows, "{what}");
+            let is = capacity(&lab);
+            assert!(is == slots || is == slots + 1, "{what}: {is} slots");
+            killed += u32::from(was_killed);
+            grown += u32::from(was_killed && is > slots);
+            slots = is;
+        }
+        over.store(true, Ordering::Relaxed);
+        (
+            sender.join().expect("the sender does not panic"),
+            [killed, grown],
+        )
+    });
+    let (beats, lost) = beat.end();
+    assert_eq!(lost, 0, "of {beats} packets");
+    for counter in ["rx_packets", "tx_packets"] {
+        lab.wait_for_counter("eth0:1", counter, beats);
+    }
+    lab.wait_for_counter("eth0:0", "dropped.policy", sent);
+    assert!(killed > ROUNDS / 4, "only {killed} of {ROUNDS} were hit");
+    assert!(grown > 0 && grown < killed, "{grown} of {killed} went on");
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    nothing_is_left(&lab);
+}
