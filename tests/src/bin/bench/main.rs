@@ -26,6 +26,7 @@ mod memory;
 mod options;
 mod peers;
 mod plot;
+mod redirect;
 mod report;
 mod rows;
 mod samples;

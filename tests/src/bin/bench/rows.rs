@@ -9,12 +9,12 @@ use alias_tests::bpf::{self, Context, Kind, xdp};
 use alias_tests::frame::{Frame, frame};
 use alias_tests::{Lab, Namespace};
 
-use crate::Result;
 use crate::controller::{MILLION, THOUSANDS, THOUSANDS_RANGE};
 use crate::datapath::Row;
 use crate::detour::{Detour, Likeness};
 use crate::varying::{METADATA, SEED, random_destination, random_destination_v6, without_metadata};
 use crate::verifier::pins_of_parent;
+use crate::{Result, redirect};
 
 const VLAN: u16 = 10;
 const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -160,6 +160,14 @@ pub(crate) fn rows(labs: [&Lab; 4]) -> Result<Vec<Row>> {
             xdp::REDIRECT,
         )
         .over(FLOOR, Some(15.0)),
+        row(
+            "bare redirect",
+            "bpf_redirect_map and nothing else, to the same device",
+            bare(redirect::bare(&thousands.a, "to0")),
+            to(TO),
+            xdp::REDIRECT,
+        )
+        .over(FLOOR, None),
         row(
             "IPv4 device, with metadata",
             no_metadata,

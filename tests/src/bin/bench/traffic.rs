@@ -2,10 +2,9 @@
 //! else can do it, on the same frames.
 
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use alias_tests::bpf::{self, Instruction, Kind, xdp};
-use alias_tests::map::{self, MapKind};
+use alias_tests::bpf::{self, Kind, xdp};
 use alias_tests::{Lab, Namespace};
 
 use crate::classifier::{Lookup, classifier};
@@ -15,15 +14,13 @@ use crate::live::{self, End, LiveRow, Stage};
 use crate::options::Effort;
 use crate::peers;
 use crate::report::Report;
-use crate::{Progress, Result};
+use crate::{Progress, Result, redirect};
 
 const FIRST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 const MANY: u32 = 16_384;
 const MANY_RANGE: &str = "198.18.0.0/18";
 /// xdp-filter refuses more than 10,000.
 const FILTER: u32 = 8_192;
-/// BPF_FUNC_redirect_map.
-const REDIRECT_MAP: i32 = 51;
 
 // The rows, by the order of the report.
 const FLOOR: usize = 0;
@@ -141,7 +138,7 @@ fn rows() -> Vec<LiveRow> {
         row(
             "ours: --to, 16,384 addresses",
             "the same second veth",
-            redirect(&["attach eth0", &add_to]),
+            redirected(&["attach eth0", &add_to]),
         ),
         row(
             "peer: kernel forwarding",
@@ -206,27 +203,13 @@ fn with_second_veth() -> Result<(Lab, Namespace, Vec<OwnedFd>)> {
 
 fn bare_redirect() -> Result<Stage> {
     let (lab, far, mut programs) = with_second_veth()?;
-    let devices = map::create(MapKind::Devmap, 4, 4, 1).map_err(said)?;
-    let ifindex = lab.a.ifindex("to0").to_ne_bytes();
-    // An ifindex means the caller's namespace.
-    lab.a
-        .enter(|| map::update(&devices, &[0; 4], &ifindex))
-        .map_err(said)?;
-    let program = [
-        Instruction(0x18, 0x11, 0, devices.as_raw_fd()), // r1 = the map
-        Instruction(0, 0, 0, 0),
-        Instruction(0xb7, 0x02, 0, 0), // r2 = its first entry
-        Instruction(0xb7, 0x03, 0, 0), // r3 = no flags
-        Instruction(0x85, 0x00, 0, REDIRECT_MAP),
-        Instruction(0x95, 0x00, 0, 0),
-    ];
-    let program = bpf::load(Kind::Xdp, &program).map_err(said)?;
+    let program = redirect::bare(&lab.a, "to0").map_err(said)?;
     programs.push(bpf::attach_xdp(&program, &lab.a, "eth0").map_err(said)?);
     let stage = Stage::new(lab, FIRST, MANY, End::Device("far0"))?;
     Ok(stage.with(far).holding(programs))
 }
 
-fn redirect(lines: &[&str]) -> Result<Stage> {
+fn redirected(lines: &[&str]) -> Result<Stage> {
     let (lab, far, programs) = with_second_veth()?;
     let stage = Stage::new(lab, FIRST, MANY, End::Device("far0"))?;
     Ok(stage.with(far).holding(programs).ctl(lines))
