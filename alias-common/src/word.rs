@@ -27,7 +27,6 @@ pub const PROBE_LIMIT: u32 = 64;
 /// would not identify a narrow key.
 pub const MIN_HOME_BITS: u32 = 16;
 
-const _: () = assert!(PROBE_LIMIT == 1 << 6);
 const WIDE: u64 = 1 << 6;
 const DEAD: u64 = 1 << 11;
 const VERDICT_SHIFT: u32 = 12;
@@ -118,13 +117,6 @@ impl Word {
             _ => 0,
         };
         Word(identity | dead | (verdict as u64) << VERDICT_SHIFT)
-    }
-
-    /// How far from its home it stands.
-    #[inline(always)]
-    #[must_use]
-    pub const fn displacement(self) -> u32 {
-        self.0 as u32 & (PROBE_LIMIT - 1)
     }
 
     /// Number of the verdict; 0 for an empty slot.
