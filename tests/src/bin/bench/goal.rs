@@ -4,6 +4,43 @@ use serde_json::{Value, json};
 
 use crate::samples::{Samples, shown};
 
+/// What stands in the way of a goal, by how its work begins; said where it is missed.
+/// The rows that each names are the evidence, in the same report.
+const REASONS: &[(&str, &str)] = &[
+    (
+        "IPv4 --to, redirect",
+        "row \"bare redirect\" is the kernel's own call and nothing else; what is above it is parsing, lookup, counting and the MAC",
+    ),
+    (
+        "miss, random",
+        "the miss itself is row \"miss, one address\"; the rest is one line of the index, of 16,384, for each packet: 1 MiB, which a core's second cache does not hold beside what else runs",
+    ),
+    (
+        "IPv4 drop, random of 16,384",
+        "two lines for each packet, index and counter, 2 MiB in all in a table for 65,536 aliases; row \"--capacity 16384\" is the same in a table of its size",
+    ),
+    (
+        "IPv6 drop, random of 16,384",
+        "as for IPv4, and the line of the key",
+    ),
+    (
+        "IPv4 drop, random of 1,000,000",
+        "two cache misses at once, to memory that other guests of the machine use as well: the minima are the quiet moments",
+    ),
+    (
+        "IPv6 drop, random of 1,000,000",
+        "three cache misses, of which the key's begins when the word is there",
+    ),
+    (
+        "one TCP stream to a device alias: to macvlan",
+        "Linux takes TSO from the sender of a veth whose other end has native XDP, whosever program that is: row \"macvlan behind an XDP_PASS\" is macvlan in the same place, row \"generic XDP\" is ours where the sender keeps it; a NIC's sender is another host",
+    ),
+    (
+        "one TCP stream to a device alias: TSO off",
+        "GRO is macvlan's on the veth itself; with native XDP a veth's frames are copied into pages first (row \"macvlan behind an XDP_PASS\")",
+    ),
+];
+
 /// On which side of it a figure shall be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bound {
@@ -77,6 +114,16 @@ impl Goal {
             (Some([figure, _]), Bound::AtLeast(least)) if figure >= least => "met",
             _ => "MISSED",
         }
+    }
+
+    /// Why it was missed, where it was.
+    pub(crate) fn excuse(&self) -> Option<String> {
+        if self.verdict() != "MISSED" {
+            return None;
+        }
+        let known = REASONS.iter().find(|(work, _)| self.work.starts_with(work));
+        let reason = known.map_or("not explained yet", |(_, reason)| reason);
+        Some(format!("{}: {reason}", self.work))
     }
 
     /// Work, measured, of minima, goal, verdict.

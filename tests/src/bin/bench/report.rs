@@ -152,6 +152,9 @@ impl Report {
             table.row(goal.cells(), goal.to_json());
         }
         table.note("the verdict is by medians");
+        for excuse in self.goals.iter().filter_map(Goal::excuse) {
+            table.note(excuse);
+        }
         table
     }
 

@@ -9,8 +9,9 @@ use alias_tests::bpf::{self, Context, Kind, xdp};
 use alias_tests::frame::{Frame, frame};
 use alias_tests::{Lab, Namespace};
 
+use crate::classifier::{Lookup, classifier};
 use crate::controller::{MILLION, THOUSANDS, THOUSANDS_RANGE};
-use crate::datapath::Row;
+use crate::datapath::{LABS, Row};
 use crate::detour::{Detour, Likeness};
 use crate::varying::{METADATA, SEED, random_destination, random_destination_v6, without_metadata};
 use crate::verifier::pins_of_parent;
@@ -21,6 +22,9 @@ const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const SOURCE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1);
 /// Far from the ranges that are filled.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 99);
+/// An alias of its own in one of the labs, as a whole.
+pub(crate) const PREFIX: &str = "198.51.100.0/24";
+const IN_PREFIX: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
 const NOBODY_FIRST: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 0);
 const THOUSANDS_FIRST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 const MILLION_FIRST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
@@ -74,10 +78,20 @@ pub(crate) fn fill(lab: &Lab) -> [Namespace; 2] {
     [far, home]
 }
 
-/// Rows over the aliases of these labs: all kinds, a million; of IPv6 thousands, a million.
-pub(crate) fn rows(labs: [&Lab; 4]) -> Result<Vec<Row>> {
-    let [thousands, million, thousands_v6, million_v6] = labs;
+/// Rows over the aliases of these labs: all kinds, a million; of IPv6 thousands, a million;
+/// thousands in a table of their size, thousands and a prefix.
+pub(crate) fn rows(labs: [&Lab; LABS]) -> Result<Vec<Row>> {
+    let [
+        thousands,
+        million,
+        thousands_v6,
+        million_v6,
+        fitting,
+        prefixed,
+    ] = labs;
     let rx = alias_rx(thousands)?;
+    let rx_of_fitting = alias_rx(fitting)?;
+    let with_prefixes = pinned(prefixed, "alias_rx_types")?;
     let rx_of_million = alias_rx(million)?;
     let rx_of_thousands_v6 = alias_rx(thousands_v6)?;
     let rx_of_million_v6 = alias_rx(million_v6)?;
@@ -193,6 +207,15 @@ pub(crate) fn rows(labs: [&Lab; 4]) -> Result<Vec<Row>> {
         )
         .over(FLOOR_RANDOM, Some(12.0)),
         row(
+            "IPv4 drop, random of 16,384, --capacity 16384",
+            drawn,
+            behind(&of_thousands, Ok(rx_of_fitting)),
+            to(DROPPED),
+            xdp::DROP,
+        )
+        .over(FLOOR_RANDOM, None)
+        .in_lab(4),
+        row(
             "IPv4 drop, random of 1,000,000",
             drawn,
             behind(&of_million, Ok(rx_of_million)),
@@ -219,6 +242,50 @@ pub(crate) fn rows(labs: [&Lab; 4]) -> Result<Vec<Row>> {
         )
         .over(FLOOR_RANDOM, Some(150.0))
         .in_lab(3),
+        row(
+            "beside a prefix: IPv4 drop, hot",
+            one,
+            bare(with_prefixes.try_clone()),
+            to(DROPPED),
+            xdp::DROP,
+        )
+        .over(FLOOR, None)
+        .in_lab(5),
+        row(
+            "beside a prefix: miss",
+            one,
+            bare(with_prefixes.try_clone()),
+            to(NOBODY),
+            xdp::PASS,
+        )
+        .over(FLOOR, None),
+        row(
+            "by a prefix: IPv4 drop",
+            one,
+            bare(Ok(with_prefixes)),
+            to(IN_PREFIX),
+            xdp::DROP,
+        )
+        .over(FLOOR, None)
+        .in_lab(5),
+        row(
+            "peer: kernel LPM_TRIE, one entry",
+            one,
+            bare(classifier(Kind::Xdp, Lookup::Lpm, DROPPED, 1)),
+            to(DROPPED),
+            xdp::DROP,
+        )
+        .over(FLOOR, None)
+        .of_peer(),
+        row(
+            "peer: kernel PERCPU_HASH, one entry",
+            one,
+            bare(classifier(Kind::Xdp, Lookup::Hash, DROPPED, 1)),
+            to(DROPPED),
+            xdp::DROP,
+        )
+        .over(FLOOR, None)
+        .of_peer(),
     ])
 }
 
@@ -228,9 +295,13 @@ fn datagram(frame: Frame) -> Vec<u8> {
 
 /// The loaded program of a lab's parent.
 pub(crate) fn alias_rx(lab: &Lab) -> Result<OwnedFd> {
+    pinned(lab, "alias_rx")
+}
+
+fn pinned(lab: &Lab, name: &str) -> Result<OwnedFd> {
     let pins = pins_of_parent(lab)?;
-    let pin = pins.iter().find(|pin| pin.ends_with("alias_rx"));
-    let pin = pin.ok_or("alias_rx: is not pinned")?;
+    let pin = pins.iter().find(|pin| pin.ends_with(name));
+    let pin = pin.ok_or_else(|| format!("{name}: is not pinned"))?;
     bpf::open_pinned(pin).map_err(|error| format!("{}: {error}", pin.display()))
 }
 
