@@ -4,6 +4,7 @@
 mod controller;
 mod golden;
 mod killed;
+mod own_address;
 mod packets;
 
 use alias_tests::{Lab, program_info::program_info};

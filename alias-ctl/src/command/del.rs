@@ -11,7 +11,7 @@ use crate::model::name::alias_name;
 use crate::netlink::Link;
 
 use super::host::Host;
-use super::{recover, retire};
+use super::{prefix, recover, retire};
 
 /// Which aliases shall go.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,7 +45,8 @@ pub enum Victims {
 /// # Errors
 ///
 /// ENODEV for an alias that is not there, EADDRNOTAVAIL for an address, EBUSY
-/// when others have joined its device. Then none is deleted.
+/// when others have joined its device, or when it keeps an address of the parent's from
+/// a prefix. Then none is deleted.
 pub fn del(victims: &Victims) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
@@ -112,6 +113,11 @@ pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result
         slots.sort_unstable();
         slots.dedup();
         refuse_shared_devices(link, parent, slots)?;
+        let change = prefix::Change {
+            going: slots,
+            disabled: &[],
+        };
+        prefix::refuse_exposing(&mut *host, link, parent, "delete", change)?;
     }
     for (link, parent, slots) in &going {
         parent.set_unfinished(true, lock);

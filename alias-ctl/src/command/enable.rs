@@ -8,14 +8,15 @@ use crate::error::{Refusal, Result};
 
 use super::del::no_such_alias;
 use super::host::Host;
-use super::recover;
+use super::{prefix, recover};
 
 /// Matches an alias's packets, or leaves them to the parent as if it were not.
 /// Its device, address and counters stay.
 ///
 /// # Errors
 ///
-/// ENODEV when there is no such alias.
+/// ENODEV when there is no such alias, EBUSY when it is to be disabled and keeps an
+/// address of the parent's from a prefix.
 pub fn enable(name: &str, enabled: bool) -> Result<()> {
     let mut host = Host::open()?;
     let lock = recover::begin(&mut host)?;
@@ -42,6 +43,13 @@ pub fn enable_under(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool
     let parent = host.attached(&link, operation)?;
     if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, operation));
+    }
+    if !enabled {
+        let change = prefix::Change {
+            going: &[],
+            disabled: &[slot],
+        };
+        prefix::refuse_exposing(host, &link, &parent, operation, change)?;
     }
     parent.set_unfinished(true, lock);
     // The record first: it says what the next writer makes of the word, should

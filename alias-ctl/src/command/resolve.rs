@@ -288,7 +288,7 @@ pub fn refuse_taken(
         if let Some(prefix) = item.address.prefix()
             && wish.vlan == Vlan::NONE
             && wish.target != Target::Local
-            && let Some(address) = prefix::swallowed(host, link, parent, prefix)?
+            && let Some(address) = prefix::swallowed(host, link, parent, prefix, besides)?
         {
             let reason = format!("{}'s own address {address} is in it", link.name);
             return Err(

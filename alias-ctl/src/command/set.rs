@@ -319,10 +319,22 @@ fn wanted(
         return Err(resolve::own_address(link, address)
             .way_out("nothing was changed; it can only be counted where it is"));
     }
-    if !(keeps_address && old.target == TargetKind::Local as u8) {
-        resolve::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
-    } else {
+    // A prefix that was the stack's may have the parent's own addresses in it, which
+    // another target would take.
+    let stays_free = keeps_address
+        && old.target == TargetKind::Local as u8
+        && (placement.kind() == TargetKind::Local || address.prefix().is_none());
+    if stays_free {
         items[0].assign = old.flags & Record::ADDRESSED != 0;
+    } else {
+        resolve::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
+    }
+    if !keeps_address {
+        let change = prefix::Change {
+            going: &[slot],
+            disabled: &[],
+        };
+        prefix::refuse_exposing(host, link, parent, "set", change)?;
     }
     let batch = Batch {
         items: items.to_vec(),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
 
 use alias_common::record::Record;
 
@@ -10,7 +11,7 @@ use crate::command::attach::attach_under;
 use crate::command::batch::{Batch, Item, Past};
 use crate::command::enable::verdict_of;
 use crate::command::host::Host;
-use crate::command::{create, grow, isno, resolve, set};
+use crate::command::{create, grow, isno, prefix, resolve, set};
 use crate::dataplane::attach::{AttachSpec, DEFAULT_CAPACITY};
 use crate::dataplane::hook::Hook;
 use crate::dataplane::isno::clear_idle;
@@ -82,6 +83,7 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
         parent.set_on_down(wanted, lock);
         undo.push(link, Done::Chosen(on_down));
     }
+    let exposed = prefix::exposed(host, link, &parent, prefix::Change::default())?;
     let mut going: Vec<(u32, bool)> = plan.replace.iter().map(|run| (run.start, true)).collect();
     going.extend(plan.remove_first.iter().map(|slot| (*slot, false)));
     let pasts = take_down(host, link, &parent, &going, lock, undo)?;
@@ -111,7 +113,29 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
         // What was replaced may have been the last with TCP options.
         clear_idle(&parent, lock)?;
     }
-    Ok(())
+    refuse_exposing(host, one, &parent, &exposed)
+}
+
+/// Refuses a configuration by which a prefix would get an address of the parent's, as
+/// things will be once the rest is deleted and disabled.
+fn refuse_exposing(
+    host: &mut Host,
+    one: &Prepared,
+    parent: &Parent,
+    before: &[(IpAddr, u32)],
+) -> Result<()> {
+    let (link, plan) = (&one.link, &one.plan);
+    let mut going = plan.remove.clone();
+    going.sort_unstable();
+    let disabled = plan.enable.iter().filter(|(_, enabled)| !enabled);
+    let mut disabled: Vec<u32> = disabled.map(|(slot, _)| *slot).collect();
+    disabled.sort_unstable();
+    let change = prefix::Change {
+        going: &going,
+        disabled: &disabled,
+    };
+    let after = prefix::exposed(host, link, parent, change)?;
+    prefix::newly_exposed(link, parent, "apply", before, &after)
 }
 
 fn attach_spec(declared: &Attachment) -> AttachSpec {
@@ -134,7 +158,8 @@ struct Group<'a> {
     items: Vec<Item>,
 }
 
-/// Puts what is alike together, joins last: they need the devices. Each new alias
+/// Puts what is alike together, joins last: they need the devices. Prefixes come after
+/// the addresses which keep the parent's own ones from them. Each new alias
 /// gets its place in the listing by its place in the file.
 fn groups<'a>(
     parent: &Parent,
@@ -146,15 +171,18 @@ fn groups<'a>(
     let count = make.iter().map(|run| run.count).sum();
     let mut created = parent.reserve_created(count, lock);
     let mut groups: Vec<Group<'a>> = Vec::new();
-    let mut known: HashMap<&Properties, usize> = HashMap::new();
+    let mut known: HashMap<(&Properties, bool), usize> = HashMap::new();
     for run in replace.iter().chain(make) {
-        let at = *known.entry(&run.properties).or_insert_with(|| {
-            groups.push(Group {
-                properties: &run.properties,
-                items: Vec::new(),
+        let is_prefix = run.address(run.start).prefix().is_some();
+        let at = *known
+            .entry((&run.properties, is_prefix))
+            .or_insert_with(|| {
+                groups.push(Group {
+                    properties: &run.properties,
+                    items: Vec::new(),
+                });
+                groups.len() - 1
             });
-            groups.len() - 1
-        });
         for slot in run.start..run.end() {
             let past = pasts.get(&slot).copied().unwrap_or_else(|| {
                 created += 1;
@@ -172,7 +200,10 @@ fn groups<'a>(
             });
         }
     }
-    groups.sort_by_key(|group| matches!(group.properties.target, Target::Join { .. }));
+    groups.sort_by_key(|group| {
+        let joins = matches!(group.properties.target, Target::Join { .. });
+        (joins, group.items[0].address.prefix().is_some())
+    });
     groups
 }
 
