@@ -5,7 +5,8 @@
 pub const ALIAS_RX: &str = "alias_rx";
 /// The same for generic mode; pinned as [`ALIAS_RX`] too.
 pub const ALIAS_RX_GENERIC: &str = "alias_rx_generic";
-/// XDP of the parent in native mode, once an alias type is registered.
+/// XDP of the parent in native mode, once an alias is a prefix or an alias type is
+/// registered: the full engine.
 pub const ALIAS_RX_TYPES: &str = "alias_rx_types";
 /// The same for generic mode; pinned as [`ALIAS_RX_TYPES`] too.
 pub const ALIAS_RX_TYPES_GENERIC: &str = "alias_rx_types_generic";

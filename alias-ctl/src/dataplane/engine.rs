@@ -2,8 +2,8 @@
 //!
 //! As a rule `alias_rx` runs, which knows neither prefixes nor types. With the first
 //! alias that is a prefix, and with the first type that is registered in the namespace,
-//! `alias_rx_types` takes its place on the same maps, by one update of the link, and
-//! gives it back when the last of both goes. So whoever has neither pays nothing.
+//! the full engine (`alias_rx_types`) takes its place on the same maps, by one update of
+//! the link, and gives it back when the last of both goes. So whoever has neither pays nothing.
 
 use std::fs;
 use std::io;
@@ -119,14 +119,13 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// Loads the engine for types, unless it is there. Its last pin says that it is
-    /// whole.
+    /// Loads the full engine, unless it is there. Its last pin says that it is whole.
     fn make_engine(&self) -> Result<()> {
         if self.path.join(names::ALIAS_RX_TYPES).exists() {
             return self.lead_back();
         }
         self.remove_engine().map_err(|error| self.refused(&error))?;
-        object::load_types_engine(self.path, self.name, self.header, self.extent)?;
+        object::load_full_engine(self.path, self.name, self.header, self.extent)?;
         self.lead_back()
     }
 

@@ -19,7 +19,7 @@ use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
-/// The engine that asks types; empty likewise.
+/// The full engine; empty likewise.
 static TYPES_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/types.bpf.o"));
 
 /// Whether this binary carries the datapath.
@@ -113,19 +113,19 @@ fn make_maps(directory: &Path, extent: Extent) -> io::Result<u32> {
     Ok(devmap_id)
 }
 
-/// Loads the engine that asks types, on the maps of a parent that are pinned under
+/// Loads the full engine, which knows prefixes and asks types, on the maps of a parent that are pinned under
 /// `directory`, and pins its own.
 ///
 /// # Errors
 ///
 /// As for [`load`].
-pub fn load_types_engine(
+pub fn load_full_engine(
     directory: &Path,
     parent: &str,
     header: &Header,
     extent: Extent,
 ) -> Result<()> {
-    const OPERATION: &str = "load the engine for alias types";
+    const OPERATION: &str = "load the full engine, for prefixes and alias types";
     check_embedded(TYPES_OBJECT)?;
     let refused =
         |error: &(dyn std::error::Error + 'static)| kernel_refusal(parent, OPERATION, error);
@@ -151,7 +151,7 @@ pub fn load_types_engine(
     Ok(())
 }
 
-/// The maps that only the engine for types has.
+/// The maps that only the full engine has.
 pub const TYPES_MAPS: [&str; 3] = [type_abi::FOUND, type_abi::ENGINE, names::BY_ETHERTYPE];
 
 /// Loads a type's program: on the maps of the parent under `pins`, or, without one,

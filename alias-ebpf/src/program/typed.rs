@@ -1,6 +1,7 @@
-//! Families that are not built in. `alias_rx_types` hands their frames to the
-//! program of the type that has their ethertype; that says whom a frame is for,
-//! and `alias_typed` goes on as the engine does for every other frame.
+//! The full engine, for two reasons. Prefixes: `alias_rx_types` looks for the longest
+//! one where `alias_rx` knows of none. Families that are not built in: it hands their
+//! frames to the program of the type that has their ethertype; that says whom a frame is
+//! for, and `alias_typed` goes on as the engine does for every other frame.
 
 use alias_common::key::{Family, Vlan, WideKey};
 use alias_common::table::Hit;

@@ -57,7 +57,7 @@ impl Bench {
             .pins()
             .into_iter()
             .find(|pin| pin.ends_with(names::ALIAS_RX_TYPES))
-            .expect("the engine for types is pinned");
+            .expect("the full engine is pinned");
         lab.a.ip("link set eth0:1 down");
         Self {
             _tap: tap,
