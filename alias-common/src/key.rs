@@ -133,7 +133,7 @@ const _: () = assert!(size_of::<HashKey>() == 24);
 /// The hash of a key; where it starts in a table and what its slot must hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hash {
-    /// The top bits choose the home position, the low 48 stand in the slot.
+    /// The top bits choose the home position, the low 52 stand in the slot.
     pub bits: u64,
     /// Whether the key is wide, so that the slot's key must be compared too.
     pub wide: bool,

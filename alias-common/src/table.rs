@@ -184,7 +184,9 @@ mod tests {
     #[test]
     fn geometry_keeps_half_the_slots_free() {
         for (capacity, home_bits) in [
-            (1, 16),
+            (1, 12),
+            (2_048, 12),
+            (2_049, 13),
             (32_768, 16),
             (32_769, 17),
             (65_536, 17),

@@ -3,10 +3,10 @@
 //! to drop or to pass, and the only thing a writer must store to publish.
 //!
 //! ```text
-//!  63                                  16 15     12  11  10  7  6   5          0
-//! +--------------------------------------+---------+----+------+----+--------------+
-//! |       low 48 bits of the hash        | verdict |dead| zero |wide| displacement |
-//! +--------------------------------------+---------+----+------+----+--------------+
+//!  63                                        12 11      8  7    6   5          0
+//! +--------------------------------------------+---------+----+----+--------------+
+//! |          low 52 bits of the hash           | verdict |dead|wide| displacement |
+//! +--------------------------------------------+---------+----+----+--------------+
 //! ```
 //!
 //! `dead` is set where no packet may match: no sought word has it. The hash stands
@@ -14,7 +14,7 @@
 //! by adding one; the verdict where a 32-bit immediate can mask it.
 //!
 //! A word's position minus its displacement is its home, which is the top bits
-//! of the hash; a table has at least 2^16 homes. So position and word together
+//! of the hash; a table has at least 2^12 homes. So position and word together
 //! hold all 64 bits of the hash, and a narrow match is exact.
 
 use crate::key::Hash;
@@ -25,13 +25,14 @@ pub const PROBE_LIMIT: u32 = 64;
 
 /// Fewest homes of a table, as a power of two: below it, position and word
 /// would not identify a narrow key.
-pub const MIN_HOME_BITS: u32 = 16;
+pub const MIN_HOME_BITS: u32 = u64::BITS - HASH_BITS;
 
 const WIDE: u64 = 1 << 6;
-const DEAD: u64 = 1 << 11;
-const VERDICT_SHIFT: u32 = 12;
+const DEAD: u64 = 1 << 7;
+const VERDICT_SHIFT: u32 = 8;
 const VERDICT: u64 = 0xf << VERDICT_SHIFT;
-const HASH_SHIFT: u32 = 16;
+const HASH_SHIFT: u32 = 12;
+const HASH_BITS: u32 = u64::BITS - HASH_SHIFT;
 
 /// What happens to a packet for this address.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

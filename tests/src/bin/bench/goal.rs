@@ -13,15 +13,15 @@ const REASONS: &[(&str, &str)] = &[
     ),
     (
         "miss, random",
-        "the miss itself is row \"miss, one address\"; the rest is one line of the index, of 16,384, for each packet: 1 MiB, which a core's second cache does not hold beside what else runs",
+        "the miss itself is row \"miss, one address\"; the rest is a line of the index for each packet, which the first cache does not hold, and that the branches of the probe cannot be foretold",
     ),
     (
         "IPv4 drop, random of 16,384",
-        "two lines for each packet, index and counter, 2 MiB in all in a table for 65,536 aliases; row \"--capacity 16384\" is the same in a table of its size",
+        "two lines for each packet, index and counter, which the first cache does not hold, and a second step of the probe for every third; row \"IPv4 drop, hot\" is the same without both",
     ),
     (
         "IPv6 drop, random of 16,384",
-        "as for IPv4, and the line of the key",
+        "as for IPv4, and the line of the key, and its page: three pages for each packet",
     ),
     (
         "IPv4 drop, random of 1,000,000",

@@ -7,8 +7,11 @@ use alias_tests::bpf::Instruction;
 
 /// Where things are in an untagged frame of UDP.
 struct Offsets {
-    /// The last four bytes of the destination.
+    /// The last bytes of the destination, and how many bits of it are one store: as many
+    /// as a program loads at once, which else would wait until the store has left the
+    /// CPU. From a NIC, no CPU has stored them.
     destination: i16,
+    width: i32,
     /// The first eight bytes of the datagram's data: the generator's state.
     state: i16,
 }
@@ -16,12 +19,14 @@ struct Offsets {
 /// Without options.
 const IPV4: Offsets = Offsets {
     destination: 14 + 16,
+    width: 32,
     state: 14 + 20 + 8,
 };
 
 /// Without extension headers.
 const IPV6: Offsets = Offsets {
-    destination: 14 + 36,
+    destination: 14 + 32,
+    width: 64,
     state: 14 + 40 + 8,
 };
 
@@ -56,13 +61,15 @@ pub(crate) fn random_destination(first: Ipv4Addr, count: u32) -> Vec<Instruction
     draw(IPV4, first.to_bits(), count)
 }
 
-/// The same for IPv6, whose last four bytes are drawn.
+/// The same for IPv6, whose last four bytes are drawn; the four before are zero.
 pub(crate) fn random_destination_v6(first: Ipv6Addr, count: u32) -> Vec<Instruction> {
     draw(IPV6, first.to_bits() as u32, count)
 }
 
 fn draw(at: Offsets, first: u32, count: u32) -> Vec<Instruction> {
     let state_end = i32::from(at.state) + 8;
+    // BPF_STX | BPF_DW or BPF_W.
+    let store = if at.width == 64 { 0x7b } else { 0x63 };
     let mut program = vec![
         Instruction(0xbf, 0x16, 0, 0),         // r6 = the context
         Instruction(0x61, 0x17, 0, 0),         // r7 = data
@@ -83,13 +90,13 @@ fn draw(at: Offsets, first: u32, count: u32) -> Vec<Instruction> {
         ]);
     }
     program.extend([
-        Instruction(0x7b, 0x37, at.state, 0),       // state = r3
-        Instruction(0x77, 0x03, 0, 32),             // r3 = its upper half,
-        Instruction(0x27, 0x03, 0, count as i32),   // as a fraction
-        Instruction(0x77, 0x03, 0, 32),             // of count
-        Instruction(0x04, 0x03, 0, first as i32),   // w3 += first
-        Instruction(0xdc, 0x03, 0, 32),             // in network order
-        Instruction(0x63, 0x37, at.destination, 0), // into the frame
+        Instruction(0x7b, 0x37, at.state, 0),        // state = r3
+        Instruction(0x77, 0x03, 0, 32),              // r3 = its upper half,
+        Instruction(0x27, 0x03, 0, count as i32),    // as a fraction
+        Instruction(0x77, 0x03, 0, 32),              // of count
+        Instruction(0x04, 0x03, 0, first as i32),    // w3 += first
+        Instruction(0xdc, 0x03, 0, at.width),        // in network order
+        Instruction(store, 0x37, at.destination, 0), // into the frame
     ]);
     program
 }
