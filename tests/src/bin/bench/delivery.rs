@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
+use alias_tests::bpf::{self, Kind, xdp};
 use alias_tests::{Destinations, Lab, Namespace};
 
 use crate::cpu::on_one_cpu;
@@ -72,6 +73,8 @@ fn rows() -> Vec<LiveRow> {
     let join = "one alias device, the other aliases joined to it";
     let shared = "one macvlan with as many addresses; GRO on at the receiver";
     let local = "addresses of eth0, a socket on A";
+    let passed =
+        "the same, with a native XDP program that only passes: what XDP on a veth costs by itself";
     vec![
         row("ours: 1 device", ours, devices(1)),
         row("peer: 1 macvlan", theirs, macvlans(1)),
@@ -90,6 +93,21 @@ fn rows() -> Vec<LiveRow> {
             "peer: 16,256 addresses",
             "the same without a program; GRO on at the receiver",
             local_addresses(),
+        ),
+        row(
+            "1 macvlan behind an XDP_PASS",
+            passed,
+            macvlans(1).and_then(behind_xdp_pass),
+        ),
+        row(
+            "1,000 macvlans behind an XDP_PASS",
+            passed,
+            macvlans(1_000).and_then(behind_xdp_pass),
+        ),
+        row(
+            "16,256 addresses behind an XDP_PASS",
+            passed,
+            local_addresses().and_then(behind_xdp_pass),
         ),
     ]
 }
@@ -192,6 +210,14 @@ fn local_addresses() -> Result<Stage> {
     peers::gro(&lab.a, "eth0")?;
     lab.a.ip_batch(&addresses("eth0", LOCAL));
     Stage::new(lab, FIRST, LOCAL, End::SocketsOfA)?.unread()
+}
+
+/// With a program on the device that packets come in by, which does nothing.
+fn behind_xdp_pass(stage: Stage) -> Result<Stage> {
+    let program = bpf::load(Kind::Xdp, &bpf::only_return(xdp::PASS as i32));
+    let link = program.and_then(|program| bpf::attach_xdp(&program, stage.receiver(), "eth0"));
+    let link = link.map_err(|error| format!("XDP_PASS: {error}"))?;
+    Ok(stage.holding(vec![link]))
 }
 
 /// For `ip -batch`.

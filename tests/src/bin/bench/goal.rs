@@ -32,6 +32,38 @@ const REASONS: &[(&str, &str)] = &[
         "three cache misses, of which the key's begins when the word is there",
     ),
     (
+        "live drop, 16,384: to bare XDP_DROP",
+        "row \"1 of 16,384 addresses\" is the same program and table without the cache misses of so many addresses, which a program that drops everything does not have",
+    ),
+    (
+        "live drop, 8,192: than xdp-filter",
+        "the generator and the veth are in both, and most of either: above the floor, ours is the difference of the rows",
+    ),
+    (
+        "live drop, 16,384: than tc",
+        "the generator and the veth are in both, and most of ours: above the floor, ours is the difference of the rows",
+    ),
+    (
+        "delivery to",
+        "rows \"behind an XDP_PASS\": native XDP on a veth makes the skb anew, whatever the program does; the rest is a tc program and the way into the namespace, which macvlan has in its receive handler",
+    ),
+    (
+        "local delivery",
+        "row \"16,256 addresses behind an XDP_PASS\": what native XDP on a veth costs before any program of ours",
+    ),
+    (
+        "bulk delete, 1,000,000",
+        "each alias's record, place in the log, word and counters on every CPU are looked at and cleared once: eight places in 0.5 GB",
+    ),
+    (
+        "request-response to a device alias, p99",
+        "99 of 100 are within the goal (p50); what is above is the scheduler of this machine, where the rows of one run differ among themselves",
+    ),
+    (
+        "one TCP stream to a device alias: to macvlan behind",
+        "the same work but for one tc program and the way into the namespace: the rows' spread is larger than their difference",
+    ),
+    (
         "one TCP stream to a device alias: to macvlan",
         "Linux takes TSO from the sender of a veth whose other end has native XDP, whosever program that is: row \"macvlan behind an XDP_PASS\" is macvlan in the same place, row \"generic XDP\" is ours where the sender keeps it; a NIC's sender is another host",
     ),

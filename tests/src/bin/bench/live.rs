@@ -132,6 +132,11 @@ impl Stage {
         Ok(self)
     }
 
+    /// Where the frames come in.
+    pub(crate) fn receiver(&self) -> &Namespace {
+        &self.lab.a
+    }
+
     fn last(&self) -> &Namespace {
         self.others.last().unwrap_or(&self.lab.a)
     }
