@@ -5,9 +5,10 @@ use alias_common::record::TargetKind;
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::model::address::Address;
+use crate::model::address::{Address, bits, network};
 use crate::model::list::List;
 use crate::model::name::alias_name;
+use crate::model::prefix::Prefix;
 use crate::netlink::Link;
 
 use super::host::Host;
@@ -96,7 +97,7 @@ pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result
             let slots = addresses.map(|(n, address)| {
                 parent.slot_of(address, *vlan).ok_or_else(|| Refusal {
                     object: list.object(n),
-                    ..absent(&link, address)
+                    ..not_listed(&link, &parent, address, list.prefix_len, *vlan)
                 })
             });
             let slots = slots.collect::<Result<_>>()?;
@@ -125,6 +126,22 @@ pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result
         parent.set_unfinished(false, lock);
     }
     Ok(())
+}
+
+/// The refusal for a line of a list: what it says may be a prefix that is an alias.
+fn not_listed(link: &Link, parent: &Parent, address: Address, len: u8, vlan: Vlan) -> Refusal {
+    let refusal = absent(link, address);
+    let prefix = address.ip().and_then(|ip| {
+        let is_prefix = len < bits(ip) && network(ip, len) == ip;
+        is_prefix.then_some(Prefix { network: ip, len })
+    });
+    match prefix.and_then(|prefix| parent.slot_of(Address::Prefix(prefix), vlan)) {
+        Some(slot) => refusal.way_out(format!(
+            "nothing was deleted; a list has addresses only, and a prefix goes by itself: alias-ctl del {}",
+            alias_name(&link.name, slot)
+        )),
+        None => refusal,
+    }
 }
 
 fn absent(link: &Link, address: Address) -> Refusal {

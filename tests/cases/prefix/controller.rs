@@ -237,6 +237,28 @@ fn what_is_refused_says_the_way_out() {
     lab.b.ping_ok("192.0.2.9", 1);
 }
 
+/// A list has addresses only: the same words are no prefix in it.
+#[test]
+fn a_list_deletes_no_prefix() {
+    let directory = std::env::temp_dir().join(format!("alias-t{}-plist", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory of our own");
+    let list = directory.join("list").display().to_string();
+    std::fs::write(&list, "\n198.51.100.0/24\n").expect("a file of our own");
+    let lab = Lab::attached(Mode::Native);
+    run(&lab, "add eth0:3 198.51.100.0/24 --prefix --drop");
+    let said = lab.ctl_err(&["del", "eth0", "--from", &list], "EADDRNOTAVAIL");
+    assert!(said.contains("list:2: 198.51.100.0"), "{said}");
+    assert!(said.contains("alias-ctl del eth0:3"), "{said}");
+    let both = ["add", "eth0", "--from", &list, "--prefix", "--drop"];
+    assert_eq!(lab.ctl(&both).code(), 2);
+    assert_eq!(lab.alias_names(), ["eth0:3"]);
+    // As the address that the line is, beside the prefix.
+    lab.ctl_ok(&["add", "eth0", "--from", &list, "--drop"]);
+    lab.ctl_ok(&["del", "eth0", "--from", &list]);
+    assert_eq!(lab.alias_names(), ["eth0:3"]);
+    std::fs::remove_dir_all(&directory).expect("a directory of our own");
+}
+
 /// An address becomes a prefix and an address again, and its counters go on.
 #[test]
 fn it_changes_in_place() {
