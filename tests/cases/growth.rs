@@ -2,6 +2,7 @@
 //! counted twice, and whoever reads meanwhile sees a whole state.
 
 mod killed;
+mod taken_off;
 mod traffic;
 
 use std::fs;

@@ -280,18 +280,24 @@ pub fn replace_program(host: &mut Host, link: &Link, grown: &Parent) -> Result<(
     let program = grown.object(names::ALIAS_TX)?;
     let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
     match host.netlink.run(filter) {
-        // No such block (net/sched/cls_api.c).
-        Err(error) if error.errno() == libc::EINVAL && !any_is_there(host, &ports)? => Ok(()),
-        done => Ok(done?),
+        // No such block (net/sched/cls_api.c): no port is left, or none has its qdisc.
+        Err(error) if error.errno() == libc::EINVAL => {}
+        done => return Ok(done?),
     }
-}
-
-/// Whether one of these ports is there.
-fn any_is_there(host: &mut Host, ports: &[u32]) -> Result<bool> {
-    let links = host.netlink.links()?;
-    Ok(links
+    let joins: Vec<Request> = host
+        .netlink
+        .links()?
         .iter()
-        .any(|link| is_ours(link) && ports.contains(&link.ifindex)))
+        .filter(|link| is_ours(link) && ports.contains(&link.ifindex))
+        .map(|link| Request::join_block(link.ifindex, block))
+        .collect();
+    // The one that refuses has gone, or has a qdisc of somebody else's.
+    let joined = host.netlink.batch(&joins)?;
+    if joined.iter().all(std::result::Result::is_err) {
+        return Ok(());
+    }
+    let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
+    Ok(host.netlink.run(filter)?)
 }
 
 /// The namespace of an alias device; `None`: the parent's own.

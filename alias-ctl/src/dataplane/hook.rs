@@ -10,11 +10,11 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use alias_common::names;
-use aya::programs::SchedClassifier;
 use aya::programs::tc::{
-    NlOptions, SchedClassifierLink, TcAttachOptions, TcAttachType, TcHandle, qdisc_add_clsact,
-    qdisc_detach_program,
+    NlOptions, SchedClassifierLink, TcAttachOptions, TcAttachType, TcError, TcHandle,
+    qdisc_add_clsact, qdisc_detach_program,
 };
+use aya::programs::{ProgramError, SchedClassifier};
 
 use super::directory::link_name;
 use super::sys::{self, AttachType};
@@ -189,27 +189,33 @@ fn handle(program: &str) -> TcHandle {
     TcHandle::new(0, number)
 }
 
-/// Puts another program in the place of the filter of this name, if it has one.
+/// Puts another program in the place of the filter of this name. Where there is none,
+/// somebody took it off, or the qdisc with it: it is needed there. A device that is gone
+/// is as good.
 fn replace_filter(pin: &Path, name: &str, device: Device<'_>, side: AttachType) -> io::Result<()> {
-    let mut program = SchedClassifier::from_pin(pin).map_err(io::Error::other)?;
-    let Ok(link) =
+    let mut program = SchedClassifier::from_pin(pin).map_err(kernels)?;
+    let replaced =
         SchedClassifierLink::attached(device.name, tc_side(side), PRIORITY, handle(name), None)
-    else {
-        // The device is gone.
-        return Ok(());
+            .and_then(|link| program.attach_to_link(link).map_err(kernels))
+            .and_then(|id| program.take_link(id).map_err(kernels))
+            .map(std::mem::forget);
+    let replaced = match replaced.as_ref().map_err(io::Error::raw_os_error) {
+        // No such filter, no qdisc.
+        Err(Some(libc::ENOENT | libc::EINVAL)) => Hook::Clsact
+            .take_off(pin, name, device, side)
+            .and_then(|()| add_filter(pin, name, device, side)),
+        _ => replaced,
     };
-    let link = program
-        .attach_to_link(link)
-        .and_then(|id| program.take_link(id))
-        .map_err(io::Error::other)?;
-    std::mem::forget(link);
-    Ok(())
+    match replaced {
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+        done => done,
+    }
 }
 
 fn add_filter(pin: &Path, name: &str, device: Device<'_>, side: AttachType) -> io::Result<()> {
     // EEXIST: somebody's clsact is there, which serves as well.
     let _ = qdisc_add_clsact(device.name);
-    let mut program = SchedClassifier::from_pin(pin).map_err(io::Error::other)?;
+    let mut program = SchedClassifier::from_pin(pin).map_err(kernels)?;
     let options = TcAttachOptions::Netlink(NlOptions {
         priority: PRIORITY,
         handle: handle(name),
@@ -218,8 +224,18 @@ fn add_filter(pin: &Path, name: &str, device: Device<'_>, side: AttachType) -> i
     let link = program
         .attach_with_options(device.name, tc_side(side), options)
         .and_then(|id| program.take_link(id))
-        .map_err(io::Error::other)?;
+        .map_err(kernels)?;
     // Dropping the link would remove the filter.
     std::mem::forget(link);
     Ok(())
+}
+
+/// What the kernel said, which aya has wrapped.
+fn kernels(error: ProgramError) -> io::Error {
+    let errno = match &error {
+        ProgramError::TcError(TcError::IoError(error)) => error.raw_os_error(),
+        ProgramError::TcError(TcError::NetlinkError(error)) => error.raw_os_error(),
+        _ => None,
+    };
+    errno.map_or_else(|| io::Error::other(error), io::Error::from_raw_os_error)
 }

@@ -1,0 +1,49 @@
+//! Somebody has taken off what a parent that grows is to replace: it grows all the same,
+//! and everything is in place again.
+
+use alias_tests::{Lab, Mode};
+
+use super::traffic::container;
+use super::{capacity, nothing_is_left};
+
+#[test]
+fn a_qdisc_that_is_gone_comes_back() {
+    let options = ["--tc", "clsact", "--capacity", "2"];
+    let builder = Lab::builder().mode(Mode::Native).attach_options(&options);
+    let lab = builder.build();
+    let (home, far) = (lab.namespace("home"), lab.namespace("far"));
+    container(&lab, &far);
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--netns", home.name()]);
+    lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--to", "v0"]);
+    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
+    let device = device.expect("a device alias has a device");
+    home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
+    let port = format!("ap{}_0", lab.a.ifindex("eth0"));
+    let everything = || {
+        for (alias, address) in [("eth0:0", "198.51.100.8"), ("eth0:1", "203.0.113.9")] {
+            let sent = lab.counter(alias, "tx_packets");
+            lab.b.ping_ok(address, 2);
+            assert!(lab.counter(alias, "tx_packets") >= sent + 2, "{alias}");
+        }
+    };
+    everything();
+    let devices: [&[&str]; 4] = [&["eth0"], &["v0"], &[&port], &["eth0", "v0", &port]];
+    for (gone, slot) in devices.into_iter().zip([2, 4, 8, 16]) {
+        for device in gone {
+            lab.a.run(&format!("tc qdisc del dev {device} clsact")).ok();
+        }
+        let name = format!("eth0:{slot}");
+        lab.ctl_ok(&["add", &name, &format!("198.18.0.{slot}"), "--drop"]);
+        assert_eq!(capacity(&lab), 2 * slot, "{gone:?}");
+        everything();
+        lab.ctl_ok(&["disable", &name]);
+    }
+    // One filter, not the whole qdisc.
+    lab.a.run("tc filter del dev eth0 ingress").ok();
+    lab.ctl_ok(&["add", "eth0:32", "198.18.0.32", "--drop"]);
+    everything();
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    nothing_is_left(&lab);
+    let left = lab.a.run("tc filter show dev v0 ingress").stdout;
+    assert!(!left.contains("alias"), "{left}");
+}
