@@ -1,7 +1,6 @@
 //! `attach` and `detach`.
 
 use alias_common::record::{MAX_SLOTS, State};
-use alias_common::table::Geometry;
 
 use crate::dataplane::attach::{self, AttachSpec, DEFAULT_CAPACITY, Mode};
 use crate::dataplane::{Parent, WriteLock};
@@ -109,21 +108,6 @@ pub fn check_capacity(link: &Link, capacity: u32, operation: &str) -> Result<()>
             format!("capacity {capacity} is not between 1 and {MAX_SLOTS}"),
             libc::EINVAL,
         ));
-    }
-    // One row of counters more than CPUs, as a parent has that has grown.
-    let rows = aya::util::nr_cpus().map_or(1, |cpus| cpus as u64) + 1;
-    let cells = u64::from(Geometry::for_capacity(capacity).positions()) * rows;
-    if cells > u64::from(u32::MAX) {
-        return Err(Refusal::new(
-            &link.name,
-            operation,
-            format!("capacity {capacity} needs {cells} counter cells on this machine"),
-            libc::EINVAL,
-        )
-        .way_out(format!(
-            "a map holds {}: give a smaller --capacity, or use lower slots",
-            u32::MAX
-        )));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use alias_common::key::HashKey;
 use alias_common::names;
 use alias_common::record::MAX_SLOTS;
 
+use super::cpus;
 use super::directory::{Directory, WriteLock, link_name};
 use super::engine::Place;
 use super::hook::{Device, Hook};
@@ -117,7 +118,7 @@ fn populate(
     generic: bool,
 ) -> Result<(Header, Extent)> {
     let refused = |what: &str, error: &io::Error| Refusal::io(&link.name, what.to_owned(), error);
-    let cpus = aya::util::nr_cpus().map_err(|(_, error)| refused("count CPUs", &error))?;
+    let rows = cpus::rows().map_err(|error| refused("count CPUs", &error))?;
     let mut header = Header {
         abi_version: ABI_VERSION,
         parent_ifindex: link.ifindex,
@@ -131,7 +132,7 @@ fn populate(
     };
     let extent = Extent {
         capacity: spec.capacity,
-        rows: cpus as u32,
+        rows,
     };
     object::load(draft, &link.name, &header, extent)?;
     hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;

@@ -2,9 +2,9 @@
 //! first, while packets flow.
 //!
 //! What depends on the capacity is made anew in a directory beside the parent's:
-//! table, counters, records, creation log, ports and devmap, and the programs, whose
-//! constants these are. The rest is pinned there too, and stays: header, targets,
-//! journal, links, TCP options. One update of the XDP link lets the second generation
+//! table (targets among it), counters, records, creation log, ports and devmap, and the
+//! programs, whose constants these are; what the first has in them is copied. The rest
+//! is pinned there too, and stays: header, journal, links, TCP options. One update of the XDP link lets the second generation
 //! run ([`build`] ends with it); then the others follow (`command::grow`), what the first
 //! has counted is taken over once it counts no more, and the two directories change
 //! places.
@@ -20,6 +20,7 @@ use alias_common::names;
 use alias_common::record::Port;
 
 use super::attach::{hear_losses, restrict};
+use super::cpus;
 use super::directory::{Directory, WriteLock, link_name};
 use super::engine::Place;
 use super::hash::Hash;
@@ -137,10 +138,11 @@ pub fn build(
     let types = Registered::all(directory, lock)?;
     let path = directory.begin_growth(parent.ifindex(), lock)?;
     share(parent.path(), &path).map_err(|error| refused(&error))?;
-    let cpus = aya::util::nr_cpus().map_err(|(_, error)| refused(&error))?;
+    let cpus = cpus::rows().map_err(|error| refused(&error))?;
     let extent = Extent {
         capacity,
-        rows: cpus as u32 + 1,
+        // The last is the controller's own.
+        rows: cpus + 1,
     };
     let header = parent.header();
     object::load(&path, name, &header, extent)?;

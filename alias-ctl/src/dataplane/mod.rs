@@ -3,6 +3,7 @@
 
 pub mod attach;
 mod cgroup;
+mod cpus;
 pub mod description;
 pub mod directory;
 pub mod engine;

@@ -340,6 +340,8 @@ impl Parent {
     pub fn totals(&self) -> Result<ParentCell> {
         let cell = self.parent_cell()?;
         Ok(ParentCell {
+            device: none_below_zero(cell.device),
+            to: none_below_zero(cell.to),
             lost: cell.lost.wrapping_add(cell.undelivered),
             undelivered: 0,
             ..cell
@@ -416,6 +418,12 @@ pub fn grace_period() -> Result<()> {
     sys::grace_period().map_err(|error| Refusal::io("membarrier", "wait for readers", &error))
 }
 
+/// A sum as a reader may see it. While a parent grows, one generation may take back what
+/// the next has counted: a reader of one of them alone sees less than nothing.
+const fn none_below_zero(sum: u64) -> u64 {
+    if sum.cast_signed() < 0 { 0 } else { sum }
+}
+
 /// A record's address fields.
 pub fn set_address(record: &mut Record, address: Address, prefix_len: u8, vlan: Vlan) {
     record.family = address.family().0;
@@ -431,4 +439,27 @@ pub fn set_address(record: &mut Record, address: Address, prefix_len: u8, vlan: 
     }
     record.vlan_outer = vlan.outer();
     record.vlan_inner = vlan.inner();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_below_zero_reads_as_none() {
+        let taken_back = ParentCell {
+            device: 3u64.wrapping_sub(5),
+            ..ParentCell::default()
+        };
+        let sum = taken_back.plus(ParentCell {
+            device: 1,
+            ..ParentCell::default()
+        });
+        assert_eq!(none_below_zero(sum.device), 0);
+        let whole = sum.plus(ParentCell {
+            device: 4,
+            ..ParentCell::default()
+        });
+        assert_eq!(none_below_zero(whole.device), 3);
+    }
 }

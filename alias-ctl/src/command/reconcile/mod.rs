@@ -64,8 +64,8 @@ pub fn is_due(host: &mut Host, heard: &Heard) -> Result<bool> {
 ///
 /// # Errors
 ///
-/// The first thing the kernel refused; the other parents have been seen to, and
-/// the next pass tries again.
+/// The first thing the kernel refused, and the next pass tries again. The other parents
+/// have been seen to; unless a growth could not be finished: then nothing but growths has.
 pub fn reconcile(
     host: &mut Host,
     lock: &WriteLock,
