@@ -6,7 +6,7 @@ mod taken_off;
 mod traffic;
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use alias_tests::{Destinations, Generator, Lab, Mode, ctl_binary, wait_for};
 use serde_json::Value;
@@ -149,18 +149,8 @@ fn without_memory_it_stays_as_it_is() {
     let lab = small("4");
     lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--drop"]);
     let (before, pins) = (lab.snapshot(), lab.pins());
-    let fake = lab.bpffs().with_extension("meminfo");
-    fs::write(&fake, "MemTotal: 65536 kB\nMemAvailable: 8192 kB\n").expect("a file of our own");
-    let mut command = lab.a.command("unshare");
-    // Seen by this one process: it has a mount namespace of its own.
-    command.args(["--mount", "sh", "-c"]);
-    command.arg("mount --bind \"$0\" /proc/meminfo && exec \"$@\"");
-    command.arg(&fake).arg(ctl_binary());
-    command.args(["add", "eth0:100000", "198.51.100.9", "--drop"]);
-    command.env("ALIAS_BPFFS_ROOT", lab.bpffs());
-    let refused = command.stdin(Stdio::null()).output();
-    fs::remove_file(&fake).expect("our own file");
-    let refused = refused.expect("unshare");
+    let add = ["add", "eth0:100000", "198.51.100.9", "--drop"];
+    let refused = with_available(&lab, 8192, &add);
     let text = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{text}");
     assert!(
@@ -170,6 +160,62 @@ fn without_memory_it_stays_as_it_is() {
     lab.assert_unchanged(&before);
     assert_eq!(lab.pins(), pins);
     assert_eq!(capacity(&lab), 4);
-    lab.ctl_ok(&["add", "eth0:100000", "198.51.100.9", "--drop"]);
+    lab.ctl_ok(&add);
     assert_eq!(capacity(&lab), 100_001);
+}
+
+/// Where there is no memory for twice as many slots, those that are needed will do.
+#[test]
+fn without_memory_to_double_it_grows_as_far_as_needed() {
+    let lab = small("40000");
+    let add = ["add", "eth0:40000", "198.51.100.9", "--drop"];
+    // Twice as many slots take nearly twice as much: a quarter more at a time does not
+    // leap over all that is enough for one of both only.
+    let mut kilobytes = 8192;
+    loop {
+        let output = with_available(&lab, kilobytes, &add);
+        if output.status.success() {
+            break;
+        }
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("(ENOMEM)"), "{text}");
+        assert_eq!(capacity(&lab), 40_000);
+        kilobytes += kilobytes / 4;
+    }
+    assert_eq!(capacity(&lab), 40_001, "with {kilobytes} kB");
+    lab.ctl_ok(&["add", "eth0", "198.51.100.10", "--drop"]);
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    nothing_is_left(&lab);
+}
+
+/// Runs `alias-ctl` on a machine that has so much memory to give.
+fn with_available(lab: &Lab, kilobytes: u32, arguments: &[&str]) -> Output {
+    let fake = lab.bpffs().with_extension("meminfo");
+    let text = format!("MemTotal: 16777216 kB\nMemAvailable: {kilobytes} kB\n");
+    fs::write(&fake, text).expect("a file of our own");
+    let mut command = lab.a.command("unshare");
+    // Seen by this one process: it has a mount namespace of its own.
+    command.args(["--mount", "sh", "-c"]);
+    command.arg("mount --bind \"$0\" /proc/meminfo && exec \"$@\"");
+    command.arg(&fake).arg(ctl_binary()).args(arguments);
+    command.env("ALIAS_BPFFS_ROOT", lab.bpffs());
+    let output = command.stdin(Stdio::null()).output();
+    fs::remove_file(&fake).expect("our own file");
+    output.expect("unshare")
+}
+
+/// Slots that cannot be created are not made.
+#[test]
+fn it_does_not_grow_beyond_its_limit() {
+    let lab = small("4");
+    lab.ctl_ok(&["set", "eth0", "--max-aliases", "6"]);
+    for (slot, wanted) in [(3, 4), (4, 6), (5, 6)] {
+        let name = format!("eth0:{slot}");
+        lab.ctl_ok(&["add", &name, &format!("198.51.100.{slot}"), "--drop"]);
+        assert_eq!(capacity(&lab), wanted, "{name}");
+    }
+    lab.ctl_err(&["add", "eth0:6", "198.51.100.6", "--drop"], "EINVAL");
+    lab.ctl_ok(&["set", "eth0", "--max-aliases", "100"]);
+    lab.ctl_ok(&["add", "eth0:6", "198.51.100.6", "--drop"]);
+    assert_eq!(capacity(&lab), 12);
 }

@@ -3,7 +3,6 @@
 //! follow, and the first one goes. No packet is lost, and none counted twice.
 
 use alias_common::names;
-use alias_common::record::MAX_SLOTS;
 
 use crate::dataplane::growth::{self, Growth};
 use crate::dataplane::hook::Device;
@@ -33,9 +32,26 @@ pub fn make_room(
     if end <= was {
         return Ok(None);
     }
-    // At least twice as much, so that an alias costs the same however many there are.
-    let capacity = end.max(was.saturating_mul(2)).min(MAX_SLOTS);
-    grow_to(host, link, parent, capacity, lock).map(Some)
+    // At least twice as much, so that an alias costs the same however many there are; but
+    // no slot that can not be created.
+    let capacity = was.saturating_mul(2).min(parent.limit()).max(end);
+    match grow_to(host, link, parent, capacity, lock) {
+        Err(refusal)
+            if refusal.errno == libc::ENOMEM && end < capacity && is_as_before(host, parent)? =>
+        {
+            grow_to(host, link, parent, end, lock)
+        }
+        grown => grown,
+    }
+    .map(Some)
+}
+
+/// Whether a growth that was refused has been taken back: a refusal after its programs
+/// have begun to run is nothing that less memory would help.
+fn is_as_before(host: &Host, before: &Parent) -> Result<bool> {
+    let is = Parent::open(&host.directory, before.ifindex())?;
+    Ok(Growth::find(&host.directory, before.ifindex()).is_none()
+        && is.is_some_and(|is| is.capacity() == before.capacity()))
 }
 
 /// Lets a parent have more slots than it has. Afterwards `parent` is what was before.
@@ -79,11 +95,21 @@ pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
         return Ok(false);
     };
     let link = host.netlink.link_by_index(ifindex)?;
-    if let Some(link) = link
-        && growth.runs()
-        && let Some(before) = Parent::open(&host.directory, ifindex)?
-    {
-        follow(host, &link, &before, &growth, lock)?;
+    match link {
+        Some(link) => {
+            if growth.runs()
+                && let Some(before) = Parent::open(&host.directory, ifindex)?
+            {
+                follow(host, &link, &before, &growth, lock)?;
+            }
+        }
+        // It may have run, and be hung on other devices already. One that cannot be
+        // opened is half made, and never ran.
+        None => {
+            if let Ok(grown) = growth.open() {
+                redirect::take_program_off(host, &grown)?;
+            }
+        }
     }
     growth.remove(&host.directory, lock)?;
     Ok(true)

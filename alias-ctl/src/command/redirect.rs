@@ -231,6 +231,47 @@ pub fn replace_program(host: &mut Host, before: &Parent, grown: &Parent) -> Resu
     Ok(())
 }
 
+/// Takes the `alias_return` of a generation off all `--to` devices: it hangs there by no
+/// link that would go with the generation's pins.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn take_program_off(host: &mut Host, generation: &Parent) -> Result<()> {
+    for key in 0..generation.targets() {
+        let target = generation.target(key);
+        if target.ifindex == 0 {
+            continue;
+        }
+        match take_off(host, generation, target.ifindex)? {
+            // Its programs were not loaded yet.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            done => done.map_err(|error| released(target.ifindex, &error))?,
+        }
+    }
+    Ok(())
+}
+
+fn take_off(host: &mut Host, parent: &Parent, ifindex: u32) -> Result<std::io::Result<()>> {
+    let link = host.netlink.link_by_index(ifindex)?;
+    let name = link.map(|link| link.name).unwrap_or_default();
+    let device = Device {
+        ifindex,
+        name: &name,
+    };
+    let program = parent.path().join(names::ALIAS_RETURN);
+    Ok(parent.hook().take_off(
+        &program,
+        names::ALIAS_RETURN,
+        device,
+        AttachType::TcxIngress,
+    ))
+}
+
+fn released(ifindex: u32, error: &std::io::Error) -> Refusal {
+    Refusal::io(format!("device {ifindex}"), "release target", error)
+}
+
 /// Frees the devmap keys that no alias leads to any more.
 ///
 /// # Errors
@@ -250,32 +291,12 @@ pub fn release(
         if target.ifindex == 0 || in_use(parent, key) {
             continue;
         }
-        let program = parent.path().join(names::ALIAS_RETURN);
-        let link = host.netlink.link_by_index(target.ifindex)?;
-        let name = link.map(|link| link.name).unwrap_or_default();
-        let device = Device {
-            ifindex: target.ifindex,
-            name: &name,
-        };
         let devmap = parent.object(names::DEVMAP)?;
         let ports = parent.object(names::PORT)?;
-        parent
-            .hook()
-            .take_off(
-                &program,
-                names::ALIAS_RETURN,
-                device,
-                AttachType::TcxIngress,
-            )
+        take_off(host, parent, target.ifindex)?
             .and_then(|()| sys::map_delete(devmap.as_fd(), key))
             .and_then(|()| sys::map_delete(ports.as_fd(), target.ifindex))
-            .map_err(|error| {
-                Refusal::io(
-                    format!("device {}", target.ifindex),
-                    "release target",
-                    &error,
-                )
-            })?;
+            .map_err(|error| released(target.ifindex, &error))?;
         parent.set_target(key, Target::default(), lock);
     }
     Ok(())
