@@ -15,6 +15,7 @@ const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
+const BPF_PROG_QUERY: libc::c_long = 16;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_LINK_GET_FD_BY_ID: libc::c_long = 30;
 const BPF_ATTACH_TYPE_XDP: u32 = 37;
@@ -410,6 +411,33 @@ fn attach(
     };
     // SAFETY: the request holds no pointers.
     own(namespace.enter(|| unsafe { bpf(BPF_LINK_CREATE, &mut attr) })?)
+}
+
+/// Ids of the programs that hang on what comes in (tcx), at most eight.
+pub fn tcx_programs(namespace: &Namespace, device: &str) -> io::Result<Vec<u32>> {
+    #[repr(C)]
+    struct QueryAttr {
+        target_ifindex: u32,
+        attach_type: u32,
+        query_flags: u32,
+        attach_flags: u32,
+        prog_ids: u64,
+        count: u32,
+        padding: u32,
+    }
+    let mut ids = [0u32; 8];
+    let mut attr = QueryAttr {
+        target_ifindex: namespace.ifindex(device),
+        attach_type: BPF_ATTACH_TYPE_TCX_INGRESS,
+        query_flags: 0,
+        attach_flags: 0,
+        prog_ids: (&raw mut ids) as u64,
+        count: ids.len() as u32,
+        padding: 0,
+    };
+    // SAFETY: `ids` holds as many as stated, and outlives the call.
+    namespace.enter(|| unsafe { bpf(BPF_PROG_QUERY, &mut attr) })?;
+    Ok(ids[..attr.count as usize].to_vec())
 }
 
 fn object_at(command: libc::c_long, path: &Path, fd: u32) -> io::Result<RawFd> {

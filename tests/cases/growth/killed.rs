@@ -2,19 +2,23 @@
 //! it back, packets never notice, and no figure is lost.
 
 use std::{
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use alias_tests::RawSocket;
+use alias_tests::{RawSocket, bpf::tcx_programs};
 
+use super::traffic::container;
 use super::{capacity, nothing_is_left, number, small};
 use crate::crash::heartbeat::Heartbeat;
 use crate::crash::ward::Dice;
 use crate::scene::{Family, from_b_to_a, ip};
 
 const ROUNDS: u32 = 40;
+/// Of which one is to hit a moment of some milliseconds.
+const ATTEMPTS: u32 = 20;
 
 #[test]
 fn the_next_command_finishes_it_or_takes_it_back() {
@@ -95,4 +99,36 @@ fn the_next_command_finishes_it_or_takes_it_back() {
     assert!(grown > 0 && grown < killed, "{grown} of {killed} went on");
     lab.ctl_ok(&["detach", "eth0", "--cascade"]);
     nothing_is_left(&lab);
+}
+
+/// `alias_return` hangs on a `--to` device by no link that goes with the pins: killed
+/// after it was replaced, and then without a parent, nobody must leave it there.
+#[test]
+fn a_parent_that_goes_half_grown_leaves_no_program_behind() {
+    let mut hit = false;
+    for _ in 0..ATTEMPTS {
+        let lab = small("8");
+        let far = lab.namespace("far");
+        container(&lab, &far);
+        lab.ctl_ok(&["add", "eth0:0", "203.0.113.9/24", "--to", "v0"]);
+        let hung = || tcx_programs(&lab.a, "v0").expect("to be told what hangs there");
+        let before = hung();
+        assert_eq!(before.len(), 1, "alias_return");
+        let mut victim = lab.ctl_spawn(&["set", "eth0", "--capacity", "9"]);
+        while hung() == before && victim.is_alive() {}
+        victim.kill();
+        let growth = format!("grow-{}", lab.a.ifindex("eth0"));
+        let grows = |pin: &PathBuf| pin.iter().any(|part| part == &*growth);
+        let half = lab.pins().iter().any(grows);
+        hit |= half && hung() != before;
+        lab.a.ip("link del eth0");
+        // Any change puts right what it finds.
+        lab.a.ip("link add other0 type veth peer name other1");
+        lab.ctl_ok(&["attach", "other0"]);
+        assert_eq!(hung(), [0u32; 0], "half grown: {half}");
+        if hit {
+            return;
+        }
+    }
+    panic!("of {ATTEMPTS} none was killed in time");
 }
