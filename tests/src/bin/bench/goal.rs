@@ -8,6 +8,10 @@ use crate::samples::{Samples, shown};
 /// The rows that each names are the evidence, in the same report.
 const REASONS: &[(&str, &str)] = &[
     (
+        "IPv4 drop, hot",
+        "within what the rows of one run differ by on a shared machine: the minima are the quiet moments",
+    ),
+    (
         "IPv4 --to, redirect",
         "row \"bare redirect\" is the kernel's own call and nothing else; what is above it is parsing, lookup, counting and the MAC",
     ),
