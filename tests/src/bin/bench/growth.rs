@@ -195,7 +195,7 @@ fn table(points: &[Point]) -> Table {
                     shown(point.samples.minimum()),
                     "ns".to_owned(),
                     point.samples.count().to_string(),
-                    above.map_or_else(String::new, |ns| format!("{ns:+}")),
+                    above.map_or_else(String::new, |ns| format!("{ns:+.1}")),
                     missing.map_or_else(|| method.to_owned(), |e| format!("NOT MEASURED: {e}")),
                 ],
                 json!({
