@@ -1,6 +1,8 @@
 //! What several aliases share, one of them cannot change under the others.
 
-use alias_tests::{Lab, Mode};
+use std::time::Duration;
+
+use alias_tests::{Lab, Mode, wait_for};
 
 fn lab() -> Lab {
     let lab = Lab::attached(Mode::Native);
@@ -9,6 +11,8 @@ fn lab() -> Lab {
     lab.a.ip("link set t1 up");
     lab
 }
+
+const LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_device_serves_one_mac() {
@@ -56,6 +60,11 @@ fn a_namespace_of_the_same_number_is_another() {
     let second = lab.namespace("second");
     let row = lab.row("eth0:0");
     assert_ne!(row["netns"], second.name(), "{row}");
+    // The kernel takes a namespace's devices away some time after its last user.
+    let port = format!("ap{}_0", lab.a.ifindex("eth0"));
+    wait_for("its device to go with its namespace", LIMIT, || {
+        lab.a.find_link(&port).is_none()
+    });
     // It went with its namespace, and is not made in the other one.
     lab.ctl_err(&["set", "eth0:0", "198.51.100.16/24"], "ENODEV");
     assert!(second.find_link("eth0:0").is_none());
