@@ -24,8 +24,8 @@ fn capacity(lab: &Lab) -> u32 {
 
 fn small(capacity: &str) -> Lab {
     let options = ["--capacity", capacity];
-    let builder = Lab::builder().mode(Mode::Native).attach_options(&options);
-    builder.build()
+    let builder = Lab::builder().silent().mode(Mode::Native);
+    builder.attach_options(&options).build()
 }
 
 #[track_caller]
@@ -77,9 +77,6 @@ fn as_large_as_it_has_to_be() {
 #[test]
 fn beyond_the_smallest_table() {
     let lab = small("1");
-    for host in [&lab.a, &lab.b] {
-        host.sysctl("ipv6/conf/eth0/disable_ipv6", "1");
-    }
     let first = [
         "add",
         "eth0",

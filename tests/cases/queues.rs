@@ -20,7 +20,7 @@ fn counters_are_exact_with_every_cpu_receiving() {
         cpus > 1,
         "one CPU cannot race with itself: this tests nothing here"
     );
-    let lab = Lab::plain();
+    let lab = Lab::builder().silent().build();
     // A veth's sender chooses the queue by its own CPU. Before the attachment,
     // because Linux 6.18 does not run XDP on queues that a veth gets later.
     lab.a
@@ -29,9 +29,6 @@ fn counters_are_exact_with_every_cpu_receiving() {
     lab.b
         .run(&format!("ethtool -L eth0 rx {cpus} tx {cpus}"))
         .ok();
-    for host in [&lab.a, &lab.b] {
-        host.sysctl("ipv6/conf/eth0/disable_ipv6", "1");
-    }
     lab.ctl_ok(&["attach", "eth0", "--mode", Mode::Native.name()]);
     lab.ctl_ok(&["add", "eth0", "--range", RANGE, "--drop"]);
     // Half of them hit.
@@ -49,16 +46,13 @@ fn counters_are_exact_with_every_cpu_receiving() {
 
 #[test]
 fn parents_that_receive_at_once_count_apart() {
-    let lab = Lab::plain();
+    let lab = Lab::builder().silent().build();
     lab.a.ip(&format!(
         "link add eth1 type veth peer name eth1 netns {}",
         lab.b.name()
     ));
     for host in [&lab.a, &lab.b] {
         host.ip("link set eth1 up");
-        for device in ["eth0", "eth1"] {
-            host.sysctl(&format!("ipv6/conf/{device}/disable_ipv6"), "1");
-        }
     }
     // The same addresses on both, and on one of them half as many.
     lab.ctl_ok(&["attach", "eth0", "--mode", Mode::Native.name()]);

@@ -158,6 +158,15 @@ impl Namespace {
             .unwrap_or_else(|error| panic!("{path} = {value}: {error}"));
     }
 
+    /// No IPv6 on any device, now or later: a host with it sends router
+    /// solicitations and multicast reports of its own, whenever it likes.
+    #[track_caller]
+    pub fn without_ipv6(&self) {
+        for devices in ["all", "default"] {
+            self.sysctl(&format!("ipv6/conf/{devices}/disable_ipv6"), "1");
+        }
+    }
+
     /// What `ip -j link show dev` says of one device, by name or altname. The
     /// name must be right: `ip` itself would take `eth0` for `eth0:7`.
     #[track_caller]

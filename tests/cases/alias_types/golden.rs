@@ -52,13 +52,14 @@ impl Bench {
         }
         lab.ctl_ok(&["add", "eth0:9", "198.51.100.8", "--drop"]);
         lab.ctl_ok(&["disable", "eth0:4"]);
-        // From here on nobody sends a thing that could be counted.
         let program = lab
             .pins()
             .into_iter()
             .find(|pin| pin.ends_with(names::ALIAS_RX_TYPES))
             .expect("the full engine is pinned");
+        // From here on nobody sends a thing that could be counted.
         lab.a.ip("link set eth0:1 down");
+        lab.b.ip("link set eth0 down");
         Self {
             _tap: tap,
             lab,

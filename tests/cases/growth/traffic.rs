@@ -11,26 +11,16 @@ use alias_tests::{
     Destinations, Generator, Lab, LabBuilder, Mode, Namespace, RawSocket, frame::Frame, wait_for,
 };
 
-use super::{capacity, number, received};
+use super::{capacity, number, received, small};
 use crate::alias_types::{labelled, object_name, to_a};
 use crate::crash::heartbeat::Heartbeat;
 use crate::scene::{Family, LIMIT, from_b_to_a, ip};
-
-/// A lab in which nobody sends but the test.
-fn silent(capacity: &str) -> Lab {
-    let lab = Lab::plain();
-    for host in [&lab.a, &lab.b] {
-        host.sysctl("ipv6/conf/eth0/disable_ipv6", "1");
-    }
-    lab.ctl_ok(&["attach", "eth0", "--capacity", capacity]);
-    lab
-}
 
 /// At full speed: what the device was given is what was counted, packet by packet.
 #[test]
 fn no_packet_is_lost_or_counted_twice_at_full_speed() {
     const ALIASES: u32 = 100;
-    let lab = silent("100");
+    let lab = small("100");
     lab.ctl_ok(&["add", "eth0", "--range", "198.18.0.0-198.18.0.99", "--drop"]);
     let destinations = Destinations {
         first: [198, 18, 0, 0].into(),
@@ -65,7 +55,7 @@ fn no_packet_is_lost_or_counted_twice_at_full_speed() {
 /// What is sent on and then lost is counted once too, by the one that sent it on.
 #[test]
 fn no_loss_is_missed_or_counted_twice() {
-    let lab = silent("2");
+    let lab = small("2");
     let (home, far) = (lab.namespace("home"), lab.namespace("far"));
     container(&lab, &far);
     lab.ctl_ok(&["add", "eth0:0", "198.18.0.0", "--netns", home.name()]);

@@ -73,10 +73,7 @@ struct Once {
 }
 
 fn once(size: u32) -> Result<Once> {
-    let lab = Lab::plain();
-    for host in [&lab.a, &lab.b] {
-        host.sysctl("ipv6/conf/eth0/disable_ipv6", "1");
-    }
+    let lab = Lab::builder().silent().build();
     lab.ctl_ok(&[
         "attach",
         "eth0",

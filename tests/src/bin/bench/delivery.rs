@@ -124,7 +124,7 @@ fn address(n: u32) -> Ipv4Addr {
 fn hosts() -> Result<(Lab, Namespace)> {
     let lab = Lab::plain();
     let home = lab.namespace("home");
-    peers::quiet(&home)?;
+    home.without_ipv6();
     Ok((lab, home))
 }
 

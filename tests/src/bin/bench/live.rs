@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::options::Effort;
-use crate::peers;
 use crate::report::Table;
 use crate::samples::{Samples, shown};
 
@@ -89,8 +88,8 @@ impl Stage {
     }
 
     pub(crate) fn sending(lab: Lab, to: Destinations, end: End) -> Result<Self> {
-        peers::quiet(&lab.a)?;
-        peers::quiet(&lab.b)?;
+        lab.a.without_ipv6();
+        lab.b.without_ipv6();
         let generator =
             Generator::new(&lab.b, "eth0", to).map_err(|error| format!("generator: {error}"))?;
         Ok(Self {

@@ -1,7 +1,6 @@
 //! Other people's tools, set up on A's eth0 as their manuals say.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -87,15 +86,4 @@ pub(crate) fn has_link_kind(host: &Namespace, kind: &str) -> Result<()> {
         "",
     )?;
     tool(host, "ip link del probe0", "").map(drop)
-}
-
-/// No IPv6: it talks by itself, and whichever CPU that happens on would then also
-/// do the work of the frames that are measured.
-pub(crate) fn quiet(host: &Namespace) -> Result<()> {
-    for devices in ["all", "default"] {
-        let path = format!("/proc/sys/net/ipv6/conf/{devices}/disable_ipv6");
-        let done = host.enter(|| fs::write(&path, "1"));
-        done.map_err(|error| format!("{path}: {error}"))?;
-    }
-    Ok(())
 }

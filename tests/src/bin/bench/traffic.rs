@@ -189,8 +189,8 @@ fn tc() -> Result<Stage> {
 fn with_second_veth() -> Result<(Lab, Namespace, Vec<OwnedFd>)> {
     let lab = Lab::plain();
     let far = lab.namespace("far");
-    peers::quiet(&far)?;
-    peers::quiet(&lab.a)?;
+    far.without_ipv6();
+    lab.a.without_ipv6();
     let name = far.name();
     lab.a.ip(&format!(
         "link add to0 type veth peer name far0 netns {name}"
