@@ -3,7 +3,7 @@
 
 mod killed;
 mod taken_off;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::fs;
 use std::process::{Output, Stdio};
@@ -15,7 +15,7 @@ use crate::scene::LIMIT;
 
 /// Slots that `show` says there are.
 #[track_caller]
-fn capacity(lab: &Lab) -> u32 {
+pub(crate) fn capacity(lab: &Lab) -> u32 {
     let text = lab.ctl_ok(&["show", "eth0"]);
     let (_, rest) = text.split_once(" of ").expect("a heading");
     let (number, _) = rest.split_once(" slots").expect("a heading");

@@ -26,6 +26,7 @@ mod golden_short;
 mod golden_spoof;
 mod growth;
 mod harness;
+mod hooks;
 mod ifconfig;
 mod ifconfig_alias;
 mod ifconfig_device;

@@ -14,10 +14,12 @@ use crate::{bpffs::c_path, namespace::Namespace};
 const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_PROG_DETACH: libc::c_long = 9;
 const BPF_PROG_TEST_RUN: libc::c_long = 10;
 const BPF_PROG_QUERY: libc::c_long = 16;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_LINK_GET_FD_BY_ID: libc::c_long = 30;
+const BPF_LINK_DETACH: libc::c_long = 34;
 const BPF_ATTACH_TYPE_XDP: u32 = 37;
 const BPF_ATTACH_TYPE_TCX_INGRESS: u32 = 46;
 /// BPF_F_TEST_XDP_LIVE_FRAMES.
@@ -438,6 +440,41 @@ pub fn tcx_programs(namespace: &Namespace, device: &str) -> io::Result<Vec<u32>>
     // SAFETY: `ids` holds as many as stated, and outlives the call.
     namespace.enter(|| unsafe { bpf(BPF_PROG_QUERY, &mut attr) })?;
     Ok(ids[..attr.count as usize].to_vec())
+}
+
+/// Lets a pinned link go from what it holds on to, by force.
+pub fn detach_link(path: &Path) -> io::Result<()> {
+    #[repr(C)]
+    struct DetachAttr {
+        link_fd: u32,
+    }
+    let link = open_pinned(path)?;
+    let mut attr = DetachAttr {
+        link_fd: link.as_raw_fd() as u32,
+    };
+    // SAFETY: the request holds no pointers; `link` is open.
+    unsafe { bpf(BPF_LINK_DETACH, &mut attr) }.map(drop)
+}
+
+/// Takes a pinned program without a link off what comes in (tcx).
+pub fn detach_tc(path: &Path, namespace: &Namespace, device: &str) -> io::Result<()> {
+    #[repr(C)]
+    struct DetachAttr {
+        target_ifindex: u32,
+        attach_bpf_fd: u32,
+        attach_type: u32,
+        attach_flags: u32,
+    }
+    let program = open_pinned(path)?;
+    let mut attr = DetachAttr {
+        target_ifindex: namespace.ifindex(device),
+        attach_bpf_fd: program.as_raw_fd() as u32,
+        attach_type: BPF_ATTACH_TYPE_TCX_INGRESS,
+        attach_flags: 0,
+    };
+    // SAFETY: the request holds no pointers; `program` is open.
+    namespace.enter(|| unsafe { bpf(BPF_PROG_DETACH, &mut attr) })?;
+    Ok(())
 }
 
 fn object_at(command: libc::c_long, path: &Path, fd: u32) -> io::Result<RawFd> {

@@ -14,7 +14,9 @@ use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::{alias_name, device_name, port_name};
 use crate::netlink::outcome::{all_done, all_gone};
-use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, VethSpec, sysctl};
+use crate::netlink::{
+    AddressSpec, Conversation, FilterChain, FilterId, Link, Netns, Request, VethSpec, sysctl,
+};
 
 use super::batch::{Batch, Item, of_kind};
 use super::host::Host;
@@ -252,10 +254,19 @@ fn hang_programs(
     }
     all_done(host.netlink.batch(&requests)?)?;
     let program = parent.object(names::ALIAS_TX)?;
-    let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
+    let filter = Request::put_filter(filter_of(block), program.as_fd(), names::ALIAS_TX);
     // In place of the one that is there: a block that outlived its parent's last
     // attachment would run the programs of that one.
     Ok(host.netlink.run(filter)?)
+}
+
+/// The only filter of a parent's block.
+const fn filter_of(block: u32) -> FilterId {
+    FilterId {
+        chain: FilterChain::Block(block),
+        priority: 1,
+        handle: 1,
+    }
 }
 
 /// Hangs the `alias_tx` of a parent that has grown on its ports, in place of the one
@@ -278,7 +289,7 @@ pub fn replace_program(host: &mut Host, link: &Link, grown: &Parent) -> Result<(
     }
     let block = PORT_BLOCKS | link.ifindex;
     let program = grown.object(names::ALIAS_TX)?;
-    let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
+    let filter = Request::put_filter(filter_of(block), program.as_fd(), names::ALIAS_TX);
     match host.netlink.run(filter) {
         // No such block (net/sched/cls_api.c): no port is left, or none has its qdisc.
         Err(error) if error.errno() == libc::EINVAL => {}
@@ -296,7 +307,7 @@ pub fn replace_program(host: &mut Host, link: &Link, grown: &Parent) -> Result<(
     if joined.iter().all(std::result::Result::is_err) {
         return Ok(());
     }
-    let filter = Request::filter_block(block, program.as_raw_fd(), names::ALIAS_TX);
+    let filter = Request::put_filter(filter_of(block), program.as_fd(), names::ALIAS_TX);
     Ok(host.netlink.run(filter)?)
 }
 

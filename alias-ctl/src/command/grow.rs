@@ -2,18 +2,14 @@
 //! a second generation of its maps and programs and lets it run; here the other hooks
 //! follow, and the first one goes. No packet is lost, and none counted twice.
 
-use alias_common::names;
-
 use crate::dataplane::growth::{self, Growth};
-use crate::dataplane::hook::Device;
-use crate::dataplane::sys::AttachType;
 use crate::dataplane::table::grace_period;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 
 use super::host::Host;
-use super::{attach, device, redirect};
+use super::{attach, device, hooks};
 
 /// Makes room for slots below `end`; `None`: there is room. Afterwards `parent` is what
 /// was before.
@@ -68,6 +64,12 @@ pub fn grow_to(
 ) -> Result<Parent> {
     let was = parent.capacity();
     attach::check_capacity(link, capacity, "grow")?;
+    // Once the programs run there is no way back: first it is seen to that all of them
+    // will find their places.
+    let targets = hooks::targets(host, parent)?;
+    for spot in hooks::spots(parent, link, &targets) {
+        spot.prepare()?;
+    }
     let built = growth::build(&host.directory, parent, &link.name, capacity, lock);
     // Whether it was built says what runs: the rest is done, or all of it undone.
     let finished = finish(host, link.ifindex, lock);
@@ -107,7 +109,10 @@ pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
         // opened is half made, and never ran.
         None => {
             if let Ok(grown) = growth.open() {
-                redirect::take_program_off(host, &grown)?;
+                for target in hooks::targets(host, &grown)? {
+                    let spot = hooks::on_target(&grown, target.ifindex, &target.name);
+                    spot.take_off(grown.path())?;
+                }
             }
         }
     }
@@ -125,21 +130,11 @@ fn follow(
     lock: &WriteLock,
 ) -> Result<()> {
     let grown = growth.open()?;
-    let on = Device {
-        ifindex: link.ifindex,
-        name: &link.name,
-    };
-    for (program, side) in [
-        (names::ALIAS_DELIVER, AttachType::TcxIngress),
-        (names::ALIAS_EGRESS, AttachType::TcxEgress),
-    ] {
-        grown
-            .hook()
-            .replace_on_parent(growth.path(), program, on, side)
-            .map_err(|error| Refusal::io(&link.name, format!("replace {program}"), &error))?;
+    let targets = hooks::targets(host, &grown)?;
+    for spot in hooks::spots(&grown, link, &targets) {
+        spot.replace(before.path(), growth.path())?;
     }
     device::replace_program(host, link, &grown)?;
-    redirect::replace_program(host, before, &grown)?;
     // No run of the generation before is left that could count.
     grace_period()?;
     grown.harvest(before, lock)?;

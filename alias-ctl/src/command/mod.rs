@@ -15,6 +15,7 @@ pub mod device;
 pub mod doctor;
 pub mod enable;
 pub mod grow;
+pub mod hooks;
 pub mod host;
 pub mod ifconfig;
 pub mod isno;

@@ -7,16 +7,15 @@ use alias_common::key::Vlan;
 use alias_common::names;
 use alias_common::record::{Port, Record, Target, TargetKind};
 
-use crate::dataplane::hook::Device;
 use crate::dataplane::parent::padded_name;
-use crate::dataplane::sys::{self, AttachType};
+use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 
 use super::batch::{Batch, of_kind};
 use super::host::Host;
-use super::{device, peer};
+use super::{device, hooks, peer};
 
 /// Checks a `--to` device and finds the MAC that its far side listens to.
 ///
@@ -193,83 +192,7 @@ fn point(parent: &Parent, key: u32, device: &Link) -> Result<()> {
     };
     sys::map_update(ports.as_fd(), device.ifindex, &port.bytes())
         .map_err(|error| refused(&error))?;
-    let program = parent.path().join(names::ALIAS_RETURN);
-    let on = Device {
-        ifindex: device.ifindex,
-        name: &device.name,
-    };
-    parent
-        .hook()
-        .hang(&program, names::ALIAS_RETURN, on)
-        .map_err(|error| refused(&error))
-}
-
-/// Hangs the `alias_return` of a parent that has grown on its `--to` devices, in place
-/// of the one before.
-///
-/// # Errors
-///
-/// What the kernel refused.
-pub fn replace_program(host: &mut Host, before: &Parent, grown: &Parent) -> Result<()> {
-    for key in 0..grown.targets() {
-        let target = grown.target(key);
-        if target.ifindex == 0 {
-            continue;
-        }
-        let Some(device) = host.netlink.link_by_index(target.ifindex)? else {
-            continue;
-        };
-        let on = Device {
-            ifindex: device.ifindex,
-            name: &device.name,
-        };
-        grown
-            .hook()
-            .replace(before.path(), grown.path(), names::ALIAS_RETURN, on)
-            .map_err(|error| Refusal::io(&device.name, "replace alias_return", &error))?;
-    }
-    Ok(())
-}
-
-/// Takes the `alias_return` of a generation off all `--to` devices: it hangs there by no
-/// link that would go with the generation's pins.
-///
-/// # Errors
-///
-/// What the kernel refused.
-pub fn take_program_off(host: &mut Host, generation: &Parent) -> Result<()> {
-    for key in 0..generation.targets() {
-        let target = generation.target(key);
-        if target.ifindex == 0 {
-            continue;
-        }
-        match take_off(host, generation, target.ifindex)? {
-            // Its programs were not loaded yet.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            done => done.map_err(|error| released(target.ifindex, &error))?,
-        }
-    }
-    Ok(())
-}
-
-fn take_off(host: &mut Host, parent: &Parent, ifindex: u32) -> Result<std::io::Result<()>> {
-    let link = host.netlink.link_by_index(ifindex)?;
-    let name = link.map(|link| link.name).unwrap_or_default();
-    let device = Device {
-        ifindex,
-        name: &name,
-    };
-    let program = parent.path().join(names::ALIAS_RETURN);
-    Ok(parent.hook().take_off(
-        &program,
-        names::ALIAS_RETURN,
-        device,
-        AttachType::TcxIngress,
-    ))
-}
-
-fn released(ifindex: u32, error: &std::io::Error) -> Refusal {
-    Refusal::io(format!("device {ifindex}"), "release target", error)
+    hooks::on_target(parent, device.ifindex, &device.name).hang(parent.path())
 }
 
 /// Frees the devmap keys that no alias leads to any more.
@@ -277,12 +200,7 @@ fn released(ifindex: u32, error: &std::io::Error) -> Refusal {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn release(
-    host: &mut Host,
-    parent: &Parent,
-    going: &[(u32, Record)],
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn release(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -> Result<()> {
     let keys: HashSet<u32> = of_kind(going, TargetKind::To)
         .map(|(_, record)| record.link)
         .collect();
@@ -293,10 +211,11 @@ pub fn release(
         }
         let devmap = parent.object(names::DEVMAP)?;
         let ports = parent.object(names::PORT)?;
-        take_off(host, parent, target.ifindex)?
-            .and_then(|()| sys::map_delete(devmap.as_fd(), key))
+        let name = format!("device {}", target.ifindex);
+        hooks::on_target(parent, target.ifindex, &name).take_off(parent.path())?;
+        sys::map_delete(devmap.as_fd(), key)
             .and_then(|()| sys::map_delete(ports.as_fd(), target.ifindex))
-            .map_err(|error| released(target.ifindex, &error))?;
+            .map_err(|error| Refusal::io(&name, "release target", &error))?;
         parent.set_target(key, Target::default(), lock);
     }
     Ok(())

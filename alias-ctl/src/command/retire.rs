@@ -104,7 +104,7 @@ fn take_out(
     }
     join::leave(host, &going)?;
     device::remove(host, parent, &going)?;
-    redirect::release(host, parent, &going, lock)?;
+    redirect::release(parent, &going, lock)?;
     grace_period()?;
     Ok(had_options)
 }

@@ -154,25 +154,24 @@ fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
         name: &link.name,
     };
     let both = |hook: Hook| {
-        hook.hang_on_parent(draft, names::ALIAS_DELIVER, device, AttachType::TcxIngress)?;
-        let second = hook.hang_on_parent(draft, names::ALIAS_EGRESS, device, AttachType::TcxEgress);
-        if second.is_err() && hook == Hook::Clsact {
+        let [deliver, egress] = hook.on_parent(device);
+        deliver.hang(draft)?;
+        let second = egress.hang(draft);
+        if second.is_err() {
             // A filter is not undone by unpinning its program.
-            let first = draft.join(names::ALIAS_DELIVER);
-            let _ = hook.take_off(&first, names::ALIAS_DELIVER, device, AttachType::TcxIngress);
+            let _ = deliver.take_off(draft);
         }
         second
     };
-    let refused = |error: &io::Error| Refusal::io(&link.name, "attach to tc", error);
     match both(wanted.unwrap_or(Hook::Tcx)) {
         Ok(()) if wanted == Some(Hook::Clsact) => Ok(Header::CLSACT),
         Ok(()) => Ok(0),
         // tcx came with Linux 6.6.
-        Err(error) if wanted.is_none() && error.raw_os_error() == Some(libc::EINVAL) => {
-            both(Hook::Clsact).map_err(|error| refused(&error))?;
+        Err(refusal) if wanted.is_none() && refusal.errno == libc::EINVAL => {
+            both(Hook::Clsact)?;
             Ok(Header::CLSACT)
         }
-        Err(error) => Err(refused(&error)),
+        Err(refusal) => Err(refusal),
     }
 }
 
@@ -279,18 +278,13 @@ pub fn detach(
         let _ = hardware::set_rx_vlan_offload(&link.name, true);
     }
     let ifindex = parent.ifindex();
-    if let (Some(link), Hook::Clsact) = (link, parent.hook()) {
+    if let Some(link) = link {
         let device = Device {
             ifindex,
             name: &link.name,
         };
-        for (program, side) in [
-            (names::ALIAS_DELIVER, AttachType::TcxIngress),
-            (names::ALIAS_EGRESS, AttachType::TcxEgress),
-        ] {
-            Hook::Clsact
-                .take_off(&parent.path().join(program), program, device, side)
-                .map_err(|error| Refusal::io(&link.name, "detach", &error))?;
+        for spot in parent.hook().on_parent(device) {
+            spot.take_off(parent.path())?;
         }
     }
     drop(parent);

@@ -1,23 +1,23 @@
-//! Where tc programs hang: tcx (Linux 6.6), or a clsact qdisc before it.
+//! Where a parent's tc programs hang: tcx (Linux 6.6), or a clsact qdisc before it.
 //!
 //! On the parent a tcx program has a pinned link, which goes with the parent's
-//! directory. On a `--to` device it has none, and is taken off by hand. clsact
-//! knows no links: its filters go with the device, or by their name. Ports are not
-//! here: they share one filter block (`netlink::traffic_control`).
+//! directory. On a `--to` device it has none, and is taken off by hand. clsact knows
+//! no links: its filters go with the device, or by their number. Ports are not here:
+//! they share one filter block (`netlink::traffic_control`).
 
+use std::fmt;
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use alias_common::names;
-use aya::programs::tc::{
-    NlOptions, SchedClassifierLink, TcAttachOptions, TcAttachType, TcError, TcHandle,
-    qdisc_add_clsact, qdisc_detach_program,
-};
-use aya::programs::{ProgramError, SchedClassifier};
+use aya::programs::{SchedClassifier, tc::TcAttachType};
 
 use super::directory::link_name;
 use super::sys::{self, AttachType};
+use crate::error::{Refusal, Result};
+use crate::netlink::{Conversation, FilterChain, FilterId, Request};
 
 /// The kind of hook a parent and its `--to` devices use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,214 +28,276 @@ pub enum Hook {
     Clsact,
 }
 
-/// A device, by both its names.
+/// A device, by its number and by the name that messages use.
 #[derive(Clone, Copy, Debug)]
 pub struct Device<'a> {
     /// Its number.
     pub ifindex: u32,
-    /// Its name, which clsact goes by.
+    /// Its name.
     pub name: &'a str,
 }
 
+/// One of a parent's programs on one side of a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot<'a> {
+    hook: Hook,
+    device: Device<'a>,
+    side: AttachType,
+    program: &'static str,
+    /// The parent's ifindex.
+    parent: u32,
+}
+
+/// What the kernel says when there is no such program, filter, qdisc or device.
+const NONE: [i32; 3] = [libc::ENOENT, libc::EINVAL, libc::ENODEV];
+
 impl Hook {
-    /// Hangs a program of a parent that is being put together on the parent.
+    /// The programs of a parent that hang on itself.
+    #[must_use]
+    pub fn on_parent(self, device: Device<'_>) -> [Spot<'_>; 2] {
+        let spot = |side, program| Spot {
+            hook: self,
+            device,
+            side,
+            program,
+            parent: device.ifindex,
+        };
+        [
+            spot(AttachType::TcxIngress, names::ALIAS_DELIVER),
+            spot(AttachType::TcxEgress, names::ALIAS_EGRESS),
+        ]
+    }
+
+    /// The program of a parent that hangs on a `--to` device.
+    #[must_use]
+    pub const fn on_target(self, parent: u32, device: Device<'_>) -> Spot<'_> {
+        Spot {
+            hook: self,
+            device,
+            side: AttachType::TcxIngress,
+            program: names::ALIAS_RETURN,
+            parent,
+        }
+    }
+}
+
+impl Spot<'_> {
+    /// Sees to it that something can hang there: with clsact the device needs that qdisc,
+    /// which is added where there is none.
     ///
     /// # Errors
     ///
-    /// EINVAL for [`Hook::Tcx`] on a kernel that has none.
-    pub fn hang_on_parent(
-        self,
-        draft: &Path,
-        program: &str,
-        device: Device<'_>,
-        side: AttachType,
-    ) -> io::Result<()> {
-        match self {
-            Hook::Tcx => {
-                let fd = sys::obj_get(&draft.join(program))?;
-                let link = sys::link_create(fd.as_fd(), device.ifindex, side, 0)?;
-                sys::obj_pin(link.as_fd(), &draft.join(link_name(program)))
-            }
-            Hook::Clsact => {
-                // What a killed attach left; filters of one name would add up.
-                self.take_off(&draft.join(program), program, device, side)?;
-                add_filter(&draft.join(program), program, device, side)
-            }
+    /// EBUSY when another qdisc has its place; what else the kernel refused.
+    pub fn prepare(&self) -> Result<()> {
+        if self.hook == Hook::Tcx {
+            return Ok(());
+        }
+        let name = self.device.name;
+        let request = Request::clsact(self.device.ifindex).about(name);
+        match Conversation::new()?.run(request) {
+            Err(error) if error.errno() == libc::EINVAL => Err(Refusal::new(
+                name,
+                "add clsact",
+                "an ingress qdisc has its place",
+                libc::EBUSY,
+            )
+            .way_out(format!(
+                "tc qdisc del dev {name} ingress; clsact does all that it does"
+            ))),
+            done => Ok(done?),
         }
     }
 
-    /// Hangs a pinned program on the ingress of a `--to` device; that it hangs there
-    /// already is as good.
+    /// Hangs the program that is pinned in `pins` there. That it hangs there already is
+    /// as good, but for tcx on the parent: its link is pinned there too, and is new.
     ///
     /// # Errors
     ///
-    /// What the kernel said.
-    pub fn hang(self, pin: &Path, program: &str, device: Device<'_>) -> io::Result<()> {
-        match self {
-            Hook::Tcx => {
-                let fd = sys::obj_get(pin)?;
-                match sys::prog_attach(fd.as_fd(), device.ifindex, AttachType::TcxIngress) {
-                    Err(error) if error.raw_os_error() != Some(libc::EEXIST) => Err(error),
-                    _ => Ok(()),
+    /// EINVAL for [`Hook::Tcx`] on a kernel that has none; EBUSY as for
+    /// [`Spot::prepare`].
+    pub fn hang(&self, pins: &Path) -> Result<()> {
+        if self.hook == Hook::Clsact {
+            return self.put_filter(pins);
+        }
+        let hung = sys::obj_get(&pins.join(self.program)).and_then(|program| {
+            if !self.is_on_parent() {
+                return sys::prog_attach(program.as_fd(), self.device.ifindex, self.side);
+            }
+            let link = sys::link_create(program.as_fd(), self.device.ifindex, self.side, 0)?;
+            sys::obj_pin(link.as_fd(), &pins.join(link_name(self.program)))
+        });
+        match hung {
+            Err(error) if !self.is_on_parent() && is(&error, &[libc::EEXIST]) => Ok(()),
+            done => done.map_err(|error| self.refused("attach", &error)),
+        }
+    }
+
+    /// Whether the program that is pinned in `pins` hangs there. On a device that is gone
+    /// nothing does.
+    ///
+    /// # Errors
+    ///
+    /// That of asking the kernel.
+    pub fn is_hung(&self, pins: &Path) -> Result<bool> {
+        if self.hook == Hook::Clsact {
+            let request = Request::get_filter(self.filter()).about(self.device.name);
+            return match Conversation::new()?.run(request) {
+                Err(error) if NONE.contains(&error.errno()) => Ok(false),
+                done => Ok(done.map(|()| true)?),
+            };
+        }
+        if self.is_on_parent() {
+            let link = sys::obj_get(&pins.join(link_name(self.program)));
+            let info = link.and_then(|link| sys::link_info(link.as_fd()));
+            return Ok(info.is_ok_and(|info| info.ifindex == self.device.ifindex));
+        }
+        let id = sys::obj_get(&pins.join(self.program))
+            .and_then(|program| sys::program_id(program.as_fd()))
+            .map_err(|error| self.refused("look for", &error))?;
+        let hung = SchedClassifier::query_tcx(self.device.name, TcAttachType::Ingress);
+        Ok(hung.is_ok_and(|(_, programs)| programs.iter().any(|program| program.id() == id)))
+    }
+
+    /// Hangs the program there anew where somebody took it off. Whether that was so.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Spot::hang`].
+    pub fn restore(&self, pins: &Path) -> Result<bool> {
+        if self.is_hung(pins)? {
+            return Ok(false);
+        }
+        if self.hook == Hook::Tcx && self.is_on_parent() {
+            // A link that was detached holds on to nothing any more.
+            match fs::remove_file(pins.join(link_name(self.program))) {
+                Err(error) if !is(&error, &NONE) => {
+                    return Err(self.refused("attach", &error));
                 }
-            }
-            Hook::Clsact => {
-                self.take_off(pin, program, device, AttachType::TcxIngress)?;
-                add_filter(pin, program, device, AttachType::TcxIngress)
+                _ => {}
             }
         }
+        self.hang(pins).map(|()| true)
     }
 
-    /// Puts the next generation's program in the place of the one that hangs on the
-    /// parent, between two packets; that it is there already, or that the device is
-    /// gone, is as good. `pins` are the next generation's.
+    /// Puts the next generation's program in the place of the one before, between two
+    /// packets. That it is there already, or that the device is gone, is as good; where
+    /// somebody took it off, it is needed there.
     ///
     /// # Errors
     ///
-    /// What the kernel said.
-    pub fn replace_on_parent(
-        self,
-        pins: &Path,
-        program: &str,
-        device: Device<'_>,
-        side: AttachType,
-    ) -> io::Result<()> {
-        let pin = pins.join(program);
-        match self {
-            Hook::Tcx => {
-                let link = sys::obj_get(&pins.join(link_name(program)))?;
-                match sys::link_update(link.as_fd(), sys::obj_get(&pin)?.as_fd()) {
-                    Err(error) if error.raw_os_error() != Some(libc::ENOLINK) => Err(error),
-                    _ => Ok(()),
-                }
+    /// What the kernel refused.
+    pub fn replace(&self, before: &Path, next: &Path) -> Result<()> {
+        if self.hook == Hook::Clsact {
+            return match self.put_filter(next) {
+                Err(refusal) if refusal.errno == libc::ENODEV => Ok(()),
+                done => done,
+            };
+        }
+        let replaced = sys::obj_get(&next.join(self.program)).and_then(|program| {
+            if self.is_on_parent() {
+                // Both generations have the same link.
+                let link = sys::obj_get(&next.join(link_name(self.program)))?;
+                return sys::link_update(link.as_fd(), program.as_fd());
             }
-            Hook::Clsact => replace_filter(&pin, program, device, side),
+            let old = sys::obj_get(&before.join(self.program))?;
+            sys::prog_replace(old.as_fd(), program.as_fd(), self.device.ifindex, self.side)
+        });
+        match replaced {
+            Err(error) if self.is_on_parent() && is(&error, &[libc::ENOLINK]) => Ok(()),
+            Err(error) if self.is_on_parent() => Err(self.refused("replace", &error)),
+            Err(error) if is(&error, &[libc::EEXIST, libc::ENODEV]) => Ok(()),
+            Err(error) if is(&error, &[libc::ENOENT]) => self.hang(next),
+            done => done.map_err(|error| self.refused("replace", &error)),
         }
     }
 
-    /// The same on the ingress of a `--to` device.
+    /// Takes the program that is pinned in `pins` off; that it does not hang there, that
+    /// there are no such pins, or that the device is gone, is as good. A tcx program of
+    /// the parent goes with its pins.
     ///
     /// # Errors
     ///
-    /// What the kernel said.
-    pub fn replace(
-        self,
-        old: &Path,
-        new: &Path,
-        program: &str,
-        device: Device<'_>,
-    ) -> io::Result<()> {
-        const SIDE: AttachType = AttachType::TcxIngress;
-        let (old, new) = (old.join(program), new.join(program));
-        if self == Hook::Clsact {
-            return replace_filter(&new, program, device, SIDE);
+    /// What the kernel refused.
+    pub fn take_off(&self, pins: &Path) -> Result<()> {
+        if self.hook == Hook::Clsact {
+            let request = Request::delete_filter(self.filter()).about(self.device.name);
+            return match Conversation::new()?.run(request) {
+                Err(error) if NONE.contains(&error.errno()) => Ok(()),
+                done => Ok(done?),
+            };
         }
-        let replaced = sys::prog_replace(
-            sys::obj_get(&old)?.as_fd(),
-            sys::obj_get(&new)?.as_fd(),
-            device.ifindex,
-            SIDE,
-        );
-        match replaced.as_ref().map_err(io::Error::raw_os_error) {
-            Err(Some(libc::EEXIST | libc::ENODEV)) => Ok(()),
-            // Somebody took it off: it is needed there.
-            Err(Some(libc::ENOENT)) => self.hang(&new, program, device),
-            _ => replaced,
+        if self.is_on_parent() {
+            return Ok(());
+        }
+        let taken = sys::obj_get(&pins.join(self.program))
+            .and_then(|program| sys::prog_detach(program.as_fd(), self.device.ifindex, self.side));
+        match taken {
+            Err(error) if is(&error, &[libc::ENOENT]) => Ok(()),
+            done => done.map_err(|error| self.refused("detach", &error)),
         }
     }
 
-    /// Takes a program off a device; that it does not hang there, or that the
-    /// device is gone, is as good.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel said.
-    pub fn take_off(
-        self,
-        pin: &Path,
-        program: &str,
-        device: Device<'_>,
-        side: AttachType,
-    ) -> io::Result<()> {
-        match self {
-            Hook::Tcx => sys::prog_detach(sys::obj_get(pin)?.as_fd(), device.ifindex, side),
-            Hook::Clsact => {
-                // Every error of it means that there is nothing to detach: no
-                // such device, no qdisc, no filter.
-                let _ = qdisc_detach_program(device.name, tc_side(side), program);
-                Ok(())
+    /// What there is not while it does not hang there.
+    #[must_use]
+    pub fn purpose(&self) -> &'static str {
+        match self.program {
+            names::ALIAS_DELIVER => "alias devices get no packets",
+            names::ALIAS_EGRESS => {
+                "what this host sends from its aliases' addresses is not counted"
             }
+            _ => "what its aliases send from there does not leave",
         }
     }
-}
 
-fn tc_side(side: AttachType) -> TcAttachType {
-    match side {
-        AttachType::TcxEgress => TcAttachType::Egress,
-        _ => TcAttachType::Ingress,
+    const fn is_on_parent(&self) -> bool {
+        self.device.ifindex == self.parent
+    }
+
+    /// Several parents may lead to one device, which may be a parent itself: each has
+    /// filters of its own there.
+    fn filter(&self) -> FilterId {
+        /// Where our filters are among others'.
+        const PRIORITY: u16 = 0xa11a;
+        /// An ifindex is below it (`INT_MAX`).
+        const OF_A_TARGET: u32 = 1 << 31;
+        let (handle, chain) = match (self.is_on_parent(), self.side) {
+            (true, AttachType::TcxEgress) => (2, FilterChain::Egress(self.device.ifindex)),
+            (true, _) => (1, FilterChain::Ingress(self.device.ifindex)),
+            (false, _) => (
+                OF_A_TARGET | self.parent,
+                FilterChain::Ingress(self.device.ifindex),
+            ),
+        };
+        FilterId {
+            chain,
+            priority: PRIORITY,
+            handle,
+        }
+    }
+
+    /// Puts the filter there, in place of the one that is there, with the qdisc that
+    /// somebody may have removed.
+    fn put_filter(&self, pins: &Path) -> Result<()> {
+        self.prepare()?;
+        let program = sys::obj_get(&pins.join(self.program))
+            .map_err(|error| self.refused("attach", &error))?;
+        let request = Request::put_filter(self.filter(), program.as_fd(), self.program);
+        Ok(Conversation::new()?.run(request.about(self.device.name))?)
+    }
+
+    fn refused(&self, verb: &str, error: &io::Error) -> Refusal {
+        Refusal::io(self.device.name, format!("{verb} {}", self.program), error)
     }
 }
 
-/// Where our filters are among others'.
-const PRIORITY: u16 = 0xa11a;
-
-/// Which of them it is: so the next generation's can take its place.
-fn handle(program: &str) -> TcHandle {
-    let number = match program {
-        names::ALIAS_DELIVER => 1,
-        names::ALIAS_EGRESS => 2,
-        _ => 3,
-    };
-    TcHandle::new(0, number)
-}
-
-/// Puts another program in the place of the filter of this name. Where there is none,
-/// somebody took it off, or the qdisc with it: it is needed there. A device that is gone
-/// is as good.
-fn replace_filter(pin: &Path, name: &str, device: Device<'_>, side: AttachType) -> io::Result<()> {
-    let mut program = SchedClassifier::from_pin(pin).map_err(kernels)?;
-    let replaced =
-        SchedClassifierLink::attached(device.name, tc_side(side), PRIORITY, handle(name), None)
-            .and_then(|link| program.attach_to_link(link).map_err(kernels))
-            .and_then(|id| program.take_link(id).map_err(kernels))
-            .map(std::mem::forget);
-    let replaced = match replaced.as_ref().map_err(io::Error::raw_os_error) {
-        // No such filter, no qdisc.
-        Err(Some(libc::ENOENT | libc::EINVAL)) => Hook::Clsact
-            .take_off(pin, name, device, side)
-            .and_then(|()| add_filter(pin, name, device, side)),
-        _ => replaced,
-    };
-    match replaced {
-        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
-        done => done,
+impl fmt::Display for Spot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.device.name, self.program)
     }
 }
 
-fn add_filter(pin: &Path, name: &str, device: Device<'_>, side: AttachType) -> io::Result<()> {
-    // EEXIST: somebody's clsact is there, which serves as well.
-    let _ = qdisc_add_clsact(device.name);
-    let mut program = SchedClassifier::from_pin(pin).map_err(kernels)?;
-    let options = TcAttachOptions::Netlink(NlOptions {
-        priority: PRIORITY,
-        handle: handle(name),
-        ..NlOptions::default()
-    });
-    let link = program
-        .attach_with_options(device.name, tc_side(side), options)
-        .and_then(|id| program.take_link(id))
-        .map_err(kernels)?;
-    // Dropping the link would remove the filter.
-    std::mem::forget(link);
-    Ok(())
-}
-
-/// What the kernel said, which aya has wrapped.
-fn kernels(error: ProgramError) -> io::Error {
-    let errno = match &error {
-        ProgramError::TcError(TcError::IoError(error)) => error.raw_os_error(),
-        ProgramError::TcError(TcError::NetlinkError(error)) => error.raw_os_error(),
-        _ => None,
-    };
-    errno.map_or_else(|| io::Error::other(error), io::Error::from_raw_os_error)
+fn is(error: &io::Error, errnos: &[i32]) -> bool {
+    error
+        .raw_os_error()
+        .is_some_and(|errno| errnos.contains(&errno))
 }

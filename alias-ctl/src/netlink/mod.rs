@@ -39,4 +39,5 @@ pub use namespace::Netns;
 pub use request::Request;
 pub use route::{NextHop, Route, RouteSpec, TcpMetrics};
 pub use statistics::Statistics;
+pub use traffic_control::{FilterChain, FilterId};
 pub use watch::{News, Watch};

@@ -329,7 +329,7 @@ fn read(lab: &Lab, listed: &[String], over: &AtomicBool) -> u32 {
 }
 
 /// A container as others build it, with the parent's station.
-pub(super) fn container(lab: &Lab, far: &Namespace) {
+pub(crate) fn container(lab: &Lab, far: &Namespace) {
     let mac = lab.a.link("eth0")["address"].as_str().map(str::to_owned);
     lab.a.ip(&format!(
         "link add v0 type veth peer name v1 netns {}",

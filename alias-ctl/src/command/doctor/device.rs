@@ -4,6 +4,7 @@ use alias_common::header::Header;
 use alias_common::record::MAX_SLOTS;
 
 use super::super::device as alias_device;
+use super::super::hooks;
 use super::super::host::Host;
 use super::aliases;
 use crate::dataplane::{Parent, sys};
@@ -28,6 +29,16 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
         }
     };
     attached(link, &parent, findings);
+    let targets = hooks::targets(host, &parent)?;
+    for spot in hooks::spots(&parent, link, &targets) {
+        if !spot.is_hung(parent.path())? {
+            findings.problem(
+                &link.name,
+                format!("{spot} was taken off: {}", spot.purpose()),
+                "the next command that changes something hangs it there again",
+            );
+        }
+    }
     aliases::examine(host, link, &parent, findings)
 }
 

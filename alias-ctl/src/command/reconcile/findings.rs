@@ -7,9 +7,8 @@ use std::collections::{HashMap, HashSet};
 use alias_common::header::Header;
 use alias_common::record::{Record, TargetKind};
 
-use crate::command::device;
 use crate::command::host::Host;
-use crate::command::prefix;
+use crate::command::{device, hooks, prefix};
 use crate::dataplane::Parent;
 use crate::dataplane::parent::{address_of, holds_on, padded_name};
 use crate::error::Result;
@@ -52,6 +51,8 @@ pub(super) struct Findings {
     pub(super) was_down: Option<bool>,
     /// The route to a `local` alias's network is gone.
     pub(super) unrouted: bool,
+    /// Somebody has taken a tc program off the parent or off a `--to` device.
+    pub(super) unhung: bool,
     /// Aliases that go, by slot, each group with the reason.
     pub(super) going: Vec<(u32, Reason)>,
     /// Aliases whose device is in another namespace now, and the port's view of it.
@@ -157,6 +158,10 @@ pub(super) fn look(
             }
         }
         targets(host, &parent, &live, sight, &mut findings)?;
+        let devices = hooks::targets(host, &parent)?;
+        for spot in hooks::spots(&parent, &link, &devices) {
+            findings.unhung |= !spot.is_hung(parent.path())?;
+        }
     }
     Ok(if findings.is_nothing() {
         Case::Well

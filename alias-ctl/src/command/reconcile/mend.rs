@@ -7,7 +7,7 @@ use alias_common::record::{Record, Target, TargetKind};
 
 use crate::command::device;
 use crate::command::host::Host;
-use crate::command::{local, neighbour, redirect, retire};
+use crate::command::{hooks, local, neighbour, redirect, retire};
 use crate::dataplane::parent::padded_name;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
@@ -75,6 +75,17 @@ pub(super) fn mend(
             "{}: is there again: its aliases lead to it",
             heir.name
         ));
+    }
+    if findings.unhung {
+        let targets = hooks::targets(host, parent)?;
+        for spot in hooks::spots(parent, link, &targets) {
+            match spot.restore(parent.path()) {
+                Ok(false) => {}
+                Ok(true) => done.push(format!("{spot} was taken off: it hangs there again")),
+                // Nothing that a change of the aliases would have to wait for.
+                Err(refusal) => done.push(refusal.to_string()),
+            }
+        }
     }
     if let Some(seconds) = findings.looked_at {
         parent.set_looked_at(seconds, lock);
