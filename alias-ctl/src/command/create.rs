@@ -104,7 +104,7 @@ fn take_back(
     retire::unwire(host, Some(link), parent, &slots, lock)?;
     for item in &batch.items {
         if item.past.kept {
-            parent.vacate(item.slot, lock)?;
+            parent.vacate(&[item.slot], lock)?;
         } else {
             parent.release(&[item.slot], lock)?;
         }

@@ -14,9 +14,6 @@ use super::host::Host;
 use super::progress::Progress;
 use super::{device, isno, join, local, neighbour, prefix, redirect};
 
-/// Slots whose part of the index is looked at before they are changed, at a time.
-const AT_A_TIME: usize = 256;
-
 /// Takes aliases away, in any state. `link` is the parent; `None` when it is
 /// gone, and with it what was on it.
 ///
@@ -37,14 +34,7 @@ pub fn retire(
     let is_prefix = |slot: &u32| parent.record(*slot).flags & Record::PREFIX != 0;
     let had_prefix = !parent.header().prefixes.is_empty() && slots.iter().any(is_prefix);
     let had_options = take_out(host, link, parent, slots, lock)?;
-    let mut progress = Progress::new("freeing", slots.len());
-    for some in slots.chunks(AT_A_TIME) {
-        let positions = some.iter().map(|slot| parent.record(*slot).position);
-        parent.touch_index(positions.clone());
-        parent.touch(positions)?;
-        parent.release(some, lock)?;
-        progress.step(some.len());
-    }
+    parent.release(slots, lock)?;
     if had_options {
         clear_idle(parent, lock)?;
     }
@@ -81,21 +71,17 @@ fn take_out(
     // Those that are more than a record and a place in the index.
     let mut going: Vec<(u32, Record)> = Vec::new();
     let mut had_options = false;
-    let mut progress = Progress::new("deleting", slots.len());
-    for some in slots.chunks(AT_A_TIME) {
-        parent.touch_index(some.iter().map(|slot| parent.record(*slot).position));
-        for &slot in some {
-            let record = parent.record(slot);
-            let has_options = !record.tcp.is_empty();
-            had_options |= has_options;
-            if has_options || record.target != TargetKind::Drop as u8 {
-                going.push((slot, record));
-            }
-            parent.set_state(slot, State::Retiring, lock);
-            parent.unpublish(slot, lock);
+    for &slot in slots {
+        let record = parent.record(slot);
+        let has_options = !record.tcp.is_empty();
+        had_options |= has_options;
+        if has_options || record.target != TargetKind::Drop as u8 {
+            going.push((slot, record));
         }
-        progress.step(some.len());
+        parent.set_state(slot, State::Retiring, lock);
     }
+    let mut progress = Progress::new("deleting", slots.len());
+    parent.unpublish(slots, || progress.step(1), lock);
     drop(progress);
     isno::revoke(host, parent, &going, lock)?;
     if let Some(link) = link {

@@ -253,7 +253,7 @@ fn take_down(
         past
     };
     if parent.state(slot) != State::Free {
-        parent.vacate(slot, lock)?;
+        parent.vacate(&[slot], lock)?;
     }
     Ok(past)
 }

@@ -172,19 +172,31 @@ impl Parent {
             .store(position, Steer::new(old.target(), slot, flags).0);
     }
 
-    /// Takes an alias out of the index. Its slot stays until [`Parent::release`].
-    pub fn unpublish(&self, slot: u32, _lock: &WriteLock) {
-        let record = self.record(slot);
-        if record.position >= self.index.len() {
-            return;
+    /// Takes aliases out of the index, in the index's order: their places are everywhere
+    /// in memory. The slots stay until [`Parent::release`]. `step` is called for each.
+    pub fn unpublish(&self, slots: &[u32], mut step: impl FnMut(), _lock: &WriteLock) {
+        for (position, slot) in self.positions(slots) {
+            // A crash may have left the position without the word.
+            let is_there = Word(self.index.load(position)).is_taken()
+                && Steer(self.steer.load(position)).slot() == slot;
+            if is_there {
+                self.index.store(position, Word::TOMBSTONE.0);
+            }
+            step();
         }
-        // A crash may have left the position without the word: then somebody
-        // else's word may be there.
-        let sought = self.sought(address_of(&record), record.vlan());
-        let there = table::find_any(self, self.home_shift(), sought.hash, sought.wide.as_ref());
-        if there.is_some_and(|hit| hit.position == record.position) {
-            self.index.store(record.position, Word::TOMBSTONE.0);
-        }
+    }
+
+    /// Where aliases stand in the index, in its order, each with its slot; without those
+    /// that stand nowhere.
+    fn positions(&self, slots: &[u32]) -> Vec<(u32, u32)> {
+        let end = self.index.len();
+        let mut positions: Vec<(u32, u32)> = slots
+            .iter()
+            .map(|slot| (self.record(*slot).position, *slot))
+            .filter(|(position, _)| *position < end)
+            .collect();
+        positions.sort_unstable();
+        positions
     }
 
     /// Frees slots that were unpublished before the last grace period.
@@ -194,31 +206,33 @@ impl Parent {
     /// That of mapping the counters.
     pub fn release(&self, slots: &[u32], lock: &WriteLock) -> Result<()> {
         let counters = self.counters()?;
-        for &slot in slots {
-            for row in 0..self.extent().rows {
+        for row in 0..self.extent().rows {
+            for &slot in slots {
                 counters.alias.write(row, slot, AliasCell::default());
             }
-            self.vacate(slot, lock)?;
         }
-        Ok(())
+        self.vacate(slots, lock)
     }
 
-    /// Frees a slot but leaves what is counted by slot to who takes it next.
+    /// Frees slots but leaves what is counted by slot to who takes them next.
     ///
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn vacate(&self, slot: u32, lock: &WriteLock) -> Result<()> {
-        let position = self.record(slot).position;
-        let positions = self.index.len();
-        if position < positions {
-            let counters = self.counters()?;
-            for row in 0..self.extent().rows {
-                counters.rx.write(row, position, RxCell::default());
+    pub fn vacate(&self, slots: &[u32], lock: &WriteLock) -> Result<()> {
+        let counters = self.counters()?;
+        let positions = self.positions(slots);
+        for row in 0..self.extent().rows {
+            for (position, _) in &positions {
+                counters.rx.write(row, *position, RxCell::default());
             }
-            self.sweep(position);
         }
-        self.set_state(slot, State::Free, lock);
+        for (position, _) in &positions {
+            self.sweep(*position);
+        }
+        for &slot in slots {
+            self.set_state(slot, State::Free, lock);
+        }
         Ok(())
     }
 
@@ -256,8 +270,7 @@ impl Parent {
     }
 
     /// Touches what stands at some positions: they are everywhere in memory, and reads
-    /// of nothing else overlap, so that [`Parent::figures`] and [`Parent::release`] find
-    /// theirs in the cache.
+    /// of nothing else overlap, so that [`Parent::figures`] finds its own in the cache.
     ///
     /// # Errors
     ///
@@ -271,14 +284,6 @@ impl Parent {
             }
         }
         Ok(())
-    }
-
-    /// The same for the index's words.
-    pub fn touch_index(&self, positions: impl Iterator<Item = u32>) {
-        let end = self.index.len();
-        for position in positions.filter(|position| *position < end) {
-            black_box(self.index.load(position));
-        }
     }
 
     /// What was counted for an alias, over all CPUs and before the parent grew.

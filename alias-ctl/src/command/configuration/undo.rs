@@ -152,7 +152,7 @@ pub fn take_down(
         past.note(record);
         if *again {
             pasts.insert(*slot, past);
-            parent.vacate(*slot, lock)?;
+            parent.vacate(&[*slot], lock)?;
         } else {
             parent.release(&[*slot], lock)?;
         }
