@@ -103,11 +103,7 @@ fn take_back(
     let slots: Vec<u32> = batch.items.iter().map(|item| item.slot).collect();
     retire::unwire(host, Some(link), parent, &slots, lock)?;
     for item in &batch.items {
-        if item.past.kept {
-            parent.vacate(&[item.slot], lock)?;
-        } else {
-            parent.release(&[item.slot], lock)?;
-        }
+        parent.free(item.slot, item.past.kept, lock)?;
     }
     if batch.items.iter().any(|item| !item.tcp.is_empty()) {
         clear_idle(parent, lock)?;

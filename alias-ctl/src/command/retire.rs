@@ -14,6 +14,9 @@ use super::host::Host;
 use super::progress::Progress;
 use super::{device, isno, join, local, neighbour, prefix, redirect};
 
+/// Times that every alias is gone over: marked, taken out of the index, freed.
+const STAGES: usize = 3;
+
 /// Takes aliases away, in any state. `link` is the parent; `None` when it is
 /// gone, and with it what was on it.
 ///
@@ -33,8 +36,10 @@ pub fn retire(
     }
     let is_prefix = |slot: &u32| parent.record(*slot).flags & Record::PREFIX != 0;
     let had_prefix = !parent.header().prefixes.is_empty() && slots.iter().any(is_prefix);
-    let had_options = take_out(host, link, parent, slots, lock)?;
-    parent.release(slots, lock)?;
+    let mut progress = Progress::new("deleting", STAGES * slots.len());
+    let had_options = take_out(host, link, parent, slots, &mut progress, lock)?;
+    parent.release(slots, || progress.step(1), lock)?;
+    drop(progress);
     if had_options {
         clear_idle(parent, lock)?;
     }
@@ -57,7 +62,8 @@ pub fn unwire(
     slots: &[u32],
     lock: &WriteLock,
 ) -> Result<()> {
-    take_out(host, link, parent, slots, lock).map(drop)
+    let mut progress = Progress::new("deleting", 2 * slots.len());
+    take_out(host, link, parent, slots, &mut progress, lock).map(drop)
 }
 
 /// The same. Returns whether one of them had TCP options.
@@ -66,6 +72,7 @@ fn take_out(
     link: Option<&Link>,
     parent: &Parent,
     slots: &[u32],
+    progress: &mut Progress,
     lock: &WriteLock,
 ) -> Result<bool> {
     // Those that are more than a record and a place in the index.
@@ -79,10 +86,9 @@ fn take_out(
             going.push((slot, record));
         }
         parent.set_state(slot, State::Retiring, lock);
+        progress.step(1);
     }
-    let mut progress = Progress::new("deleting", slots.len());
     parent.unpublish(slots, || progress.step(1), lock);
-    drop(progress);
     isno::revoke(host, parent, &going, lock)?;
     if let Some(link) = link {
         local::unassign(host, link, parent, &going)?;

@@ -173,7 +173,7 @@ fn put_back(
         create::create(host, link, parent, &batch, lock)
     });
     if made.is_err() && parent.state(slot) == State::Free {
-        parent.release(&[slot], lock)?;
+        parent.free(slot, false, lock)?;
     }
     made
 }
@@ -253,7 +253,7 @@ fn take_down(
         past
     };
     if parent.state(slot) != State::Free {
-        parent.vacate(&[slot], lock)?;
+        parent.free(slot, true, lock)?;
     }
     Ok(past)
 }

@@ -84,6 +84,9 @@ impl Parent {
         self.extent().geometry().home_shift()
     }
 
+    /// The errno of a refusal that a larger index is the way out of, and nothing else is.
+    pub const NO_PLACE: i32 = libc::EXFULL;
+
     /// Where an address stands in the index, enabled or not.
     #[must_use]
     pub fn find(&self, address: impl Into<Address>, vlan: Vlan) -> Option<Hit> {
@@ -102,7 +105,7 @@ impl Parent {
     ///
     /// # Errors
     ///
-    /// ENOSPC when the address's neighbourhood in the index is full.
+    /// [`Parent::NO_PLACE`] when the address's neighbourhood in the index is full.
     pub fn publish(
         &self,
         slot: u32,
@@ -135,11 +138,11 @@ impl Parent {
             Refusal::new(
                 address_of(&record).to_string(),
                 "add",
-                "the index has no room for it",
-                libc::ENOSPC,
+                "64 places in a row are taken where the index has it",
+                Parent::NO_PLACE,
             )
             .way_out(
-                "nothing was added; a larger parent has room: alias-ctl set DEV --capacity NUMBER",
+                "nothing was added; a larger index has room: alias-ctl set DEV --capacity NUMBER",
             )
         })?;
         self.steer.store(vacancy.position, steer.0);
@@ -199,27 +202,35 @@ impl Parent {
         positions
     }
 
-    /// Frees slots that were unpublished before the last grace period.
+    /// Frees slots that were unpublished before the last grace period. `step` is called
+    /// for each.
     ///
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn release(&self, slots: &[u32], lock: &WriteLock) -> Result<()> {
+    pub fn release(&self, slots: &[u32], step: impl FnMut(), lock: &WriteLock) -> Result<()> {
         let counters = self.counters()?;
         for row in 0..self.extent().rows {
             for &slot in slots {
                 counters.alias.write(row, slot, AliasCell::default());
             }
         }
-        self.vacate(slots, lock)
+        self.vacate(slots, step, lock)
     }
 
-    /// Frees slots but leaves what is counted by slot to who takes them next.
+    /// Frees one slot; `is_kept`: what is counted by slot is left to who takes it next.
     ///
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn vacate(&self, slots: &[u32], lock: &WriteLock) -> Result<()> {
+    pub fn free(&self, slot: u32, is_kept: bool, lock: &WriteLock) -> Result<()> {
+        match is_kept {
+            true => self.vacate(&[slot], || {}, lock),
+            false => self.release(&[slot], || {}, lock),
+        }
+    }
+
+    fn vacate(&self, slots: &[u32], mut step: impl FnMut(), lock: &WriteLock) -> Result<()> {
         let counters = self.counters()?;
         let positions = self.positions(slots);
         for row in 0..self.extent().rows {
@@ -232,6 +243,7 @@ impl Parent {
         }
         for &slot in slots {
             self.set_state(slot, State::Free, lock);
+            step();
         }
         Ok(())
     }
@@ -357,7 +369,7 @@ impl Parent {
     ///
     /// # Errors
     ///
-    /// ENOSPC when an address's neighbourhood in the table is full.
+    /// [`Parent::NO_PLACE`] when an address's neighbourhood in the table is full.
     pub(super) fn take_over(&self, before: &Parent, lock: &WriteLock) -> Result<()> {
         for slot in 0..before.slots_end() {
             let mut record = before.record(slot);

@@ -152,10 +152,8 @@ pub fn take_down(
         past.note(record);
         if *again {
             pasts.insert(*slot, past);
-            parent.vacate(&[*slot], lock)?;
-        } else {
-            parent.release(&[*slot], lock)?;
         }
+        parent.free(*slot, *again, lock)?;
     }
     if pasts.is_empty() && records.iter().any(|(_, record)| !record.tcp.is_empty()) {
         clear_idle(parent, lock)?;
