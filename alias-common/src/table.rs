@@ -6,6 +6,7 @@
 //! reader needs no lock: it sees the old word or the new one.
 
 use crate::key::{Hash, WideKey};
+use crate::record::MAX_SLOTS;
 use crate::word::{MIN_HOME_BITS, PROBE_LIMIT, Word};
 
 /// Read access to a table. `None` means out of bounds, which ends a lookup.
@@ -41,6 +42,17 @@ impl Geometry {
             home_bits += 1;
         }
         Geometry { home_bits }
+    }
+
+    /// The capacity of the table that has twice as many homes, as full as it may be;
+    /// `None` for the largest.
+    #[must_use]
+    pub const fn next_capacity(self) -> Option<u32> {
+        let capacity = 1u64 << self.home_bits;
+        if capacity > MAX_SLOTS as u64 {
+            return None;
+        }
+        Some(capacity as u32)
     }
 
     /// Number of positions, homes and overflow.
@@ -199,6 +211,17 @@ mod tests {
                 "{capacity}"
             );
         }
+    }
+
+    #[test]
+    fn the_next_capacity_has_twice_as_many_homes() {
+        let mut geometry = Geometry::for_capacity(1);
+        while let Some(capacity) = geometry.next_capacity() {
+            let next = Geometry::for_capacity(capacity);
+            assert_eq!(next.home_bits, geometry.home_bits + 1);
+            geometry = next;
+        }
+        assert_eq!(geometry, Geometry::for_capacity(MAX_SLOTS));
     }
 
     #[test]

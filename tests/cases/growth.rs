@@ -1,6 +1,7 @@
 //! A parent that has no slot left grows while packets flow: none is lost, none is
 //! counted twice, and whoever reads meanwhile sees a whole state.
 
+mod crowded;
 mod killed;
 mod taken_off;
 pub(crate) mod traffic;

@@ -84,7 +84,11 @@ pub fn add_to(
 ) -> Result<()> {
     if let Some(batch) = resolve::resolve(host, link, parent, wish)? {
         let grown = grow::make_room(host, link, parent, batch.slots_end(), lock)?;
-        return create::create(host, link, grown.as_ref().unwrap_or(parent), &batch, lock);
+        let parent = grown.as_ref().unwrap_or(parent);
+        return grow::until_all_fit(host, link, parent, lock, |host, parent| {
+            create::create(host, link, parent, &batch, lock)
+        })
+        .map(drop);
     }
     // It is there already, just so; but perhaps somebody took its device away.
     match wish.addresses {

@@ -42,6 +42,37 @@ pub fn make_room(
     .map(Some)
 }
 
+/// Makes aliases on a parent, with a larger index each time that one of them finds its
+/// neighbourhood full: with one of half its homes taken that happens to one parent in
+/// some hundreds that hold a million. Returns the parent if it has grown.
+///
+/// # Errors
+///
+/// Those of `make`, and of growing; then the parent is as it was, but for its size.
+pub fn until_all_fit(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    lock: &WriteLock,
+    mut make: impl FnMut(&mut Host, &Parent) -> Result<()>,
+) -> Result<Option<Parent>> {
+    let mut grown: Option<Parent> = None;
+    loop {
+        let is = grown.as_ref().unwrap_or(parent);
+        match make(host, is) {
+            Err(refusal) if refusal.errno == Parent::NO_PLACE => {
+                let Some(capacity) = is.extent().geometry().next_capacity() else {
+                    return Err(refusal.way_out(
+                        "nothing was added; there is no larger index; attached anew, the device has another hash key",
+                    ));
+                };
+                grown = Some(grow_to(host, link, is, capacity, lock)?);
+            }
+            done => return done.map(|()| grown),
+        }
+    }
+}
+
 /// Whether a growth that was refused has been taken back: a refusal after its programs
 /// have begun to run is nothing that less memory would help.
 fn is_as_before(host: &Host, before: &Parent) -> Result<bool> {

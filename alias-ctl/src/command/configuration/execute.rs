@@ -94,7 +94,10 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
             _ => group.items.len(),
         };
         for items in group.items.chunks(at_once.max(1)) {
-            make_group(host, link, &parent, group.properties, items, lock)?;
+            let grown = grow::until_all_fit(host, link, &parent, lock, |host, parent| {
+                make_group(host, link, parent, group.properties, items, lock)
+            })?;
+            parent = grown.unwrap_or(parent);
             let slots = items
                 .iter()
                 .map(|item| (item.slot, item.past.kept))
