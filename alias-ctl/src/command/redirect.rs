@@ -7,7 +7,7 @@ use alias_common::key::Vlan;
 use alias_common::names;
 use alias_common::record::{Port, Record, Target, TargetKind};
 
-use crate::dataplane::parent::padded_name;
+use crate::dataplane::header::padded_name;
 use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};

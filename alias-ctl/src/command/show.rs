@@ -8,8 +8,8 @@ use std::time::Duration;
 use alias_common::header::Header;
 use alias_common::record::{Record, State, TargetKind};
 
+use crate::dataplane::Figures;
 use crate::dataplane::Parent;
-use crate::dataplane::table::Figures;
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 use crate::render::alias::{self as render, AliasView, Dropped, ParentStatsView, ParentView};

@@ -15,10 +15,11 @@ use alias_common::record::MAX_SLOTS;
 use super::cpus;
 use super::directory::{Directory, WriteLock, link_name};
 use super::engine::Place;
+use super::header::{self, on_down_flag};
 use super::hook::{Device, Hook};
 use super::listing;
 use super::object;
-use super::parent::{self, Parent, on_down_flag};
+use super::parent::Parent;
 use super::registry::Registered;
 use super::shape::Extent;
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
@@ -126,7 +127,7 @@ fn populate(
         hash_key: HashKey::from_random(random()?),
         mac: link.mac,
         log_level: spec.log_level,
-        name: parent::padded_name(&link.name),
+        name: header::padded_name(&link.name),
         flags: spec.on_down.map_or(0, on_down_flag) | if generic { Header::GENERIC } else { 0 },
         ..Header::default()
     };
@@ -141,7 +142,7 @@ fn populate(
     attach_xdp(draft, link, generic)?;
     header.flags |= hang_on_tc(draft, link, spec.hook)?;
     header.flags |= keep_tags_in_frames(link);
-    parent::initialise(draft, &header)?;
+    header::initialise(draft, &header)?;
     restrict(draft)?;
     Ok((header, extent))
 }

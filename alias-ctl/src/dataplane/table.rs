@@ -1,13 +1,12 @@
-//! The writer's side of the index, and the reader's sums.
+//! The writer's side of the index.
 //!
 //! An alias is published by one store after everything it needs is in place,
 //! and removed by one store. What it leaves behind is used again only after a
 //! grace period, when no program run can still be looking at it.
 
-use std::hint::black_box;
 use std::net::IpAddr;
 
-use alias_common::counters::{AliasCell, ParentCell, RxCell};
+use alias_common::counters::{AliasCell, RxCell};
 use alias_common::key::{Hash, Vlan, WideKey};
 use alias_common::prefix::{Bits, Length, Scope};
 use alias_common::record::{Record, State, Steer};
@@ -19,17 +18,6 @@ use super::parent::{Parent, address_of};
 use super::sys;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
-
-/// What was counted for an alias, over all CPUs.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Figures {
-    /// Received, whatever became of it.
-    pub rx: RxCell,
-    /// Dropped because the alias says so.
-    pub policy: u64,
-    /// Everything else.
-    pub rest: AliasCell,
-}
 
 impl Slots for Parent {
     fn word(&self, position: u32) -> Option<Word> {
@@ -248,20 +236,6 @@ impl Parent {
         Ok(())
     }
 
-    /// Counts losses that the kernel had counted elsewhere, for an alias that no
-    /// program run counts for any more.
-    ///
-    /// # Errors
-    ///
-    /// That of mapping the counters.
-    pub fn add_lost(&self, slot: u32, packets: u64, _lock: &WriteLock) -> Result<()> {
-        let counters = self.counters()?;
-        let mut cell = counters.alias.read(0, slot);
-        cell.lost += packets;
-        counters.alias.write(0, slot, cell);
-        Ok(())
-    }
-
     /// Turns the tombstone at a position, and those before it, into empty slots
     /// when nothing stands behind them that a lookup could want: so tombstones
     /// do not make misses long.
@@ -279,90 +253,6 @@ impl Parent {
             }
             at -= 1;
         }
-    }
-
-    /// Touches what stands at some positions: they are everywhere in memory, and reads
-    /// of nothing else overlap, so that [`Parent::figures`] finds its own in the cache.
-    ///
-    /// # Errors
-    ///
-    /// That of mapping the counters.
-    pub fn touch(&self, positions: impl Iterator<Item = u32> + Clone) -> Result<()> {
-        let counters = self.counters()?;
-        let end = self.index.len();
-        for row in 0..self.extent().rows {
-            for position in positions.clone().filter(|position| *position < end) {
-                black_box(counters.rx.read(row, position));
-            }
-        }
-        Ok(())
-    }
-
-    /// What was counted for an alias, over all CPUs and before the parent grew.
-    ///
-    /// # Errors
-    ///
-    /// That of mapping the counters.
-    pub fn figures(&self, slot: u32, record: &Record) -> Result<Figures> {
-        let here = self.rx_cell(record.position)?;
-        let drops = record.target == alias_common::record::TargetKind::Drop as u8;
-        Ok(Figures {
-            rx: here.plus(RxCell {
-                packets: record.base_rx_packets,
-                bytes: record.base_rx_bytes,
-            }),
-            policy: record.base_policy + if drops { here.packets } else { 0 },
-            rest: self.alias_cell(slot)?,
-        })
-    }
-
-    /// The sum of a position's cells; nothing for one that is none.
-    fn rx_cell(&self, position: u32) -> Result<RxCell> {
-        let (counters, positions) = (self.counters()?, self.index.len());
-        let rows = if position < positions {
-            self.extent().rows
-        } else {
-            0
-        };
-        Ok((0..rows).fold(RxCell::default(), |sum, row| {
-            sum.plus(counters.rx.read(row, position))
-        }))
-    }
-
-    /// The sum of a slot's cells.
-    fn alias_cell(&self, slot: u32) -> Result<AliasCell> {
-        let counters = self.counters()?;
-        Ok(
-            (0..self.extent().rows).fold(AliasCell::default(), |sum, row| {
-                sum.plus(counters.alias.read(row, slot))
-            }),
-        )
-    }
-
-    /// The sum of the parent's cells.
-    fn parent_cell(&self) -> Result<ParentCell> {
-        let counters = self.counters()?;
-        Ok(
-            (0..self.extent().rows).fold(ParentCell::default(), |sum, row| {
-                sum.plus(counters.parent.read(row, 0))
-            }),
-        )
-    }
-
-    /// What the parent's programs did, over all CPUs and before the parent grew.
-    ///
-    /// # Errors
-    ///
-    /// That of mapping the counters.
-    pub fn totals(&self) -> Result<ParentCell> {
-        let cell = self.parent_cell()?;
-        Ok(ParentCell {
-            device: none_below_zero(cell.device),
-            to: none_below_zero(cell.to),
-            lost: cell.lost.wrapping_add(cell.undelivered),
-            undelivered: 0,
-            ..cell
-        })
     }
 
     /// Takes over the records, the table and the creation log of the generation before.
@@ -402,28 +292,6 @@ impl Parent {
         self.order.take_over(&kept, lock);
         Ok(())
     }
-
-    /// Takes over what the generation before has counted, once it counts no more. It is
-    /// set, not added: to do it twice is as good.
-    ///
-    /// # Errors
-    ///
-    /// That of mapping the counters.
-    pub fn harvest(&self, before: &Parent, _lock: &WriteLock) -> Result<()> {
-        let (counters, positions) = (self.counters()?, self.index.len());
-        let own = self.extent().rows - 1;
-        for slot in 0..before.slots_end() {
-            let cell = before.alias_cell(slot)?;
-            counters.alias.write(own, slot, cell);
-            let position = self.record(slot).position;
-            if self.state(slot) != State::Free && position < positions {
-                let cell = before.rx_cell(before.record(slot).position)?;
-                counters.rx.write(own, position, cell);
-            }
-        }
-        counters.parent.write(own, 0, before.parent_cell()?);
-        Ok(())
-    }
 }
 
 /// Waits until no program run is left that began before.
@@ -433,12 +301,6 @@ impl Parent {
 /// That of `membarrier(2)`.
 pub fn grace_period() -> Result<()> {
     sys::grace_period().map_err(|error| Refusal::io("membarrier", "wait for readers", &error))
-}
-
-/// A sum as a reader may see it. While a parent grows, one generation may take back what
-/// the next has counted: a reader of one of them alone sees less than nothing.
-const fn none_below_zero(sum: u64) -> u64 {
-    if sum.cast_signed() < 0 { 0 } else { sum }
 }
 
 /// A record's address fields.
@@ -456,27 +318,4 @@ pub fn set_address(record: &mut Record, address: Address, prefix_len: u8, vlan: 
     }
     record.vlan_outer = vlan.outer();
     record.vlan_inner = vlan.inner();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sum_below_zero_reads_as_none() {
-        let taken_back = ParentCell {
-            device: 3u64.wrapping_sub(5),
-            ..ParentCell::default()
-        };
-        let sum = taken_back.plus(ParentCell {
-            device: 1,
-            ..ParentCell::default()
-        });
-        assert_eq!(none_below_zero(sum.device), 0);
-        let whole = sum.plus(ParentCell {
-            device: 4,
-            ..ParentCell::default()
-        });
-        assert_eq!(none_below_zero(whole.device), 3);
-    }
 }

@@ -8,7 +8,7 @@ use alias_common::record::{Record, Target, TargetKind};
 use crate::command::device;
 use crate::command::host::Host;
 use crate::command::{hooks, local, neighbour, redirect, retire};
-use crate::dataplane::parent::padded_name;
+use crate::dataplane::header::padded_name;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::model::name::alias_name;
