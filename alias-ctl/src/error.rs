@@ -56,6 +56,15 @@ impl Refusal {
         Refusal::new(object, operation, reason, errno)
     }
 
+    /// Says which line of a file it is about, from 1; 0 for none.
+    #[must_use]
+    pub fn at_line(mut self, line: u32) -> Refusal {
+        if line != 0 {
+            self.reason = format!("line {line}: {}", self.reason);
+        }
+        self
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn way_out(mut self, way_out: impl Into<String>) -> Refusal {

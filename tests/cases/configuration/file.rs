@@ -9,6 +9,49 @@ use super::desk::{Desk, text};
 const ONE: &str =
     "version = 1\n[[alias]]\nname = \"eth0:0\"\naddress = \"198.51.100.8\"\ntarget = \"drop\"\n";
 
+/// What only the kernel knows is refused with the line that asks for it.
+#[test]
+fn what_is_not_there_is_named_with_its_line() {
+    let desk = Desk::attached();
+    desk.lab.a.ip("link add down0 type veth peer name down1");
+    let alias = |n: u32, rest: &str| {
+        format!("[[alias]]\nname = \"eth0:{n}\"\naddress = \"198.51.100.{n}\"\n{rest}\n")
+    };
+    let many: String = (1..5).map(|n| alias(n, "target = \"drop\"")).collect();
+    // Four aliases of four lines each, behind the version's line.
+    for (last, errno, words) in [
+        (
+            alias(9, "netns = \"nowhere\""),
+            "ENOENT",
+            "nowhere: open: line 18: ",
+        ),
+        (
+            alias(9, "to = \"nowhere0\""),
+            "ENODEV",
+            "nowhere0: use as target: line 18: ",
+        ),
+        (
+            alias(9, "to = \"down0\""),
+            "ENETDOWN",
+            "down0: use as target: line 18: ",
+        ),
+        (
+            alias(9, "target = \"drop\"").replace("198.51.100.9", "192.0.2.9"),
+            "EEXIST",
+            "192.0.2.9: add: line 18: ",
+        ),
+        (
+            alias(9, "target = \"drop\"").replace("eth0", "none0"),
+            "ENODEV",
+            "none0: apply: line 18: ",
+        ),
+    ] {
+        let path = desk.write(&format!("version = 1\n{many}{last}"));
+        let refused = desk.refused_unchanged(&["apply", &path], errno);
+        assert!(refused.contains(words), "{words} in {refused}");
+    }
+}
+
 #[test]
 fn hostile_files_change_nothing() {
     let desk = Desk::attached();

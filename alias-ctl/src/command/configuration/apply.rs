@@ -132,7 +132,10 @@ fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prepared
     names.settle(&mut declaration);
     let mut prepared = Vec::new();
     for declared in declaration.parents {
-        let link = host.link(&declared.name, "apply")?;
+        let line = declared.runs.first().map_or(0, |run| run.line);
+        let link = host
+            .link(&declared.name, "apply")
+            .map_err(|refusal| refusal.at_line(line))?;
         let parent = Parent::open(&host.directory, link.ifindex)?.filter(Parent::is_alive);
         let is = parent.as_ref().map(observe::attachment);
         if let Some(is) = &is {
@@ -195,18 +198,18 @@ fn refuse_other_attachment(link: &Link, is: &Attachment, declared: &Attachment) 
 
 /// Namespaces and devices that are declared must be there before anything begins.
 fn look_for_targets(host: &mut Host, declaration: &Declaration) -> Result<()> {
-    let targets: HashSet<&Target> = declaration
-        .parents
-        .iter()
-        .flat_map(|parent| &parent.runs)
-        .map(|run| &run.properties.target)
-        .collect();
-    for target in targets {
-        match target {
-            Target::Device { netns: Some(netns) } => drop(resolve::open_netns(netns)?),
-            Target::To { device, .. } => drop(host.link(device, "use as target")?),
-            _ => {}
+    let mut known: HashSet<&Target> = HashSet::new();
+    for run in declaration.parents.iter().flat_map(|parent| &parent.runs) {
+        let target = &run.properties.target;
+        if !known.insert(target) {
+            continue;
         }
+        let found = match target {
+            Target::Device { netns: Some(netns) } => resolve::open_netns(netns).map(drop),
+            Target::To { device, .. } => host.link(device, "use as target").map(drop),
+            _ => Ok(()),
+        };
+        found.map_err(|refusal| refusal.at_line(run.line))?;
     }
     Ok(())
 }

@@ -16,9 +16,10 @@ use crate::dataplane::attach::{AttachSpec, DEFAULT_CAPACITY};
 use crate::dataplane::hook::Hook;
 use crate::dataplane::isno::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::model::declaration::{Attachment, Properties, Run, Tc};
 use crate::model::isno::TcpChange;
+use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::netlink::Link;
 
@@ -96,6 +97,11 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
         for items in group.items.chunks(at_once.max(1)) {
             let grown = grow::until_all_fit(host, link, &parent, lock, |host, parent| {
                 make_group(host, link, parent, group.properties, items, lock)
+            });
+            let grown = grown.map_err(|refusal| {
+                let mut runs = plan.replace.iter().chain(&plan.make);
+                let about = runs.find(|run| is_about(&refusal, link, run));
+                refusal.at_line(about.map_or(group.line, |run| run.line))
             })?;
             parent = grown.unwrap_or(parent);
             let slots = items
@@ -155,9 +161,19 @@ fn attach_spec(declared: &Attachment) -> AttachSpec {
     }
 }
 
+/// Whether a refusal names an alias of a run, or its address.
+fn is_about(refusal: &Refusal, link: &Link, run: &Run) -> bool {
+    (run.start..run.end()).any(|slot| {
+        refusal.object == alias_name(&link.name, slot)
+            || refusal.object == run.address(slot).to_string()
+    })
+}
+
 /// Aliases that are alike but for their addresses.
 struct Group<'a> {
     properties: &'a Properties,
+    /// Where the first of them is declared.
+    line: u32,
     items: Vec<Item>,
 }
 
@@ -182,6 +198,7 @@ fn groups<'a>(
             .or_insert_with(|| {
                 groups.push(Group {
                     properties: &run.properties,
+                    line: run.line,
                     items: Vec::new(),
                 });
                 groups.len() - 1
