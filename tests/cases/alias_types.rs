@@ -183,9 +183,7 @@ fn check_device(lab: &Lab, home: &Namespace, vlan: Option<u16>, what: &str) {
     });
     lab.wait_for_counter("eth0:0", "rx_packets", 1);
 
-    wait_for("the device to be operational", LIMIT, || {
-        home.link("eth0:0")["operstate"] == "UP"
-    });
+    home.wait_until_up("eth0:0");
     device.send(&labelled(to_b(lab), 77, b"from the alias"));
     let start = labelled(tagged(to_b(lab)), 77, b"from the alias");
     at_b.expect(&format!("{what}: what it sends"), LIMIT, |got| {
@@ -209,9 +207,7 @@ fn a_device_sends_nothing_else() {
     ];
     lab.ctl_ok(&add);
     let device = RawSocket::open(&home, "eth0:0");
-    wait_for("the device to be operational", LIMIT, || {
-        home.link("eth0:0")["operstate"] == "UP"
-    });
+    home.wait_until_up("eth0:0");
     let (b, a) = (lab.b.mac("eth0"), lab.a.mac("eth0"));
     for (foreign, built) in [
         ("IPv4", frame().between(a, b).raw(0x0800, &[0x45; 46])),
@@ -333,9 +329,7 @@ fn a_parent_that_is_attached_later_knows_the_type() {
         lab.ctl_ok(&["types", "add", &object_name()]);
         lab.a.ip("link add eth1 type veth peer name far1");
         lab.a.ip_batch("link set far1 up\nlink set eth1 up\n");
-        wait_for("eth1 to be up", LIMIT, || {
-            lab.a.link("eth1")["operstate"] == "UP"
-        });
+        lab.a.wait_until_up("eth1");
         for parent in ["eth0", "eth1"] {
             lab.ctl_ok(&["attach", parent, "--mode", mode.name()]);
             let alias = format!("{parent}:0");

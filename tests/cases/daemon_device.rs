@@ -100,8 +100,9 @@ fn moved_and_renamed_it_goes_on() {
         lab.a
             .ip(&format!("link set {name} netns {} name web0", home.name()));
         stage.put_right("the alias to be there", || {
-            lab.row("eth0:0")["netns"] == home.name() && home.link("web0")["operstate"] == "UP"
+            lab.row("eth0:0")["netns"] == home.name()
         });
+        home.wait_until_up("web0");
         home.ip("-6 route replace 2001:db8:0:1::/64 dev web0");
         lab.b.ping_ok("2001:db8:5::8", 2);
     }

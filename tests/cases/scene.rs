@@ -149,6 +149,11 @@ impl Scene {
                 self.homes.push((alias.to_owned(), home));
             }
         }
+        let home = self.home(alias);
+        // A local alias has no device.
+        if home.find_link(alias).is_some() {
+            home.wait_until_up(alias);
+        }
     }
 
     /// Where the alias's sockets are.

@@ -8,10 +8,10 @@ use std::{
     thread,
 };
 
-use alias_tests::{Lab, Mode, Namespace, Snapshot, assert_unchanged, wait_for};
+use alias_tests::{Lab, Mode, Namespace, Snapshot, assert_unchanged};
 use serde_json::json;
 
-use crate::scene::{FAMILIES, LIMIT, MODES, PLACES, Place, Scene};
+use crate::scene::{FAMILIES, MODES, PLACES, Place, Scene};
 
 /// Commands that read and commands that write.
 const COMMANDS: [&[&str]; 4] = [
@@ -179,9 +179,7 @@ fn two_parents() -> Lab {
     let lab = Lab::attached(Mode::Native);
     lab.a.ip("link add eth1 type veth peer name far1");
     lab.a.ip_batch("link set far1 up\nlink set eth1 up\n");
-    wait_for("eth1 to be up", LIMIT, || {
-        lab.a.link("eth1")["operstate"] == "UP"
-    });
+    lab.a.wait_until_up("eth1");
     lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
     lab.ctl_ok(&["add", "eth1:0", "203.0.113.9/24"]);
     lab

@@ -13,14 +13,13 @@ use std::{
         Once,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use serde_json::Value;
 
 use crate::{
     bpffs::{PrivateBpffs, unmount_and_remove},
-    namespace::{NETNS_DIRECTORY, Namespace, delete},
+    namespace::{NETNS_DIRECTORY, Namespace, TOOL_LIMIT, delete},
     snapshot::{Snapshot, assert_unchanged},
     wait::wait_for,
 };
@@ -232,7 +231,7 @@ impl Lab {
     pub fn restart_a(&mut self) {
         self.a.restart();
         // The other end of the cable goes some time after the namespace.
-        wait_for("the cable to be gone", Duration::from_secs(10), || {
+        wait_for("the cable to be gone", TOOL_LIMIT, || {
             self.b.find_link("eth0").is_none()
         });
         self.lay_the_cable(None, false);
@@ -250,8 +249,7 @@ impl Lab {
             let operates = link["operstate"] == "UP" || link["operstate"] == "UNKNOWN";
             operates == (has("UP") && has("LOWER_UP"))
         };
-        let limit = Duration::from_secs(10);
-        wait_for("devices to have settled", limit, || {
+        wait_for("devices to have settled", TOOL_LIMIT, || {
             let links = self.a.ip_json("link show");
             links
                 .as_array()
@@ -288,12 +286,8 @@ impl Lab {
              route add 2001:db8::/32 dev eth0\n",
             end("192.0.2.1", "2001:db8:0:1::1")
         ));
-        for (name, host) in [("A", &self.a), ("B", &self.b)] {
-            wait_for(
-                &format!("eth0 of {name} to be up"),
-                Duration::from_secs(10),
-                || host.link("eth0")["operstate"] == "UP",
-            );
+        for host in [&self.a, &self.b] {
+            host.wait_until_up("eth0");
         }
     }
 }

@@ -20,7 +20,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::process::{Background, Output, run_to_end};
+use crate::{
+    process::{Background, Output, run_to_end},
+    wait::wait_for,
+};
 
 /// Where iproute2 keeps the names of network namespaces.
 pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
@@ -183,6 +186,20 @@ impl Namespace {
             .iter()
             .find(|link| has_name(link, device))
             .cloned()
+    }
+
+    /// Waits until a device that was set up is ready: a worker of the kernel gives it
+    /// its queue some time after, and what it sends before is lost without a word. Its
+    /// link-local address is there by then, and is to be usable.
+    #[track_caller]
+    pub fn wait_until_up(&self, device: &str) {
+        let what = format!("{device} of {} to be up", self.name);
+        wait_for(&what, TOOL_LIMIT, || {
+            self.link(device)["operstate"] == "UP"
+                && self
+                    .ip(&format!("-6 addr show dev {device} tentative"))
+                    .is_empty()
+        });
     }
 
     /// The MAC address of a device.

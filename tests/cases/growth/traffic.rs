@@ -344,7 +344,5 @@ pub(crate) fn container(lab: &Lab, far: &Namespace) {
         mac.expect("a MAC address")
     ));
     far.run("ethtool -K v1 tx off gro on").ok();
-    wait_for("v0 to be up", LIMIT, || {
-        lab.a.link("v0")["operstate"] == "UP"
-    });
+    lab.a.wait_until_up("v0");
 }

@@ -264,6 +264,7 @@ fn what_is_not_in_it_is_forged() {
                 RawSocket::open(&home, &device),
                 RawSocket::open(&lab.b, "eth0"),
             );
+            home.wait_until_up(&device);
             let station = frame().between(home.mac(&device), lab.b.mac("eth0"));
             let udp = |start: &Frame, from: &str, data: &[u8]| {
                 let built = start.clone().ip(ip(from), family.b_ip());
@@ -313,6 +314,7 @@ fn a_tagged_prefix_answers_with_its_tag() {
         RawSocket::open(&home, &device),
         RawSocket::open(&lab.b, "eth0"),
     );
+    home.wait_until_up(&device);
     let start = frame().between(home.mac(&device), lab.b.mac("eth0"));
     let sent = start.ip(ip("198.51.100.9"), ip("192.0.2.1"));
     at_alias.send(&sent.udp(5, 9, b"tagged").padded().build());

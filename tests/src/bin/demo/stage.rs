@@ -1,11 +1,7 @@
 //! Where the demo plays: hosts as network namespaces, which go with this process
 //! however it ends.
 
-use std::time::Duration;
-
-use alias_tests::{Namespace, retreat, wait_for};
-
-const LIMIT: Duration = Duration::from_secs(10);
+use alias_tests::{Namespace, retreat};
 
 /// The hosts.
 pub(crate) struct Stage {
@@ -52,9 +48,7 @@ impl Stage {
              route add 2001:db8:f::/48 via 2001:db8:0:1::9\n",
         );
         for host in [&self.a, &self.b] {
-            wait_for("eth0 to be up", LIMIT, || {
-                host.link("eth0")["operstate"] == "UP"
-            });
+            host.wait_until_up("eth0");
         }
     }
 
@@ -66,8 +60,6 @@ impl Stage {
             "link set eth0 up\n\
              addr add 192.0.2.14/24 dev eth0\n",
         );
-        wait_for("the guest's eth0 to be up", LIMIT, || {
-            self.a.link("tovm")["operstate"] == "UP"
-        });
+        self.a.wait_until_up("tovm");
     }
 }
