@@ -12,6 +12,8 @@ use std::{
 
 use alias_tests::{Lab, Mode};
 
+use crate::on_drop::OnDrop;
+
 const ALIASES: &str = "device           family address";
 
 /// The pin of this name, of the one namespace of the lab that has some.
@@ -224,6 +226,7 @@ fn readings_while_aliases_come_and_go() {
                 })
             })
             .collect();
+        let end = OnDrop(|| done.store(true, Ordering::Relaxed));
         // 24 rounds of 40 in 64 slots: the log is full again and again.
         let victims: Vec<String> = (0..46)
             .filter(|slot| ![40, 3, 0, 17].contains(slot))
@@ -236,7 +239,7 @@ fn readings_while_aliases_come_and_go() {
             words.extend(victims.iter().map(String::as_str));
             lab.ctl_ok(&words);
         }
-        done.store(true, Ordering::Relaxed);
+        drop(end);
         for reader in readers {
             reader.join().expect("every reading is right");
         }

@@ -40,6 +40,7 @@ mod listing;
 mod losses;
 mod moving;
 mod neighbours;
+mod on_drop;
 mod parents;
 mod prefix;
 mod queues;

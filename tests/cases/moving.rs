@@ -23,6 +23,7 @@ use std::{
 
 use alias_tests::{Lab, Namespace, wait_for};
 
+use crate::on_drop::OnDrop;
 use crate::scene::{Family, ip};
 
 /// Between two questions.
@@ -244,15 +245,6 @@ fn check(family: Family, target: &str) {
     let station = new.link("eth0")["address"].clone();
     let neighbours = client.ip_json(&format!("neigh show {service} dev eth0"));
     assert_eq!(neighbours[0]["lladdr"], station, "{neighbours}");
-}
-
-/// Does something when it goes.
-struct OnDrop<F: Fn()>(F);
-
-impl<F: Fn()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use alias_tests::{
 use super::{capacity, number, received, small};
 use crate::alias_types::{labelled, object_name, to_a};
 use crate::crash::heartbeat::Heartbeat;
+use crate::on_drop::OnDrop;
 use crate::scene::{Family, LIMIT, from_b_to_a, ip};
 
 /// At full speed: what the device was given is what was counted, packet by packet.
@@ -110,8 +111,9 @@ fn while_sending<T>(lab: &Lab, to: Destinations, work: impl FnOnce() -> T) -> (u
                 sent
             })
         });
+        let end = OnDrop(|| over.store(true, Ordering::Relaxed));
         let done = work();
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         (sender.join().expect("the sender does not panic"), done)
     })
 }
@@ -210,6 +212,7 @@ fn check(builder: LabBuilder, typed: bool) {
     let sent = thread::scope(|scope| {
         let sender = scope.spawn(|| send(&lab, &targets, &over));
         let reader = scope.spawn(|| read(&lab, &listed, &over));
+        let end = OnDrop(|| over.store(true, Ordering::Relaxed));
         for (range, wanted) in [
             ("198.19.0.0/27", 42),
             ("198.19.1.0/26", 106),
@@ -218,7 +221,7 @@ fn check(builder: LabBuilder, typed: bool) {
             lab.ctl_ok(&["add", "eth0", "--range", range, "--drop"]);
             assert_eq!(capacity(&lab), wanted);
         }
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         let readings = reader.join().expect("the reader does not panic");
         assert!(readings > 3, "too few readings to say anything: {readings}");
         sender.join().expect("the sender does not panic")
