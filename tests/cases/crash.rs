@@ -1,6 +1,5 @@
 //! `kill -9` at any moment: what another alias's traffic, the next command and
-//! the kernel make of it. The delays are drawn from a fixed seed and
-//! spread over the run time that each command was measured to have.
+//! the kernel make of it.
 
 pub(crate) mod heartbeat;
 pub(crate) mod ward;
@@ -9,6 +8,7 @@ use std::{fs, thread, time::Duration};
 
 use alias_tests::Lab;
 
+use crate::aim::Dice;
 use ward::{Step, Ward};
 
 const ONE: &str = "add eth0:0 198.51.100.8/24 --netns D";
@@ -31,9 +31,9 @@ fn devices() {
         (&[ONE, JOINED], "del eth0:0 eth0:1"),
     ];
     let steps = steps.map(|(before, victim)| Step { before, victim });
-    let mut ward = Ward::open(0x0001_5eed);
-    ward.kill_each(&steps, 18);
-    ward.close(90);
+    let ward = Ward::open();
+    ward.kill_each(&steps, 18, 0x0001_5eed);
+    ward.close();
 }
 
 #[test]
@@ -54,9 +54,9 @@ fn other_targets() {
         ),
     ];
     let steps = steps.map(|(before, victim)| Step { before, victim });
-    let mut ward = Ward::open(0x0002_5eed);
-    ward.kill_each(&steps, 7);
-    ward.close(70);
+    let ward = Ward::open();
+    ward.kill_each(&steps, 7, 0x0002_5eed);
+    ward.close();
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn attachments() {
         ),
     ];
     let steps = steps.map(|(before, victim)| Step { before, victim });
-    let mut ward = Ward::open(0x0003_5eed);
-    ward.kill_each(&steps, 8);
-    ward.close(48);
+    let ward = Ward::open();
+    ward.kill_each(&steps, 8, 0x0003_5eed);
+    ward.close();
 }
 
 #[test]
@@ -104,19 +104,20 @@ fn tcp_options() {
         (&[TUNED], "del eth0:0"),
     ];
     let steps = steps.map(|(before, victim)| Step { before, victim });
-    let mut ward = Ward::open(0x0005_5eed);
-    ward.kill_each(&steps, 10);
-    ward.close(60);
+    let ward = Ward::open();
+    ward.kill_each(&steps, 10, 0x0005_5eed);
+    ward.close();
 }
 
 #[test]
 fn ten_at_once() {
-    let mut ward = Ward::open(0x0004_5eed);
+    let ward = Ward::open();
+    let (mut dice, mut killed) = (Dice(0x0004_5eed), 0);
     for round in 0..8 {
         let mut running = Vec::new();
         for n in 0..10 {
-            let slot = ward.dice.below(4);
-            let line = match ward.dice.below(6) {
+            let slot = dice.below(4);
+            let line = match dice.below(6) {
                 0 => format!("del eth0:{slot}"),
                 1 => format!("set eth0:{slot} --local"),
                 2 => format!("set eth0:{slot} --netns D"),
@@ -126,15 +127,16 @@ fn ten_at_once() {
             running.push(ward.start(&line));
         }
         while !running.is_empty() {
-            let next = ward.dice.below(running.len() as u64);
-            thread::sleep(Duration::from_millis(ward.dice.below(20)));
+            let next = dice.below(running.len() as u64);
+            thread::sleep(Duration::from_millis(dice.below(20)));
             let victim = running.swap_remove(next as usize);
-            ward.killed += u32::from(victim.kill().code().is_none());
+            killed += u32::from(victim.kill().code().is_none());
         }
         ward.next_command("ten at once");
         ward.check_whole(&format!("ten at once, round {round}"));
     }
-    ward.close(0);
+    ward.close();
+    assert!(killed > 0, "all had ended before");
 }
 
 /// The last moment of an attachment, and the first of a detachment: the programs

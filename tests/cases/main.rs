@@ -4,6 +4,7 @@
 //! `alias-ctl` built in release mode or named in `ALIAS_CTL`. Nothing is
 //! skipped silently.
 
+mod aim;
 mod alias_types;
 mod budget;
 mod change;

@@ -1,17 +1,12 @@
 //! `kill -9` while a type comes or goes: the next command leaves it whole or not at
 //! all, and IP never notices.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
-
 use alias_common::names;
 use alias_tests::{Lab, Mode, RawSocket};
 
 use super::{labelled, object_name, registered, to_a};
+use crate::aim::Aim;
 
-/// Kills are spread over the run time that the command was measured to have.
 const ROUNDS: u32 = 12;
 
 #[track_caller]
@@ -56,7 +51,7 @@ fn a_kill_at_any_moment_is_put_right() {
             lab.ctl_ok(&del);
         }
     };
-    let mut killed = 0;
+    let mut aim = Aim::new(0x0007_5eed);
     for (victim, before) in [(&add[..], None), (&del[..], Some(&add[..]))] {
         let prepare = || {
             clear();
@@ -65,22 +60,12 @@ fn a_kill_at_any_moment_is_put_right() {
             }
         };
         prepare();
-        let started = Instant::now();
-        lab.ctl_ok(victim);
-        let run = started.elapsed();
+        aim.measure(|| drop(lab.ctl_ok(victim)));
         check_whole(&lab, "unharmed");
-        for round in 0..ROUNDS {
+        while aim.goes_on(ROUNDS) {
             prepare();
-            let moment: Duration = run * (2 * round + 1) / (2 * ROUNDS);
-            let running = lab.ctl_spawn(victim);
-            // Not to wait for anything: when it strikes is what is tried.
-            thread::sleep(moment);
-            killed += u32::from(running.kill().code().is_none());
-            check_whole(
-                &lab,
-                &format!("{victim:?} killed after {moment:?} of {run:?}"),
-            );
+            let (_, what) = aim.kill(lab.ctl_spawn(victim));
+            check_whole(&lab, &format!("{victim:?} {what}"));
         }
     }
-    assert!(killed > ROUNDS, "only {killed} were hit");
 }

@@ -2,23 +2,10 @@
 //! as it is declared.
 
 use std::fs;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use super::desk::Desk;
 use super::{Targets, rows};
-
-/// xorshift64, from a fixed seed.
-struct Dice(u64);
-
-impl Dice {
-    fn moment(&mut self, run: Duration) -> Duration {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        run * (self.0 % 1000) as u32 / 1000
-    }
-}
+use crate::aim::Aim;
 
 /// Two configurations that have little in common.
 fn configurations(home: &str) -> [String; 2] {
@@ -47,12 +34,10 @@ fn the_next_apply_converges() {
     desk.lab.ctl_ok(&["add", "eth0:500", "203.0.113.200/24"]);
     let texts = configurations(targets.home.name());
     let mut wanted = Vec::new();
-    let mut took = Duration::ZERO;
+    let mut aim = Aim::new(0x00c0_ffee);
     for text in texts.iter().chain(&texts) {
         let path = desk.write(text);
-        let started = Instant::now();
-        desk.lab.ctl_ok(&["apply", &path]);
-        took = started.elapsed();
+        aim.measure(|| drop(desk.lab.ctl_ok(&["apply", &path])));
         let names: std::collections::BTreeSet<String> =
             desk.lab.alias_names().into_iter().collect();
         wanted.push((
@@ -67,14 +52,11 @@ fn the_next_apply_converges() {
     );
     let by_hand = desk.lab.row("eth0:500");
 
-    let mut dice = Dice(0x00c0_ffee);
-    let mut killed = 0;
-    for round in 0..30 {
+    let mut round = 0;
+    while aim.goes_on(30) {
         let next = round % 2;
         let path = desk.write(&texts[next]);
-        let victim = desk.lab.ctl_spawn(&["apply", &path]);
-        thread::sleep(dice.moment(took));
-        killed += u32::from(victim.kill().code().is_none());
+        aim.kill(desk.lab.ctl_spawn(&["apply", &path]));
         if round % 3 == 2 {
             // Another writer comes between.
             desk.lab.ctl_ok(&["set", "eth0", "--max-aliases", "65536"]);
@@ -90,8 +72,8 @@ fn the_next_apply_converges() {
             difference,
             "- eth0:500 203.0.113.200/24 device  # made by hand\n"
         );
+        round += 1;
     }
-    assert!(killed >= 15, "only {killed} were killed in time");
     assert_eq!(desk.lab.row("eth0:500"), by_hand);
 }
 
@@ -100,19 +82,15 @@ fn a_killed_save_leaves_the_old_file_or_the_new_one() {
     let desk = Desk::attached();
     desk.lab
         .ctl_ok(&["add", "eth0", "--range", "198.18.0.0/20", "--drop"]);
-    let started = Instant::now();
-    desk.lab.ctl_ok(&["save"]);
-    let took = started.elapsed();
+    let mut aim = Aim::new(0x000f_f1ce);
+    aim.measure(|| drop(desk.lab.ctl_ok(&["save"])));
     let old = desk.saved();
     desk.lab.ctl_ok(&["del", "eth0:7"]);
     let listed = rows(&desk);
-    let mut dice = Dice(0x000f_f1ce);
     let mut seen = [0, 0];
-    for _ in 0..25 {
+    while aim.goes_on(25) {
         fs::write(desk.saved_path(), &old).expect("a file of our own");
-        let victim = desk.lab.ctl_spawn(&["save"]);
-        thread::sleep(dice.moment(took));
-        victim.kill();
+        aim.kill(desk.lab.ctl_spawn(&["save"]));
         let now = desk.saved();
         seen[usize::from(now != old)] += 1;
         assert!(now == old || now.contains("start = 8\n"), "{now}");

@@ -5,20 +5,20 @@ use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use alias_tests::{RawSocket, bpf::tcx_programs};
 
 use super::traffic::container;
 use super::{capacity, nothing_is_left, number, small};
+use crate::aim::Aim;
 use crate::crash::heartbeat::Heartbeat;
-use crate::crash::ward::Dice;
+use crate::on_drop::OnDrop;
 use crate::scene::{Family, from_b_to_a, ip};
 
 /// At least; and until some were killed before the swap, and some after it.
 const ROUNDS: u32 = 40;
-const MOST_ROUNDS: u32 = 400;
 /// Of which one is to hit a moment of some milliseconds.
 const ATTEMPTS: u32 = 20;
 
@@ -39,11 +39,9 @@ fn the_next_command_finishes_it_or_takes_it_back() {
     let frame = built.udp(5, 9, b"counted").padded().build();
     let beat = Heartbeat::start(&lab, &home, "198.51.100.8");
     let over = AtomicBool::new(false);
-    let mut dice = Dice(0x0006_5eed);
-    let started = Instant::now();
-    lab.ctl_ok(&["set", "eth0", "--capacity", "9"]);
-    let mut run = started.elapsed();
-    let (sent, [killed, grown]) = thread::scope(|scope| {
+    let mut aim = Aim::new(0x0006_5eed);
+    aim.measure(|| drop(lab.ctl_ok(&["set", "eth0", "--capacity", "9"])));
+    let sent = thread::scope(|scope| {
         let sender = scope.spawn(|| {
             let at_b = RawSocket::open(&lab.b, "eth0");
             let mut sent = 0u64;
@@ -55,26 +53,12 @@ fn the_next_command_finishes_it_or_takes_it_back() {
             }
             sent
         });
-        let (mut killed, mut grown, mut slots, mut last) = (0, 0, 9, 0);
-        for round in 0..MOST_ROUNDS {
-            let enough = killed > ROUNDS / 4 && grown > 0 && grown < killed;
-            if round >= ROUNDS && enough {
-                break;
-            }
+        let end = OnDrop(|| over.store(true, Ordering::Relaxed));
+        let (mut grown, mut slots, mut last) = (0, 9, 0);
+        while aim.goes_on(ROUNDS) || grown == 0 || grown == aim.hits() {
             let wanted = (slots + 1).to_string();
             let victim = lab.ctl_spawn(&["set", "eth0", "--capacity", &wanted]);
-            let moment = dice.moment(run);
-            // Not to wait for anything: when it strikes is what is tried.
-            thread::sleep(moment);
-            let was_killed = victim.kill().code().is_none();
-            // How long it takes goes by what the machine does besides: most are to be
-            // hit, at every moment.
-            run = if was_killed {
-                run * 21 / 20
-            } else {
-                run * 9 / 10
-            };
-            let what = format!("killed after {moment:?} of {run:?}");
+            let (was_killed, what) = aim.kill(victim);
             // Before anybody has put anything in order.
             assert_eq!(lab.rows(), rows, "{what}");
             let now = number(&lab.stats("eth0:0")["rx_packets"]);
@@ -85,15 +69,11 @@ fn the_next_command_finishes_it_or_takes_it_back() {
             assert_eq!(lab.rows(), rows, "{what}");
             let is = capacity(&lab);
             assert!(is == slots || is == slots + 1, "{what}: {is} slots");
-            killed += u32::from(was_killed);
             grown += u32::from(was_killed && is > slots);
             slots = is;
         }
-        over.store(true, Ordering::Relaxed);
-        (
-            sender.join().expect("the sender does not panic"),
-            [killed, grown],
-        )
+        drop(end);
+        sender.join().expect("the sender does not panic")
     });
     let (beats, lost) = beat.end();
     assert_eq!(lost, 0, "of {beats} packets");
@@ -101,8 +81,6 @@ fn the_next_command_finishes_it_or_takes_it_back() {
         lab.wait_for_counter("eth0:1", counter, beats);
     }
     lab.wait_for_counter("eth0:0", "dropped.policy", sent);
-    assert!(killed > ROUNDS / 4, "only {killed} were hit");
-    assert!(grown > 0 && grown < killed, "{grown} of {killed} went on");
     lab.ctl_ok(&["detach", "eth0", "--cascade"]);
     nothing_is_left(&lab);
 }

@@ -1,11 +1,10 @@
 //! `kill -9` while a prefix comes, changes or goes: the next command makes header,
 //! engine and routes what the records say.
 
-use std::{thread, time::Instant};
-
 use alias_tests::{Lab, Mode};
 
 use super::running;
+use crate::aim::Aim;
 
 const PREFIX: &str = "add eth0:0 198.51.100.0/24 --prefix --local";
 const DEVICE: &str = "add eth0:0 198.51.100.0/24 --prefix --netns HOME";
@@ -30,8 +29,7 @@ fn the_next_command_makes_it_whole() {
             run("del eth0:0");
         }
     };
-    let mut dice: u64 = 0x0006_5eed;
-    let mut killed = 0;
+    let mut aim = Aim::new(0x0006_5eed);
     for (before, victim) in [
         (None, PREFIX),
         (None, DEVICE),
@@ -50,30 +48,19 @@ fn the_next_command_makes_it_whole() {
             before.iter().for_each(|line| run(line));
         };
         prepare();
-        let started = Instant::now();
-        run(victim);
-        let takes = started.elapsed();
-        for _ in 0..8 {
+        aim.measure(|| run(victim));
+        while aim.goes_on(8) {
             prepare();
-            dice ^= dice << 13;
-            dice ^= dice >> 7;
-            dice ^= dice << 17;
-            let moment = takes * (dice % 1000) as u32 / 1000;
-            let victim_words = words(victim);
-            let running_victim =
-                lab.ctl_spawn(&victim_words.iter().map(String::as_str).collect::<Vec<_>>());
-            // When it strikes is what is tried.
-            thread::sleep(moment);
-            killed += u32::from(running_victim.kill().code().is_none());
+            let words = words(victim);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let (_, what) = aim.kill(lab.ctl_spawn(&words));
             run("enable eth0:9");
-            let what = format!("{victim} killed after {moment:?} of {takes:?}");
-            check_whole(&lab, &home, &first, &what);
+            check_whole(&lab, &home, &first, &format!("{victim} {what}"));
         }
     }
     clear();
     assert_eq!(running(&lab), first);
     assert_eq!(lab.pins(), pins);
-    assert!(killed > 20, "{killed} of 64 were hit");
 }
 
 #[track_caller]
