@@ -20,6 +20,8 @@ const PORT: u16 = 4000;
 /// Host B asks, an alias that nobody touches answers, all the time.
 pub(crate) struct Heartbeat {
     stop: Arc<AtomicBool>,
+    /// The echo goes on until the last beat has come back.
+    silence: Arc<AtomicBool>,
     answers: Option<JoinHandle<()>>,
     beats: Option<JoinHandle<(u64, u64)>>,
 }
@@ -27,7 +29,7 @@ pub(crate) struct Heartbeat {
 impl Heartbeat {
     #[track_caller]
     pub(crate) fn start(lab: &Lab, home: &Namespace, address: &str) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let [stop, silence] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let there = home.enter(|| UdpSocket::bind((address, PORT)));
         let own = if address.contains(':') {
             Family::V6
@@ -36,12 +38,13 @@ impl Heartbeat {
         };
         let here = lab.b.enter(|| UdpSocket::bind((own.b(), 0)));
         let (there, here) = (there.expect("a socket"), here.expect("a socket"));
-        for socket in [&there, &here] {
-            let limit = Some(Duration::from_secs(1));
+        // Longer than a neighbour takes to answer when it is asked again.
+        for (socket, seconds) in [(&there, 1), (&here, 10)] {
+            let limit = Some(Duration::from_secs(seconds));
             socket.set_read_timeout(limit).expect("a time limit");
         }
         here.connect((address, PORT)).expect("connect");
-        let (halt, over) = (Arc::clone(&stop), Arc::clone(&stop));
+        let (halt, over) = (Arc::clone(&silence), Arc::clone(&stop));
         let answers = thread::spawn(move || {
             let mut beat = [0; 8];
             while !halt.load(Ordering::Relaxed) {
@@ -62,6 +65,7 @@ impl Heartbeat {
         });
         Self {
             stop,
+            silence,
             answers: Some(answers),
             beats: Some(beats),
         }
@@ -73,6 +77,7 @@ impl Heartbeat {
         self.stop.store(true, Ordering::Relaxed);
         let beats = self.beats.take().expect("it ends once");
         let result = beats.join().expect("the heart does not panic");
+        self.silence.store(true, Ordering::Relaxed);
         let answers = self.answers.take().expect("it ends once");
         answers.join().expect("the echo does not panic");
         result
@@ -82,6 +87,7 @@ impl Heartbeat {
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.silence.store(true, Ordering::Relaxed);
     }
 }
 
