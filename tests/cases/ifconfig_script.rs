@@ -12,8 +12,8 @@ const SCRIPT: &str = "for y in $(seq 0 63); do for x in $(seq 1 254); do \
     ifconfig eth0:$((y*256+x)) 10.0.$y.$x || exit 1; done; done";
 const ALIASES: usize = 64 * 254;
 
-/// The whole script: 30 ms for a process that takes 5 on an idle machine, twice.
-const SCRIPT_LIMIT: Duration = Duration::from_secs(2 * 488);
+/// The whole script, which takes minutes: only what hangs takes longer.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(3600);
 
 /// The names that `ifconfig -l` lists, but for `lo` and `eth0`.
 #[track_caller]

@@ -8,8 +8,9 @@ use alias_tests::{
     frame::{Frame, frame},
 };
 
-/// What an event between two hosts on one cable may take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(5);
+/// What an event may take on a machine that does much besides. Only a test that fails
+/// takes so long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Both ways to attach, for cases that must come out the same.
 pub(crate) const MODES: [Mode; 2] = [Mode::Native, Mode::Generic];

@@ -1,8 +1,8 @@
 //! What several aliases share, one of them cannot change under the others.
 
-use std::time::Duration;
-
 use alias_tests::{Lab, Mode, wait_for};
+
+use crate::scene::LIMIT;
 
 fn lab() -> Lab {
     let lab = Lab::attached(Mode::Native);
@@ -11,8 +11,6 @@ fn lab() -> Lab {
     lab.a.ip("link set t1 up");
     lab
 }
-
-const LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_device_serves_one_mac() {

@@ -1,6 +1,6 @@
 //! `alias-ctl` as a user calls it, inside host A, and `ping` from host B.
 
-use std::{io, os::unix::process::CommandExt, path::PathBuf, process::Command, time::Duration};
+use std::{io, os::unix::process::CommandExt, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
@@ -147,7 +147,7 @@ impl Lab {
     #[track_caller]
     pub fn wait_for_counter(&self, alias: &str, path: &str, expected: u64) {
         let mut last = 0;
-        let reached = comes_true(Duration::from_secs(5), || {
+        let reached = comes_true(TOOL_LIMIT, || {
             last = self.counter(alias, path);
             last == expected
         });
@@ -186,9 +186,9 @@ impl Namespace {
     /// As `ping`, with further options.
     #[track_caller]
     pub fn ping_with(&self, address: &str, count: u32, options: &str) -> Ping {
-        // -i: a fifth of a second; -W: what one lost answer may cost.
+        // -l: all at once; -i and -W: what one lost answer may cost.
         let output = self.run(&format!(
-            "ping -n -c {count} -i 0.2 -W 2 {options} {address}"
+            "ping -n -c {count} -l {count} -i 10 -W 10 {options} {address}"
         ));
         parse_ping(&output.stdout).unwrap_or_else(|| panic!("{output}"))
     }
