@@ -70,6 +70,14 @@ fn a_refused_command_finds_the_parent_down() {
     assert_eq!(stage.of_eth0(), [""; 0]);
 }
 
+/// No netlink socket of host A holds anything.
+fn nothing_unread(lab: &Lab) -> bool {
+    const RMEM: usize = 4;
+    let sockets = lab.a.run("cat /proc/net/netlink").ok().stdout;
+    let rmem = |line: &str| line.split_whitespace().nth(RMEM) == Some("0");
+    sockets.lines().skip(1).all(rmem)
+}
+
 /// Down and up again before anybody looks: only the event tells.
 #[test]
 fn down_and_up_frees_what_was_there_by_then() {
@@ -78,6 +86,7 @@ fn down_and_up_frees_what_was_there_by_then() {
     for round in 0..5 {
         lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
         lab.a.ip_batch("link set eth0 down\nlink set eth0 up\n");
+        wait_for("the daemon to have read it", LIMIT, || nothing_unread(lab));
         // What is added after it is up again has nothing to do with it.
         lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24"]);
         stage.left(&["eth0:1"]);

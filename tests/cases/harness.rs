@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     panic,
     path::Path,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use alias_tests::{
@@ -14,9 +14,11 @@ use alias_tests::{
     bpf::{self, Context, Instruction, Kind, only_return, tc, xdp},
     frame::{BROADCAST, arp_op, frame, read},
     transfer::{self, Direction},
+    wait_for,
 };
 
-const LIMIT: Duration = Duration::from_secs(5);
+use crate::scene::LIMIT;
+
 const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
 const B: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
@@ -186,6 +188,10 @@ fn a_snapshot_sees_each_kind_of_change() {
         "XDP is not seen"
     );
     drop(link);
+    // A child that is about to exec holds it, too, for a moment.
+    wait_for("the program to be off", LIMIT, || {
+        lab.a.link("eth0")["xdp"].is_null()
+    });
     assert_unchanged(&before, &Snapshot::of(&lab.a));
 }
 

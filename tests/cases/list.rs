@@ -129,6 +129,11 @@ fn terminal() -> (File, OwnedFd) {
     // SAFETY: two live integers for the descriptors; the rest may be null.
     let made = unsafe { libc::openpty(&mut master, &mut slave, none, none.cast(), none.cast()) };
     assert_eq!(made, 0, "openpty: {}", std::io::Error::last_os_error());
+    // Another test's child is not to keep the terminal from hanging up.
+    for fd in [master, slave] {
+        // SAFETY: fcntl takes integers; the descriptor was just opened.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
     // SAFETY: both were just opened, and nobody else has them.
     unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) }
 }

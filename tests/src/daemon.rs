@@ -7,7 +7,10 @@ use std::{
         unix::net::{SocketAddr, UnixDatagram},
     },
     process::{Child, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -16,8 +19,6 @@ use crate::{lab::Lab, process::end_with_this_thread, wait::wait_for};
 
 /// What a start and an end may take.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Abstract, so in the namespace only. One daemon runs there.
-const READY_SOCKET: &str = "alias-test-ready";
 
 /// A running daemon; killed by pid and reaped on drop.
 #[derive(Debug)]
@@ -30,8 +31,13 @@ impl Lab {
     /// Starts the daemon, and returns when it says that it is ready.
     #[track_caller]
     pub fn daemon(&self, options: &[&str]) -> Daemon {
+        // Abstract, so in the namespace only. Not the last one's name: a child that is
+        // about to exec may hold that for a moment.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("alias-test-ready-{number}");
         let socket = self.a.enter(|| {
-            let address = SocketAddr::from_abstract_name(READY_SOCKET)?;
+            let address = SocketAddr::from_abstract_name(&name)?;
             UnixDatagram::bind_addr(&address)
         });
         let socket = socket.expect("an abstract socket of our own namespace");
@@ -41,7 +47,7 @@ impl Lab {
         let mut command = self.ctl_command(&self.a, &[&["daemon"], options].concat());
         end_with_this_thread(&mut command);
         command
-            .env("NOTIFY_SOCKET", format!("@{READY_SOCKET}"))
+            .env("NOTIFY_SOCKET", format!("@{name}"))
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("alias-ctl can be started");

@@ -38,4 +38,4 @@ pub use raw_socket::RawSocket;
 pub use retreat::{SCRATCH, retreat};
 pub use snapshot::{Snapshot, assert_unchanged};
 pub use tap::Tap;
-pub use wait::wait_for;
+pub use wait::{comes_true, wait_for};

@@ -21,7 +21,7 @@ pub fn wait_for(what: &str, limit: Duration, condition: impl FnMut() -> bool) {
 ///
 /// The condition is evaluated once more after the limit, so that a machine
 /// that was busy for the whole time does not fail a test by itself.
-pub(crate) fn comes_true(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+pub fn comes_true(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
     loop {

@@ -1,9 +1,9 @@
 //! What Linux cannot do is refused with the reason, and nothing changes.
 
-use alias_tests::{Lab, Mode, Tap};
+use alias_tests::{Lab, Mode, Tap, wait_for};
 
 use super::{Home, OPTIONS, scene, set_options};
-use crate::scene::Family;
+use crate::scene::{Family, LIMIT};
 
 #[test]
 fn what_the_kernel_cannot_do() {
@@ -30,6 +30,7 @@ fn what_the_kernel_cannot_do() {
         lab.ctl_err(&add, "EOPNOTSUPP");
     }
     drop(tap);
+    wait_for("the tap to go", LIMIT, || lab.a.find_link("tap0").is_none());
     lab.assert_unchanged(&before);
     // Without them, in one call, it may.
     lab.ctl_ok(&[
