@@ -44,11 +44,11 @@ impl Geometry {
         Geometry { home_bits }
     }
 
-    /// The capacity of the table that has twice as many homes, as full as it may be;
-    /// `None` for the largest.
+    /// The least capacity for which the table has twice as many homes; `None` for the
+    /// largest.
     #[must_use]
     pub const fn next_capacity(self) -> Option<u32> {
-        let capacity = 1u64 << self.home_bits;
+        let capacity = (1u64 << (self.home_bits - 1)) + 1;
         if capacity > MAX_SLOTS as u64 {
             return None;
         }

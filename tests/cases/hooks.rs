@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use alias_tests::{Lab, LabBuilder, Mode, Namespace, RawSocket, bpf, frame::frame};
+use alias_tests::{Lab, LabBuilder, Mode, Namespace, RawSocket, bpf, frame::frame, wait_for};
 
 use crate::growth::capacity;
 use crate::growth::traffic::container;
@@ -18,7 +18,7 @@ fn on(tc: &str) -> LabBuilder {
 /// A frame that a container behind v0 sends from its alias's address leaves by the
 /// alias's parent.
 #[track_caller]
-fn returns(lab: &Lab, far: &Namespace, alias: &str, address: &str) {
+pub(crate) fn returns(lab: &Lab, far: &Namespace, alias: &str, address: &str) {
     let (parent, _) = alias.split_once(':').expect("PARENT:NUMBER");
     let sent = lab.counter(alias, "tx_packets");
     let (source, to) = (address.parse().expect("an address"), [192, 0, 2, 1].into());
@@ -97,6 +97,36 @@ fn an_ingress_qdisc_is_refused() {
     lab.ctl_ok(&["attach", "eth0", "--tc", "tcx"]);
 }
 
+/// A qdisc whose filters are a block's has none of its own.
+#[test]
+fn a_shared_block_is_refused_and_in_nobodys_way() {
+    let lab = on("clsact").build();
+    let far = lab.namespace("far");
+    container(&lab, &far);
+    lab.a.run("tc qdisc add dev v0 ingress_block 5 clsact").ok();
+    let before = lab.snapshot();
+    let to = ["add", "eth0:0", "203.0.113.9", "--to", "v0"];
+    let refused = lab.ctl_err(&to, "EBUSY");
+    assert!(refused.contains("tc qdisc del dev v0 clsact"), "{refused}");
+    lab.assert_unchanged(&before);
+    lab.a.run("tc qdisc del dev v0 clsact").ok();
+    lab.ctl_ok(&to);
+    // The parent's and the target's, later.
+    for device in ["eth0", "v0"] {
+        lab.a.run(&format!("tc qdisc del dev {device} clsact")).ok();
+        let add = format!("tc qdisc add dev {device} ingress_block 5 clsact");
+        lab.a.run(&add).ok();
+        let told = lab.ctl(&["doctor", "eth0"]);
+        assert_eq!(told.code(), 1, "{told}");
+        assert!(told.stdout.contains("was taken off"), "{told}");
+    }
+    lab.ctl_ok(&["add", "eth0:1", "198.51.100.9", "--drop"]);
+    lab.ctl_err(&["add", "eth0:2", "198.51.100.8", "--drop"], "EBUSY");
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    lab.ctl_err(&["attach", "eth0", "--tc", "clsact"], "EBUSY");
+    lab.ctl_ok(&["attach", "eth0", "--tc", "tcx"]);
+}
+
 /// A parent whose qdisc somebody has replaced does not grow, and is no hindrance to
 /// anything else.
 #[test]
@@ -128,9 +158,17 @@ fn a_parent_that_cannot_grow_is_as_it_was() {
     returns(&lab, &far, "eth0:0", "203.0.113.9");
 }
 
+/// `doctor` has nothing to say. A new device has a carrier a moment later.
+#[track_caller]
+pub(crate) fn well(lab: &Lab) {
+    wait_for("doctor to find all well", LIMIT, || {
+        lab.ctl(&["doctor", "eth0"]).code() == 0
+    });
+}
+
 /// Takes a program of eth0's off the device that it hangs on.
 #[track_caller]
-fn take_off(lab: &Lab, tc: &str, program: &str) {
+pub(crate) fn take_off(lab: &Lab, tc: &str, program: &str) {
     let (device, side) = match program {
         "alias_return" => ("v0", "ingress"),
         "alias_deliver" => ("eth0", "ingress"),
@@ -142,15 +180,21 @@ fn take_off(lab: &Lab, tc: &str, program: &str) {
             .ok();
         return;
     }
-    let pin = |name: &str| -> PathBuf {
-        let found = lab.pins().into_iter().find(|pin| pin.ends_with(name));
-        found.unwrap_or_else(|| panic!("{name} is not pinned"))
+    let detach = |pin: &PathBuf| match program {
+        "alias_return" => bpf::detach_tc(pin, &lab.a, device),
+        _ => bpf::detach_link(pin),
     };
-    let done = match program {
-        "alias_return" => bpf::detach_tc(&pin(program), &lab.a, device),
-        _ => bpf::detach_link(&pin(&format!("{program}_link"))),
+    let name = match program {
+        "alias_return" => program.to_owned(),
+        _ => format!("{program}_link"),
     };
-    done.unwrap_or_else(|error| panic!("{program}: {error}"));
+    // Of a parent that is half grown either generation's hangs there.
+    let pins = lab.pins();
+    let mut pins = pins.iter().filter(|pin| pin.ends_with(&name));
+    assert!(
+        pins.any(|pin| detach(pin).is_ok()),
+        "{program} hangs nowhere"
+    );
 }
 
 #[test]
@@ -185,9 +229,46 @@ fn what_is_taken_off_is_told_and_hangs_again() {
             let name = format!("{program} was taken off");
             assert!(told.stdout.contains(&name), "{tc}: {told}");
             lab.ctl_ok(&["enable", "eth0:0"]);
-            lab.ctl_ok(&["doctor", "eth0"]);
+            well(&lab);
             assert_eq!(lab.pins(), pins, "{tc}: {program}");
             everything();
         }
     }
+}
+
+#[test]
+fn what_is_taken_off_before_there_is_an_alias_hangs_again_for_it() {
+    for tc in ["tcx", "clsact"] {
+        let lab = on(tc).build();
+        take_off(&lab, tc, "alias_deliver");
+        take_off(&lab, tc, "alias_egress");
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--device"]);
+        well(&lab);
+        lab.b.ping_ok("198.51.100.8", 1);
+    }
+}
+
+/// Killed when its filters hung and it was not attached yet.
+#[test]
+fn a_killed_attachment_leaves_no_filter() {
+    const ATTEMPTS: u32 = 40;
+    let lab = Lab::plain();
+    lab.a.ip("link add other0 type veth peer name other1");
+    let filters = || lab.a.run("tc filter show dev eth0 egress").stdout;
+    let draft = format!("new-{}", lab.a.ifindex("eth0"));
+    for _ in 0..ATTEMPTS {
+        let mut victim = lab.ctl_spawn(&["attach", "eth0", "--tc", "clsact"]);
+        while filters().is_empty() && victim.is_alive() {}
+        victim.kill();
+        let is_hit = lab.pins().iter().any(|pin| pin.ends_with(&draft));
+        // Any change tidies up.
+        lab.ctl_ok(&["attach", "other0"]);
+        lab.ctl_ok(&["detach", "other0"]);
+        if is_hit {
+            assert_eq!(filters(), "");
+            return;
+        }
+        lab.ctl_ok(&["detach", "eth0"]);
+    }
+    panic!("of {ATTEMPTS} none was killed in time");
 }

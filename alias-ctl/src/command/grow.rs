@@ -2,6 +2,8 @@
 //! a second generation of its maps and programs and lets it run; here the other hooks
 //! follow, and the first one goes. No packet is lost, and none counted twice.
 
+use alias_common::table::Geometry;
+
 use crate::dataplane::growth::{self, Growth};
 use crate::dataplane::table::grace_period;
 use crate::dataplane::{Parent, WriteLock};
@@ -60,10 +62,11 @@ pub fn until_all_fit(
     loop {
         let is = grown.as_ref().unwrap_or(parent);
         match make(host, is) {
-            Err(refusal) if refusal.errno == Parent::NO_PLACE => {
+            // What could not be taken back must not be overwritten.
+            Err(refusal) if refusal.errno == Parent::NO_PLACE && is.header().unfinished == 0 => {
                 let Some(capacity) = is.extent().geometry().next_capacity() else {
                     return Err(refusal.way_out(
-                        "nothing was added; there is no larger index; attached anew, the device has another hash key",
+                        "nothing was changed; there is no larger index; attached anew, the device has another hash key",
                     ));
                 };
                 grown = Some(grow_to(host, link, is, capacity, lock)?);
@@ -87,6 +90,24 @@ fn is_as_before(host: &Host, before: &Parent) -> Result<bool> {
 ///
 /// As for [`make_room`].
 pub fn grow_to(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    capacity: u32,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    let grown = grow_once(host, link, parent, capacity, lock);
+    // In another order the same addresses may not find places in an index as large.
+    let next = Geometry::for_capacity(capacity).next_capacity();
+    match (&grown, next) {
+        (Err(refusal), Some(next)) if refusal.errno == Parent::NO_PLACE => {
+            grow_once(host, link, parent, next, lock)
+        }
+        _ => grown,
+    }
+}
+
+fn grow_once(
     host: &mut Host,
     link: &Link,
     parent: &Parent,

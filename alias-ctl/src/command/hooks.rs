@@ -7,18 +7,21 @@ use crate::netlink::Link;
 
 use super::host::Host;
 
-/// The `--to` devices of a parent that are there.
+/// The `--to` devices of a parent, by ifindex.
+pub fn target_indices(parent: &Parent) -> impl Iterator<Item = u32> + '_ {
+    let indices = (0..parent.targets()).map(|key| parent.target(key).ifindex);
+    indices.filter(|ifindex| *ifindex != 0)
+}
+
+/// Those that are there.
 ///
 /// # Errors
 ///
 /// That of asking the kernel.
 pub fn targets(host: &mut Host, parent: &Parent) -> Result<Vec<Link>> {
     let mut found = Vec::new();
-    for key in 0..parent.targets() {
-        let ifindex = parent.target(key).ifindex;
-        if ifindex != 0 {
-            found.extend(host.netlink.link_by_index(ifindex)?);
-        }
+    for ifindex in target_indices(parent) {
+        found.extend(host.netlink.link_by_index(ifindex)?);
     }
     Ok(found)
 }

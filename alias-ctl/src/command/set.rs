@@ -21,7 +21,7 @@ use crate::netlink::Link;
 use super::batch::{self, Batch, Item, Past};
 use super::del::no_such_alias;
 use super::host::Host;
-use super::{Change, create, isno, prefix, recover, resolve, retire};
+use super::{Change, create, grow, isno, prefix, recover, resolve, retire};
 
 /// `alias-ctl set NAME …`.
 ///
@@ -69,6 +69,18 @@ pub fn set_slot(
     if !link.up {
         return Err(resolve::parent_down(link, "set"));
     }
+    let set = |host: &mut Host, parent: &Parent| set_once(host, link, parent, slot, change, lock);
+    grow::until_all_fit(host, link, parent, lock, set).map(drop)
+}
+
+fn set_once(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &Change,
+    lock: &WriteLock,
+) -> Result<()> {
     let old = parent.record(slot);
     let wanted = wanted(host, link, parent, slot, change)?;
     let new = batch::record(&wanted, &wanted.items[0]);

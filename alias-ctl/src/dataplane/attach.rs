@@ -84,7 +84,7 @@ pub fn attach(
         Mode::BestEffort => attach(false).or_else(|_| attach(true)),
     };
     if result.is_err() {
-        tidy(directory, lock)?;
+        tidy_own(directory, lock)?;
     }
     result
 }
@@ -315,4 +315,24 @@ pub fn tidy(directory: &Directory, lock: &WriteLock) -> Result<()> {
         directory.clear_drafts(lock)?;
     }
     directory.clear_shared(lock)
+}
+
+/// The same for the calling thread's namespace, with what hangs on its devices by no
+/// link that a draft's removal would detach.
+///
+/// # Errors
+///
+/// As for [`tidy`]; what the kernel refused.
+pub fn tidy_own(directory: &Directory, lock: &WriteLock) -> Result<()> {
+    for ifindex in directory.drafts()? {
+        let name = format!("device {ifindex}");
+        let device = Device {
+            ifindex,
+            name: &name,
+        };
+        for spot in Hook::Clsact.on_parent(device) {
+            spot.take_off(&directory.draft(ifindex))?;
+        }
+    }
+    tidy(directory, lock)
 }

@@ -201,6 +201,23 @@ impl Directory {
         Ok(names(&self.version())?.iter().any(|name| is_draft(name)))
     }
 
+    /// Devices, by ifindex, whose attachment was begun and not ended. What is attached
+    /// has no other beside it.
+    ///
+    /// # Errors
+    ///
+    /// That of reading the directory.
+    pub fn drafts(&self) -> Result<Vec<u32>> {
+        let names = names(&self.version())?;
+        let drafts = names
+            .iter()
+            .filter_map(|name| name.strip_prefix(DRAFT_PREFIX));
+        Ok(drafts
+            .filter_map(|number| number.parse().ok())
+            .filter(|ifindex| !self.parent(*ifindex).exists())
+            .collect())
+    }
+
     /// Removes what is half made or half removed, and detaches what hangs on it.
     ///
     /// # Errors

@@ -12,12 +12,11 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use alias_common::names;
-use aya::programs::{SchedClassifier, tc::TcAttachType};
 
 use super::directory::link_name;
 use super::sys::{self, AttachType};
 use crate::error::{Refusal, Result};
-use crate::netlink::{Conversation, FilterChain, FilterId, Request};
+use crate::netlink::{Conversation, FilterChain, FilterId, NetlinkError, Request};
 
 /// The kind of hook a parent and its `--to` devices use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,6 +49,9 @@ pub struct Spot<'a> {
 
 /// What the kernel says when there is no such program, filter, qdisc or device.
 const NONE: [i32; 3] = [libc::ENOENT, libc::EINVAL, libc::ENODEV];
+
+/// Of filters also: they are a block's, which other devices share, and not this device's.
+const SHARED: i32 = libc::EOPNOTSUPP;
 
 impl Hook {
     /// The programs of a parent that hang on itself.
@@ -93,18 +95,24 @@ impl Spot<'_> {
             return Ok(());
         }
         let name = self.device.name;
-        let request = Request::clsact(self.device.ifindex).about(name);
-        match Conversation::new()?.run(request) {
-            Err(error) if error.errno() == libc::EINVAL => Err(Refusal::new(
-                name,
-                "add clsact",
-                "an ingress qdisc has its place",
-                libc::EBUSY,
+        let busy = |reason: &str| Refusal::new(name, "add clsact", reason, libc::EBUSY);
+        let mut netlink = Conversation::new()?;
+        match netlink.run(Request::clsact(self.device.ifindex).about(name)) {
+            Err(error) if error.errno() == libc::EINVAL => {
+                return Err(busy("an ingress qdisc has its place").way_out(format!(
+                    "tc qdisc del dev {name} ingress; clsact does all that it does"
+                )));
+            }
+            done => done?,
+        }
+        match netlink.run(Request::get_filter(self.filter())) {
+            Err(error) if error.errno() == SHARED => Err(busy(
+                "it shares a filter block with other devices",
             )
             .way_out(format!(
-                "tc qdisc del dev {name} ingress; clsact does all that it does"
+                "give it a clsact of its own: tc qdisc del dev {name} clsact; the next command adds one"
             ))),
-            done => Ok(done?),
+            _ => Ok(()),
         }
     }
 
@@ -142,7 +150,7 @@ impl Spot<'_> {
         if self.hook == Hook::Clsact {
             let request = Request::get_filter(self.filter()).about(self.device.name);
             return match Conversation::new()?.run(request) {
-                Err(error) if NONE.contains(&error.errno()) => Ok(false),
+                Err(error) if says_none(&error) => Ok(false),
                 done => Ok(done.map(|()| true)?),
             };
         }
@@ -154,8 +162,12 @@ impl Spot<'_> {
         let id = sys::obj_get(&pins.join(self.program))
             .and_then(|program| sys::program_id(program.as_fd()))
             .map_err(|error| self.refused("look for", &error))?;
-        let hung = SchedClassifier::query_tcx(self.device.name, TcAttachType::Ingress);
-        Ok(hung.is_ok_and(|(_, programs)| programs.iter().any(|program| program.id() == id)))
+        match sys::prog_query(self.device.ifindex, self.side) {
+            Err(error) if is(&error, &NONE) => Ok(false),
+            found => Ok(found
+                .map_err(|error| self.refused("look for", &error))?
+                .contains(&id)),
+        }
     }
 
     /// Hangs the program there anew where somebody took it off. Whether that was so.
@@ -203,10 +215,12 @@ impl Spot<'_> {
             sys::prog_replace(old.as_fd(), program.as_fd(), self.device.ifindex, self.side)
         });
         match replaced {
-            Err(error) if self.is_on_parent() && is(&error, &[libc::ENOLINK]) => Ok(()),
-            Err(error) if self.is_on_parent() => Err(self.refused("replace", &error)),
             Err(error) if is(&error, &[libc::EEXIST, libc::ENODEV]) => Ok(()),
-            Err(error) if is(&error, &[libc::ENOENT]) => self.hang(next),
+            // ENOLINK: the link was detached; ENOENT: its pin is gone, or the program.
+            Err(error) if is(&error, &[libc::ENOLINK, libc::ENOENT]) => match self.restore(next) {
+                Err(refusal) if refusal.errno == libc::ENODEV => Ok(()),
+                done => done.map(drop),
+            },
             done => done.map_err(|error| self.refused("replace", &error)),
         }
     }
@@ -222,7 +236,7 @@ impl Spot<'_> {
         if self.hook == Hook::Clsact {
             let request = Request::delete_filter(self.filter()).about(self.device.name);
             return match Conversation::new()?.run(request) {
-                Err(error) if NONE.contains(&error.errno()) => Ok(()),
+                Err(error) if says_none(&error) => Ok(()),
                 done => Ok(done?),
             };
         }
@@ -246,6 +260,19 @@ impl Spot<'_> {
                 "what this host sends from its aliases' addresses is not counted"
             }
             _ => "what its aliases send from there does not leave",
+        }
+    }
+
+    /// How it comes to hang there again.
+    #[must_use]
+    pub fn way_back(&self) -> String {
+        let command = "the next command that changes something hangs it there again";
+        match self.hook {
+            Hook::Tcx => command.to_owned(),
+            Hook::Clsact => format!(
+                "{command}; if it does not, another qdisc is in the way: tc qdisc show dev {}",
+                self.device.name
+            ),
         }
     }
 
@@ -294,6 +321,10 @@ impl fmt::Display for Spot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.device.name, self.program)
     }
+}
+
+fn says_none(error: &NetlinkError) -> bool {
+    NONE.contains(&error.errno()) || error.errno() == SHARED
 }
 
 fn is(error: &io::Error, errnos: &[i32]) -> bool {

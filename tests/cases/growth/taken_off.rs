@@ -5,6 +5,7 @@ use alias_tests::{Lab, Mode};
 
 use super::traffic::container;
 use super::{capacity, nothing_is_left};
+use crate::hooks::{returns, take_off, well};
 
 #[test]
 fn a_qdisc_that_is_gone_comes_back() {
@@ -46,4 +47,40 @@ fn a_qdisc_that_is_gone_comes_back() {
     nothing_is_left(&lab);
     let left = lab.a.run("tc filter show dev v0 ingress").stdout;
     assert!(!left.contains("alias"), "{left}");
+}
+
+/// Killed when the new programs ran, and then somebody took off what hung beside them:
+/// the next command finds neither the old ones to replace nor their links.
+#[test]
+fn what_is_taken_off_half_grown_hangs_again() {
+    const ATTEMPTS: u32 = 20;
+    for tc in ["tcx", "clsact"] {
+        let options = ["--tc", tc, "--capacity", "2"];
+        let builder = Lab::builder().mode(Mode::Native).attach_options(&options);
+        let lab = builder.gro_at_b().build();
+        let far = lab.namespace("far");
+        container(&lab, &far);
+        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--device"]);
+        lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--to", "v0"]);
+        let runs = || lab.a.link("eth0")["xdp"]["prog"]["id"].as_u64();
+        let growth = format!("grow-{}", lab.a.ifindex("eth0"));
+        let is_half_grown = |number: u32| {
+            let (before, capacity) = (runs(), (2 + number).to_string());
+            let mut victim = lab.ctl_spawn(&["set", "eth0", "--capacity", &capacity]);
+            while runs() == before && victim.is_alive() {}
+            victim.kill();
+            runs() != before && lab.pins().iter().any(|pin| pin.ends_with(&growth))
+        };
+        assert!((1..=ATTEMPTS).any(is_half_grown), "{tc}: none was hit");
+        for program in ["alias_deliver", "alias_egress", "alias_return"] {
+            take_off(&lab, tc, program);
+        }
+        lab.ctl_ok(&["enable", "eth0:0"]);
+        assert!(!lab.pins().iter().any(|pin| pin.ends_with(&growth)));
+        well(&lab);
+        lab.b.ping_ok("198.51.100.8", 2);
+        returns(&lab, &far, "eth0:1", "203.0.113.9");
+        lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+        nothing_is_left(&lab);
+    }
 }

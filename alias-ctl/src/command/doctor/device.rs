@@ -29,17 +29,29 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
         }
     };
     attached(link, &parent, findings);
-    let targets = hooks::targets(host, &parent)?;
-    for spot in hooks::spots(&parent, link, &targets) {
-        if !spot.is_hung(parent.path())? {
-            findings.problem(
-                &link.name,
-                format!("{spot} was taken off: {}", spot.purpose()),
-                "the next command that changes something hangs it there again",
-            );
-        }
+    let is_changing =
+        parent.header().unfinished != 0 || host.directory.growing()?.contains(&link.ifindex);
+    if !is_changing {
+        hung(host, link, &parent, findings)?;
     }
     aliases::examine(host, link, &parent, findings)
+}
+
+/// Whether its tc programs are where they belong.
+fn hung(host: &mut Host, link: &Link, parent: &Parent, findings: &mut Findings) -> Result<()> {
+    let targets = hooks::targets(host, parent)?;
+    for spot in hooks::spots(parent, link, &targets) {
+        match spot.is_hung(parent.path()) {
+            Ok(true) => {}
+            Ok(false) => findings.problem(
+                &link.name,
+                format!("{spot} was taken off: {}", spot.purpose()),
+                spot.way_back(),
+            ),
+            Err(refusal) => findings.problem(&link.name, refusal.reason, refusal.way_out),
+        }
+    }
+    Ok(())
 }
 
 fn physical(link: &Link, findings: &mut Findings) {

@@ -113,8 +113,7 @@ pub(super) fn look(
             && link.up
             && header.flags & Header::WAS_DOWN == 0
             && !heard.down.contains_key(&ifindex);
-        let has_none = header.slots_end == 0;
-        if header.unfinished == 0 && as_noted && (has_none || !whole) {
+        if header.unfinished == 0 && as_noted && !whole {
             return Ok(Case::Well);
         }
     }
@@ -159,10 +158,7 @@ pub(super) fn look(
             }
         }
         targets(host, &parent, &live, sight, &mut findings)?;
-        let devices = hooks::targets(host, &parent)?;
-        for spot in hooks::spots(&parent, &link, &devices) {
-            findings.unhung |= !spot.is_hung(parent.path())?;
-        }
+        unhung(host, &link, &parent, sight, &mut findings)?;
     }
     Ok(if findings.is_nothing() {
         Case::Well
@@ -337,6 +333,24 @@ fn targets(
                     .extend(heir.map(|link| (key, link.clone())));
             }
         }
+    }
+    Ok(())
+}
+
+/// tc programs that somebody has taken off the parent, or off its `--to` devices.
+fn unhung(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    sight: &Sight,
+    findings: &mut Findings,
+) -> Result<()> {
+    let mut devices = Vec::new();
+    for ifindex in hooks::target_indices(parent) {
+        devices.extend(sight.links(host)?.get(&ifindex).cloned());
+    }
+    for spot in hooks::spots(parent, link, &devices) {
+        findings.unhung |= !spot.is_hung(parent.path())?;
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ pub fn reconcile(
     heard: &Heard,
     extent: Extent,
 ) -> Result<Vec<String>> {
-    attach::tidy(&host.directory, lock)?;
+    attach::tidy_own(&host.directory, lock)?;
     let mut done = Vec::new();
     let mut outcome = Ok(());
     for ifindex in host.directory.growing()? {

@@ -8,6 +8,7 @@ use super::{bpf, owned};
 
 const BPF_PROG_ATTACH: u32 = 8;
 const BPF_PROG_DETACH: u32 = 9;
+const BPF_PROG_QUERY: u32 = 16;
 const BPF_RAW_TRACEPOINT_OPEN: u32 = 17;
 const BPF_LINK_CREATE: u32 = 28;
 const BPF_LINK_UPDATE: u32 = 29;
@@ -189,6 +190,40 @@ pub fn raw_tracepoint_open(program: BorrowedFd<'_>, name: &CStr) -> io::Result<O
         padding: 0,
     };
     bpf(BPF_RAW_TRACEPOINT_OPEN, &mut attribute).map(owned)
+}
+
+#[repr(C)]
+struct ProgQueryAttribute {
+    target_ifindex: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    prog_ids: u64,
+    count: u32,
+    padding: u32,
+}
+
+/// Ids of the tcx programs on one side of a device, in their order.
+///
+/// # Errors
+///
+/// That of `BPF_PROG_QUERY`: ENOENT when there never was one.
+pub fn prog_query(ifindex: u32, attach_type: AttachType) -> io::Result<Vec<u32>> {
+    /// `BPF_MPROG_MAX` of `linux/bpf_mprog.h`: no side of a device has more.
+    const MOST: usize = 64;
+    let mut ids = [0u32; MOST];
+    let mut attribute = ProgQueryAttribute {
+        target_ifindex: ifindex,
+        attach_type: attach_type as u32,
+        query_flags: 0,
+        attach_flags: 0,
+        prog_ids: (&raw mut ids) as u64,
+        count: MOST as u32,
+        padding: 0,
+    };
+    bpf(BPF_PROG_QUERY, &mut attribute)?;
+    let count = (attribute.count as usize).min(MOST);
+    Ok(ids[..count].to_vec())
 }
 
 #[repr(C)]

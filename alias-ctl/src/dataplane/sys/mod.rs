@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub use attach::{
     AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, cgroup_link_create, iterator_create,
-    link_create, link_detach, link_update, prog_attach, prog_detach, prog_replace,
+    link_create, link_detach, link_update, prog_attach, prog_detach, prog_query, prog_replace,
     raw_tracepoint_open,
 };
 pub use info::{LinkInfo, MapInfo, link_info, map_info, program_id, program_name};
