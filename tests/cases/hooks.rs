@@ -272,3 +272,38 @@ fn a_killed_attachment_leaves_no_filter() {
     }
     panic!("of {ATTEMPTS} none was killed in time");
 }
+
+/// What a device alias sends comes in by its port: without `alias_tx` there it is lost.
+#[test]
+fn what_is_taken_off_ports_is_told_and_hangs_again() {
+    let lab = Lab::attached(Mode::Native);
+    let home = lab.namespace("home");
+    for (name, address) in [("eth0:0", "198.51.100.8/24"), ("eth0:1", "198.51.100.9/24")] {
+        lab.ctl_ok(&["add", name, address, "--netns", home.name()]);
+    }
+    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
+    let device = device.expect("a device alias has a device");
+    home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
+    let parent = lab.a.ifindex("eth0");
+    let blocks = lab.a.run("tc qdisc show").stdout;
+    let (_, block) = blocks.split_once("ingress_block ").expect("the ports'");
+    let block = block.split_whitespace().next().expect("its number");
+    let from_port = |number: usize| format!("tc qdisc del dev ap{parent}_{number} clsact");
+    for lost in [
+        vec![from_port(0)],
+        vec![format!("tc filter del block {block}")],
+        vec![from_port(0), from_port(1)],
+    ] {
+        lost.iter()
+            .for_each(|command| drop(lab.a.run(command).ok()));
+        let told = lab.ctl(&["doctor", "eth0"]);
+        assert_eq!(told.code(), 1, "{lost:?}: {told}");
+        assert!(
+            told.stdout.contains("alias_tx was taken off its port"),
+            "{told}"
+        );
+        lab.ctl_ok(&["enable", "eth0:0"]);
+        well(&lab);
+        lab.b.ping_ok("198.51.100.8", 1);
+    }
+}

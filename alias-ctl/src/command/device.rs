@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use alias_common::names;
-use alias_common::record::{Port, Record, State, TargetKind};
+use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
@@ -14,23 +14,17 @@ use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::{alias_name, device_name, port_name};
 use crate::netlink::outcome::{all_done, all_gone};
-use crate::netlink::{
-    AddressSpec, Conversation, FilterChain, FilterId, Link, Netns, Request, VethSpec, sysctl,
-};
+use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, VethSpec, sysctl};
 
 use super::batch::{Batch, Item, of_kind};
 use super::host::Host;
-use super::prefix;
 use super::progress;
+use super::{port, prefix};
 
 /// Metric of the route to an alias's network by its device in the parent's own
 /// namespace: the parent's routes to the same network must stay the better ones, its
 /// `local` aliases' too.
 const DEVICE_METRIC: u32 = 1001;
-/// Filter blocks of our ports, by the parent's ifindex. Blocks are numbered per
-/// namespace by whoever uses them; small numbers are people's.
-const PORT_BLOCKS: u32 = 0xa100_0000;
-
 /// Link group of both ends of our veth pairs, from the message that makes them
 /// on: what is not in it is not ours, whatever its name. "alias" on a telephone's
 /// keys.
@@ -86,6 +80,7 @@ pub fn make(
     all_done(progress::batch(
         &mut host.netlink,
         "making devices",
+        pairs.len(),
         &pairs,
     )?)?;
     let ends = find_ends(host, link, batch)?;
@@ -107,7 +102,7 @@ pub fn make(
     for item in &batch.items {
         silence_ipv6(&port_name(link.ifindex, item.slot))?;
     }
-    hang_programs(host, link, parent, batch, &ends)?;
+    port::hang(host, link, parent, batch, &ends)?;
     let ups: Vec<Request> = ends
         .iter()
         .zip(&batch.items)
@@ -179,6 +174,7 @@ fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)])
         Ok(all_done(progress::batch(
             &mut netlink,
             "setting devices up",
+            batch.items.len(),
             &requests,
         )?)?)
     };
@@ -225,90 +221,6 @@ pub(super) fn accept_by_parents_route(device: &str, address: Address) -> Result<
         Err(error) if error.errno() == libc::ENOENT => Ok(()),
         result => Ok(result?),
     }
-}
-
-/// Hangs `alias_tx` on the ports: one filter for all ports of the parent.
-fn hang_programs(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    ends: &[(u32, u32)],
-) -> Result<()> {
-    let ports = parent.object(names::PORT)?;
-    let block = PORT_BLOCKS | link.ifindex;
-    let mut requests = Vec::with_capacity(ends.len());
-    for (item, (port, _)) in batch.items.iter().zip(ends) {
-        let name = port_name(link.ifindex, item.slot);
-        let record = parent.record(item.slot);
-        let owner = Port {
-            key: item.slot,
-            vlan_outer: record.vlan_outer,
-            vlan_inner: record.vlan_inner,
-            ethertype: record.ethertype,
-            reserved: 0,
-        };
-        sys::map_update(ports.as_fd(), *port, &owner.bytes())
-            .map_err(|error| Refusal::io(&name, "register port", &error))?;
-        requests.push(Request::join_block(*port, block).about(name));
-    }
-    all_done(host.netlink.batch(&requests)?)?;
-    let program = parent.object(names::ALIAS_TX)?;
-    let filter = Request::put_filter(filter_of(block), program.as_fd(), names::ALIAS_TX);
-    // In place of the one that is there: a block that outlived its parent's last
-    // attachment would run the programs of that one.
-    Ok(host.netlink.run(filter)?)
-}
-
-/// The only filter of a parent's block.
-const fn filter_of(block: u32) -> FilterId {
-    FilterId {
-        chain: FilterChain::Block(block),
-        priority: 1,
-        handle: 1,
-    }
-}
-
-/// Hangs the `alias_tx` of a parent that has grown on its ports, in place of the one
-/// before.
-///
-/// # Errors
-///
-/// What the kernel refused.
-pub fn replace_program(host: &mut Host, link: &Link, grown: &Parent) -> Result<()> {
-    // The block is there as long as a port is. Which of its aliases have one is not
-    // asked: a writer may have been killed before it made, or after it removed it.
-    let ports: Vec<u32> = (0..grown.slots_end())
-        .filter(|slot| grown.state(*slot) != State::Free)
-        .map(|slot| grown.record(slot))
-        .filter(|record| record.target == TargetKind::Device as u8)
-        .map(|record| record.port_ifindex)
-        .collect();
-    if ports.is_empty() {
-        return Ok(());
-    }
-    let block = PORT_BLOCKS | link.ifindex;
-    let program = grown.object(names::ALIAS_TX)?;
-    let filter = Request::put_filter(filter_of(block), program.as_fd(), names::ALIAS_TX);
-    match host.netlink.run(filter) {
-        // No such block (net/sched/cls_api.c): no port is left, or none has its qdisc.
-        Err(error) if error.errno() == libc::EINVAL => {}
-        done => return Ok(done?),
-    }
-    let joins: Vec<Request> = host
-        .netlink
-        .links()?
-        .iter()
-        .filter(|link| is_ours(link) && ports.contains(&link.ifindex))
-        .map(|link| Request::join_block(link.ifindex, block))
-        .collect();
-    // The one that refuses has gone, or has a qdisc of somebody else's.
-    let joined = host.netlink.batch(&joins)?;
-    if joined.iter().all(std::result::Result::is_err) {
-        return Ok(());
-    }
-    let filter = Request::put_filter(filter_of(block), program.as_fd(), names::ALIAS_TX);
-    Ok(host.netlink.run(filter)?)
 }
 
 /// The namespace of an alias device; `None`: the parent's own.

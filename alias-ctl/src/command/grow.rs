@@ -11,7 +11,7 @@ use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 
 use super::host::Host;
-use super::{attach, device, hooks};
+use super::{attach, hooks, port};
 
 /// Makes room for slots below `end`; `None`: there is room. Afterwards `parent` is what
 /// was before.
@@ -186,7 +186,7 @@ fn follow(
     for spot in hooks::spots(&grown, link, &targets) {
         spot.replace(before.path(), growth.path())?;
     }
-    device::replace_program(host, link, &grown)?;
+    port::replace(host, link, &grown)?;
     // No run of the generation before is left that could count.
     grace_period()?;
     grown.harvest(before, lock)?;

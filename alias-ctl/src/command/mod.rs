@@ -27,6 +27,7 @@ pub mod local;
 pub mod neighbour;
 pub mod output;
 mod peer;
+pub mod port;
 pub mod prefix;
 pub mod progress;
 pub mod reconcile;

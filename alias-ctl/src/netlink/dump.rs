@@ -12,6 +12,7 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage, Prop};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteFlags, RouteMessage};
+use rtnetlink::packet_route::tc::TcMessage;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::address::Address;
@@ -22,6 +23,7 @@ use super::link::Link;
 use super::namespace::Netns;
 use super::route::{NextHop, Route};
 use super::statistics::Statistics;
+use super::traffic_control;
 
 /// How often a dump is repeated because the tables changed under it.
 const ATTEMPTS: usize = 32;
@@ -139,6 +141,16 @@ impl Conversation {
         let routes = self.routes_of(MAIN, family, Some(ifindex), None)?;
         let is_it = |route: &Route| route.dst == network && route.prefix_len == prefix_len;
         Ok(routes.iter().any(is_it))
+    }
+
+    /// The filter blocks of what links receive, by ifindex, of those that have joined one.
+    ///
+    /// Errors: as for [`Self::links`].
+    pub fn ingress_blocks(&mut self) -> Result<HashMap<u32, u32>> {
+        let joined = self.dump("qdiscs", traffic_control::ingress_block, || {
+            RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default())
+        })?;
+        Ok(joined.into_iter().collect())
     }
 
     /// Routes that a protocol made in the table of local addresses.

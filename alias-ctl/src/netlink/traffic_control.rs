@@ -10,6 +10,7 @@ use rtnetlink::packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 
+use super::attribute::{attributes, u32_at};
 use super::request::Request;
 
 /// TC_H_CLSACT and its handle, of linux/pkt_sched.h.
@@ -166,6 +167,17 @@ fn clsact(ifindex: u32, exclusive: u16, mut attributes: Vec<TcAttribute>) -> Req
         format!("link {ifindex}"),
         "add clsact",
     )
+}
+
+/// The ifindex and the block that a qdisc's link has joined; `None`: none.
+pub(super) fn ingress_block(payload: &[u8]) -> Option<(u32, u32)> {
+    /// Bytes of `struct tcmsg`, and where its tcm_ifindex is.
+    const HEADER: usize = 20;
+    const IFINDEX: usize = 4;
+    let ifindex = u32_at(payload, IFINDEX)?;
+    let mut attributes = attributes(payload.get(HEADER..)?);
+    let (_, block) = attributes.find(|(kind, _)| *kind == TCA_INGRESS_BLOCK)?;
+    Some((ifindex, u32_at(block, 0)?))
 }
 
 /// Appends one attribute with its padding.

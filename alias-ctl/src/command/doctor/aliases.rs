@@ -8,6 +8,7 @@ use alias_common::record::{Record, TargetKind};
 
 use super::super::device as alias_device;
 use super::super::host::Host;
+use super::super::port;
 use super::super::prefix;
 use super::device::strict_reverse_path;
 use crate::dataplane::Parent;
@@ -27,12 +28,7 @@ pub(super) fn examine(
     parent: &Parent,
     findings: &mut Findings,
 ) -> Result<()> {
-    let links: HashMap<u32, Link> = host
-        .netlink
-        .links()?
-        .into_iter()
-        .map(|link| (link.ifindex, link))
-        .collect();
+    let links = links(host)?;
     let own: HashSet<IpAddr> = host
         .netlink
         .addresses(Some(link.ifindex))?
@@ -63,14 +59,53 @@ pub(super) fn examine(
             _ => {}
         }
     }
+    let is_there = |port: u32| links.get(&port).is_some_and(alias_device::is_ours);
+    let ports = parent
+        .live()
+        .filter(|(_, record)| record.target == TargetKind::Device as u8)
+        .map(|(slot, record)| (slot, record.port_ifindex))
+        .filter(|(_, port)| is_there(*port));
+    let unhung = port::unhung(host, link, ports)?;
+    obstacles.unhung = unhung
+        .into_iter()
+        .map(|(slot, port)| {
+            let port = links.get(&port).map_or("", |port| &port.name);
+            let way_out = format!(
+                "the next command that changes something hangs it there again; if it does not, another qdisc is in the way: tc qdisc show dev {port}"
+            );
+            (alias_name(&link.name, slot), way_out)
+        })
+        .collect();
     obstacles.tell(findings);
     losses(link, parent, findings)
+}
+
+/// All links, by ifindex. A dump shows what the kernel has yet to note of a carrier that
+/// came or went; to ask for one link makes it note that (`rtnl_getlink`).
+fn links(host: &mut Host) -> Result<HashMap<u32, Link>> {
+    let mut links: HashMap<u32, Link> = host
+        .netlink
+        .links()?
+        .into_iter()
+        .map(|link| (link.ifindex, link))
+        .collect();
+    for link in links.values_mut() {
+        if alias_device::is_ours(link)
+            && link.up
+            && !link.running
+            && let Some(again) = host.netlink.link_by_index(link.ifindex)?
+        {
+            *link = again;
+        }
+    }
+    Ok(links)
 }
 
 /// What stands in the way of packets, by kind.
 #[derive(Default)]
 struct Obstacles {
     gone: Vec<Found>,
+    unhung: Vec<Found>,
     down: Vec<Found>,
     strict: Vec<Found>,
     no_target: Vec<Found>,
@@ -91,8 +126,8 @@ impl Obstacles {
     ) {
         let port = links.get(&record.port_ifindex);
         let Some(port) = port.filter(|port| alias_device::is_ours(port)) else {
-            let way_out = format!("delete it and add it again: alias-ctl del {name}");
-            self.gone.push((name, way_out));
+            let way_out = "the next command that changes something deletes it; then add it again";
+            self.gone.push((name, way_out.into()));
             return;
         };
         let beside = record.netns_cookie == 0;
@@ -155,6 +190,10 @@ impl Obstacles {
     fn tell(&self, findings: &mut Findings) {
         for (found, what) in [
             (&self.gone, "its device is gone: its packets are dropped"),
+            (
+                &self.unhung,
+                "alias_tx was taken off its port: what its device sends does not leave",
+            ),
             (&self.down, "its device is down: its packets are dropped"),
             (
                 &self.strict,

@@ -10,6 +10,7 @@ use super::aliases;
 use crate::dataplane::{Parent, sys};
 use crate::error::Result;
 use crate::model::finding::Findings;
+use crate::model::lifecycle::OnDown;
 use crate::netlink::{Link, hardware, sysctl};
 
 /// Above this share of its capacity, a device is said to be nearly full.
@@ -28,7 +29,7 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
             return Ok(());
         }
     };
-    attached(link, &parent, findings);
+    attached(link, &parent, host.directory.usual_on_down(), findings);
     let is_changing =
         parent.header().unfinished != 0 || host.directory.growing()?.contains(&link.ifindex);
     if !is_changing {
@@ -98,7 +99,7 @@ fn not_attached(link: &Link, findings: &mut Findings) {
     );
 }
 
-fn attached(link: &Link, parent: &Parent, findings: &mut Findings) {
+fn attached(link: &Link, parent: &Parent, usual_on_down: OnDown, findings: &mut Findings) {
     let name = &link.name;
     let header = parent.header();
     if !parent.is_alive() {
@@ -146,6 +147,14 @@ fn attached(link: &Link, parent: &Parent, findings: &mut Findings) {
         );
     }
     let live = parent.live().count() as u64;
+    let on_down = Parent::on_down(&header).unwrap_or(usual_on_down);
+    if !link.up && live > 0 && on_down == OnDown::Delete {
+        findings.problem(
+            name,
+            format!("it is down: the next command that changes something deletes its aliases ({live})"),
+            format!("to keep them, at once: ip link set dev {name} up; for ever: alias-ctl set {name} --on-parent-down keep"),
+        );
+    }
     let limit = parent.limit();
     if limit == MAX_SLOTS {
         let capacity = parent.capacity();

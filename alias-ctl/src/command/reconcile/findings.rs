@@ -8,7 +8,7 @@ use alias_common::header::Header;
 use alias_common::record::{Record, TargetKind};
 
 use crate::command::host::Host;
-use crate::command::{device, hooks, prefix};
+use crate::command::{device, hooks, port, prefix};
 use crate::dataplane::Parent;
 use crate::dataplane::header::padded_name;
 use crate::dataplane::parent::{address_of, holds_on};
@@ -54,6 +54,8 @@ pub(super) struct Findings {
     pub(super) unrouted: bool,
     /// Somebody has taken a tc program off the parent or off a `--to` device.
     pub(super) unhung: bool,
+    /// Ports of device aliases that lost theirs.
+    pub(super) unhung_ports: Vec<u32>,
     /// Aliases that go, by slot, each group with the reason.
     pub(super) going: Vec<(u32, Reason)>,
     /// Aliases whose device is in another namespace now, and the port's view of it.
@@ -158,7 +160,7 @@ pub(super) fn look(
             }
         }
         targets(host, &parent, &live, sight, &mut findings)?;
-        unhung(host, &link, &parent, sight, &mut findings)?;
+        unhung(host, &link, &parent, &live, sight, &mut findings)?;
     }
     Ok(if findings.is_nothing() {
         Case::Well
@@ -337,11 +339,12 @@ fn targets(
     Ok(())
 }
 
-/// tc programs that somebody has taken off the parent, or off its `--to` devices.
+/// tc programs that somebody has taken off the parent, its `--to` devices or its ports.
 fn unhung(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
+    live: &[(u32, Record)],
     sight: &Sight,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -352,6 +355,16 @@ fn unhung(
     for spot in hooks::spots(parent, link, &devices) {
         findings.unhung |= !spot.is_hung(parent.path())?;
     }
+    let links = sight.links(host)?;
+    let is_there = |port: u32| links.get(&port).is_some_and(device::is_ours);
+    let ports: Vec<(u32, u32)> = live
+        .iter()
+        .filter(|(_, record)| record.target == TargetKind::Device as u8)
+        .map(|(slot, record)| (*slot, record.port_ifindex))
+        .filter(|(_, port)| is_there(*port))
+        .collect();
+    let unhung = port::unhung(host, link, ports.into_iter())?;
+    findings.unhung_ports = unhung.into_iter().map(|(_, port)| port).collect();
     Ok(())
 }
 

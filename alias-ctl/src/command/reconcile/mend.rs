@@ -7,7 +7,7 @@ use alias_common::record::{Record, Target, TargetKind};
 
 use crate::command::device;
 use crate::command::host::Host;
-use crate::command::{hooks, local, neighbour, redirect, retire};
+use crate::command::{hooks, local, neighbour, port, redirect, retire};
 use crate::dataplane::header::padded_name;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
@@ -86,6 +86,17 @@ pub(super) fn mend(
                 Err(refusal) => done.push(refusal.to_string()),
             }
         }
+    }
+    if !findings.unhung_ports.is_empty() {
+        done.push(
+            match port::hang_again(host, link, parent, &findings.unhung_ports) {
+                Ok(()) => format!(
+                    "{}: alias_tx was taken off ports: it hangs there again",
+                    link.name
+                ),
+                Err(refusal) => refusal.to_string(),
+            },
+        );
     }
     if let Some(seconds) = findings.looked_at {
         parent.set_looked_at(seconds, lock);
