@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use alias_tests::{Lab, Mode, ctl_binary, run_to_end};
+use alias_tests::{Lab, Mode, ctl_binary, run_to_end, wait_for};
 
 use crate::configuration::desk::{Desk, text};
 
@@ -61,6 +61,24 @@ fn a_list_is_added_and_deleted_whole() {
     lab.assert_unchanged(&before);
 }
 
+/// What editors and shells hand over: a byte order mark, a pipe; and to delete by, all
+/// families in one.
+#[test]
+fn a_list_comes_as_it_is() {
+    let desk = Desk::attached();
+    let lab = &desk.lab;
+    let list = desk.write("\u{feff}192.0.2.1\r\n192.0.2.2\r\n");
+    lab.ctl_ok(&["add", "eth0", "--from", &list, "--drop"]);
+    lab.ctl_ok(&["add", "eth0", "2001:db8:5::1", "--drop"]);
+    let mixed = desk.write("192.0.2.1\n2001:db8:5::1\n192.0.2.2\n");
+    let pipe = text(&desk.path("pipe"));
+    lab.a.run(&format!("mkfifo {pipe}")).ok();
+    let mut writer = lab.a.spawn(&format!("cp {mixed} {pipe}"));
+    lab.ctl_ok(&["del", "eth0", "--from", &pipe]);
+    assert!(lab.rows().is_empty());
+    wait_for("the writer to end", LIMIT, || !writer.is_alive());
+}
+
 #[test]
 fn a_list_is_refused_whole_and_by_its_line() {
     let desk = Desk::attached();
@@ -88,6 +106,9 @@ fn a_list_is_refused_whole_and_by_its_line() {
             at,
         );
     }
+    let list = desk.write(&"9".repeat(100_000));
+    let cut = format!("{list}:1: {}…: ", "9".repeat(60));
+    refused(&desk, &["add", "eth0", "--from", &list], "EINVAL", &cut);
     let list = desk.write("198.51.100.1\n198.51.100.2\n");
     let absent = format!("{list}:2: 198.51.100.2: ");
     refused(

@@ -237,7 +237,7 @@ pub(super) struct Add {
     /// Many addresses: those in a file, one a line; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "range")]
     pub(super) from: Option<PathBuf>,
-    /// First slot of many
+    /// Lowest slot that many may get; they take the free ones from there on
     #[arg(long, value_name = "SLOT")]
     pub(super) start: Option<u32>,
     /// Prefix length of many addresses, where a file's line says none

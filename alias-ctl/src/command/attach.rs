@@ -36,8 +36,9 @@ pub fn attach_under(
     let link = host.link(device, "attach")?;
     if Parent::open(&host.directory, link.ifindex)?.is_some() {
         return Err(
-            Refusal::new(device, "attach", "it is attached", libc::EEXIST)
-                .way_out(format!("see it: alias-ctl show {device}")),
+            Refusal::new(device, "attach", "it is attached", libc::EEXIST).way_out(format!(
+                "see it: alias-ctl show {device}; to change it: alias-ctl set {device} --help"
+            )),
         );
     }
     attach_link(host, &link, spec, lock).map(drop)
@@ -162,7 +163,7 @@ fn grow_to(
             libc::EINVAL,
         )
         .way_out(format!(
-            "detach it, and attach it with --capacity {capacity}"
+            "detach it with its aliases (--cascade), and attach it with --capacity {capacity}"
         )));
     }
     if capacity == is {

@@ -40,7 +40,7 @@ pub fn create(
     lock: &WriteLock,
 ) -> Result<()> {
     parent.set_unfinished(true, lock);
-    let mut progress = Progress::new("adding", 2 * batch.items.len());
+    let mut progress = Progress::new("adding", batch.items.len(), 2);
     for item in &batch.items {
         parent.claim(item.slot, batch::record(batch, item), lock);
         progress.step(1);

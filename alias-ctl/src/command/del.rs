@@ -87,7 +87,7 @@ pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result
             let parent = host.attached(&link, "delete")?;
             let slot = parent
                 .slot_of(*address, *vlan)
-                .ok_or_else(|| absent(&link, *address))?;
+                .ok_or_else(|| no_such_address(&link, &parent, *address, *vlan))?;
             going.push((link, parent, vec![slot]));
         }
         Victims::Listed { device, list, vlan } => {
@@ -141,6 +141,18 @@ fn not_listed(link: &Link, parent: &Parent, address: Address, len: u8, vlan: Vla
             alias_name(&link.name, slot)
         )),
         None => refusal,
+    }
+}
+
+/// The refusal for an address, or for what `show` calls one with its length.
+fn no_such_address(link: &Link, parent: &Parent, address: Address, vlan: Vlan) -> Refusal {
+    let refusal = absent(link, address);
+    match address.prefix() {
+        Some(prefix) if parent.slot_of(prefix.network, vlan).is_some() => refusal.way_out(format!(
+            "an alias has {0}, which goes without its length: alias-ctl del {1} {0}",
+            prefix.network, link.name
+        )),
+        _ => refusal,
     }
 }
 

@@ -48,7 +48,10 @@ impl Host {
                 "no such device in this network namespace",
                 libc::ENODEV,
             )
-            .way_out("list them: ip link")
+            .way_out(match name.split_once(':') {
+                Some((device, _)) => format!("name the device, not an alias of it: {device}"),
+                None => "list them: ip link".to_owned(),
+            })
         })
     }
 

@@ -6,7 +6,7 @@ use alias_common::key::Vlan;
 
 use crate::error::Result;
 use crate::model::isno::TcpChange;
-use crate::model::list::List;
+use crate::model::list::{Lengths, List};
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::store::file;
 
@@ -38,7 +38,7 @@ pub struct FromList {
 ///
 /// Those of the list, and those of [`add::add`]; nothing is added.
 pub fn add(name: &str, wanted: FromList) -> Result<()> {
-    let list = read(&wanted.file, wanted.prefix_len)?;
+    let list = read(&wanted.file, Lengths::One(wanted.prefix_len))?;
     let wish = Wish {
         prefix_len: list.prefix_len,
         addresses: Addresses::Listed {
@@ -60,13 +60,14 @@ pub fn add(name: &str, wanted: FromList) -> Result<()> {
 /// Those of the list, and those of [`del::del`]; nothing is deleted.
 pub fn del(device: String, file: &Path, vlan: Vlan) -> Result<()> {
     // What an address's length was does not matter when it goes.
-    let list = read(file, None)?;
+    let list = read(file, Lengths::Any)?;
     del::del(&Victims::Listed { device, list, vlan })
 }
 
-fn read(path: &Path, prefix_len: Option<u8>) -> Result<List> {
+fn read(path: &Path, lengths: Lengths) -> Result<List> {
     if path.as_os_str() == "-" {
-        return List::parse(&file::read_standard_input()?, "standard input", prefix_len);
+        return List::parse(&file::read_standard_input()?, "standard input", lengths);
     }
-    List::parse(&file::read(path)?, &path.display().to_string(), prefix_len)
+    let text = file::read_or_wait(path)?;
+    List::parse(&text, &path.display().to_string(), lengths)
 }

@@ -38,7 +38,12 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
             Request::add_address(&address(link, slot, ip)).about(alias_name(&link.name, slot))
         })
         .collect();
-    all_done(batch_of(&mut host.netlink, "adding addresses", &requests)?)?;
+    all_done(batch_of(
+        &mut host.netlink,
+        "adding addresses",
+        batch.items.len(),
+        &requests,
+    )?)?;
     let opened: Vec<Request> = batch
         .items
         .iter()
@@ -159,6 +164,7 @@ pub fn unassign(
     all_gone(batch_of(
         &mut host.netlink,
         "deleting addresses",
+        requests.len(),
         &requests,
     )?)?;
     let route_of = |record: &Record| {

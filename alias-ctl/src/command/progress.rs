@@ -19,6 +19,9 @@ const WIDTH: usize = 30;
 /// A change of known length.
 pub struct Progress {
     what: &'static str,
+    /// How many aliases there are to it.
+    count: usize,
+    /// Steps that it takes.
     total: usize,
     done: usize,
     next_look: usize,
@@ -28,13 +31,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins; `what` is done `total` times.
+    /// Begins; `what` is done to so many aliases, each in so many steps.
     #[must_use]
-    pub fn new(what: &'static str, total: usize) -> Progress {
+    pub fn new(what: &'static str, count: usize, steps: usize) -> Progress {
+        let total = count * steps;
         let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
         let drawn = (!dumb && io::stderr().is_terminal()).then(Instant::now);
         Progress {
             what,
+            count,
             total,
             done: 0,
             next_look: STRIDE.min(total / 16),
@@ -61,7 +66,7 @@ impl Progress {
             let _ = write!(
                 io::stderr(),
                 "\r\x1b[K{}",
-                line(self.what, self.done, self.total)
+                line(self.what, self.done, self.total, self.count)
             );
         }
     }
@@ -75,7 +80,7 @@ impl Drop for Progress {
     }
 }
 
-/// Carries out requests, as [`Conversation::batch`] does.
+/// Carries out requests, as many for each alias, as [`Conversation::batch`] does.
 ///
 /// # Errors
 ///
@@ -83,9 +88,10 @@ impl Drop for Progress {
 pub fn batch(
     netlink: &mut Conversation,
     what: &'static str,
+    count: usize,
     requests: &[Request],
 ) -> netlink::Result<Vec<netlink::Result<()>>> {
-    let mut progress = Progress::new(what, requests.len());
+    let mut progress = Progress::new(what, count, requests.len().div_ceil(count.max(1)));
     let mut results = Vec::with_capacity(requests.len());
     for some in requests.chunks(REQUESTS) {
         results.extend(netlink.batch(some)?);
@@ -94,11 +100,11 @@ pub fn batch(
     Ok(results)
 }
 
-fn line(what: &str, done: usize, total: usize) -> String {
+fn line(what: &str, done: usize, total: usize, count: usize) -> String {
     let done = done.min(total);
     let part = |whole: usize| done * whole / total.max(1);
     let bar = "#".repeat(part(WIDTH));
-    format!("{what} [{bar:<WIDTH$}] {:>3} % of {total}", part(100))
+    format!("{what} [{bar:<WIDTH$}] {:>3} % of {count}", part(100))
 }
 
 #[cfg(test)]
@@ -114,12 +120,9 @@ mod tests {
             (2000, 1000, 30, "100 %"),
             (0, 0, 0, "  0 %"),
         ] {
-            let found = line("adding", done, total);
+            let found = line("adding", done, total, 500);
             assert_eq!(found.matches('#').count(), bar, "{found}");
-            assert!(
-                found.contains(&format!("] {percent} of {total}")),
-                "{found}"
-            );
+            assert!(found.contains(&format!("] {percent} of 500")), "{found}");
         }
     }
 }

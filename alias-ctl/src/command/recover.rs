@@ -1,6 +1,7 @@
 //! How every change begins, and what is done about a writer that was killed.
 
 use std::collections::HashSet;
+use std::io::{self, Write};
 
 use alias_common::header::Header;
 use alias_common::record::State;
@@ -23,18 +24,21 @@ use super::{isno, prefix, retire, set, types};
 /// That of locking and of putting in order.
 pub fn begin(host: &mut Host) -> Result<WriteLock> {
     let lock = host.directory.lock()?;
-    recover(host, &lock)?;
+    for done in recover(host, &lock)? {
+        // What others have changed is told before what this command does.
+        let _ = writeln!(io::stderr(), "alias-ctl: note: {done}");
+    }
     Ok(lock)
 }
 
-/// Makes this namespace's state whole.
+/// Makes this namespace's state whole. Returns what was done, a sentence each.
 ///
 /// # Errors
 ///
 /// What the kernel refused; the state is left for the next try.
-pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
-    reconcile(host, lock, &Heard::default(), Extent::Usual)?;
-    types::finish(host, lock)
+pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<Vec<String>> {
+    let done = reconcile(host, lock, &Heard::default(), Extent::Usual)?;
+    types::finish(host, lock).map(|()| done)
 }
 
 /// The device went, or moved to another namespace. Nothing reaches its aliases;

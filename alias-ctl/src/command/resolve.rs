@@ -156,7 +156,9 @@ fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> 
             if parent.limit() == 0 {
                 within_limit(link, parent, 0)?;
             }
-            let slot = parent.lowest_free(0).ok_or_else(|| full(link, parent, 1))?;
+            let slot = parent
+                .lowest_free(0)
+                .ok_or_else(|| full(link, parent, 1, 0))?;
             Ok(vec![item(slot, *address)])
         }
         Addresses::Range { range, start } => {
@@ -180,14 +182,14 @@ fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> 
 /// The lowest free slots from `start` on.
 fn free_slots(link: &Link, parent: &Parent, start: u32, count: u64) -> Result<Vec<u32>> {
     if count > u64::from(parent.limit().saturating_sub(start)) {
-        return Err(full(link, parent, count));
+        return Err(full(link, parent, count, start));
     }
     let free: Vec<u32> = (start..parent.limit())
         .filter(|slot| parent.is_free(*slot))
         .take(usize::try_from(count).unwrap_or(usize::MAX))
         .collect();
     if (free.len() as u64) < count {
-        return Err(full(link, parent, count));
+        return Err(full(link, parent, count, start));
     }
     Ok(free)
 }
@@ -213,7 +215,7 @@ fn raise_limit(link: &Link) -> String {
     format!("raise it: alias-ctl set {} --max-aliases NUMBER", link.name)
 }
 
-fn full(link: &Link, parent: &Parent, wanted: u64) -> Refusal {
+fn full(link: &Link, parent: &Parent, wanted: u64, start: u32) -> Refusal {
     let taken = parent.live().count();
     let limit = parent.limit();
     let more = if limit < MAX_SLOTS {
@@ -221,13 +223,17 @@ fn full(link: &Link, parent: &Parent, wanted: u64) -> Refusal {
     } else {
         "make them on another device".into()
     };
+    let (from, lower) = match start {
+        0 => (String::new(), ""),
+        _ => (format!(" from {start} on"), "begin lower (--start), "),
+    };
     Refusal::new(
         &link.name,
         "add",
-        format!("{wanted} slots wanted, {taken} of {limit} taken"),
+        format!("{wanted} slots wanted{from}, {taken} of {limit} taken"),
         libc::ENOSPC,
     )
-    .way_out(format!("nothing was added; delete some, or {more}"))
+    .way_out(format!("nothing was added; {lower}delete some, or {more}"))
 }
 
 /// Those of the parent's own addresses that aliases are to get. A device may have

@@ -36,7 +36,7 @@ pub fn retire(
     }
     let is_prefix = |slot: &u32| parent.record(*slot).flags & Record::PREFIX != 0;
     let had_prefix = !parent.header().prefixes.is_empty() && slots.iter().any(is_prefix);
-    let mut progress = Progress::new("deleting", STAGES * slots.len());
+    let mut progress = Progress::new("deleting", slots.len(), STAGES);
     let had_options = take_out(host, link, parent, slots, &mut progress, lock)?;
     parent.release(slots, || progress.step(1), lock)?;
     drop(progress);
@@ -62,7 +62,7 @@ pub fn unwire(
     slots: &[u32],
     lock: &WriteLock,
 ) -> Result<()> {
-    let mut progress = Progress::new("deleting", 2 * slots.len());
+    let mut progress = Progress::new("deleting", slots.len(), STAGES - 1);
     take_out(host, link, parent, slots, &mut progress, lock).map(drop)
 }
 

@@ -17,19 +17,29 @@ pub struct List {
     pub prefix_len: u8,
 }
 
+/// Which prefix lengths the addresses of a list may have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lengths {
+    /// All the same; this one where a line says none, `None`: all bits of the address.
+    One(Option<u8>),
+    /// Nobody asks for them.
+    Any,
+}
+
 impl List {
-    /// Reads a list. `prefix_len` is what an address without a length has, and
-    /// `None` all its bits.
+    /// Reads a list.
     ///
     /// # Errors
     ///
     /// EINVAL for what is no list, and EEXIST for an address that stands there
     /// twice, with the line.
-    pub fn parse(text: &str, name: &str, prefix_len: Option<u8>) -> Result<List> {
+    pub fn parse(text: &str, name: &str, lengths: Lengths) -> Result<List> {
         let refused = |line: u32, refusal: Refusal| Refusal {
-            object: format!("{name}:{line}: {}", refusal.object),
+            object: format!("{name}:{line}: {}", shown(&refusal.object)),
             ..refusal
         };
+        // What editors of other systems begin a file with.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut entries = Vec::new();
         let mut first: Option<(u8, u32)> = None;
         for (line, text) in (1u32..).zip(text.lines()) {
@@ -38,8 +48,8 @@ impl List {
                 continue;
             }
             let found = address::parse(word).map_err(|refusal| refused(line, refusal))?;
-            let own = match prefix_len {
-                Some(length) if !word.contains('/') => length,
+            let own = match lengths {
+                Lengths::One(Some(length)) if !word.contains('/') => length,
                 _ => found.prefix_len,
             };
             if own > bits(found.address) {
@@ -48,7 +58,7 @@ impl List {
                 return Err(refused(line, refusal));
             }
             let (common, at) = *first.get_or_insert((own, line));
-            if own != common {
+            if own != common && lengths != Lengths::Any {
                 let reason =
                     format!("its prefix length is {own}, and that of line {at} is {common}");
                 let refusal = Refusal::new(word, "read list", reason, libc::EINVAL);
@@ -90,6 +100,17 @@ impl List {
                 format!("{}:{line}: {address}", self.name)
             })
     }
+}
+
+/// A word of somebody's file, as a terminal can show it.
+fn shown(word: &str) -> String {
+    /// The longest address has 45 characters, and a length 4.
+    const LONGEST: usize = 60;
+    let mut shown: String = word.chars().take(LONGEST).collect();
+    if shown.len() < word.len() {
+        shown.push('…');
+    }
+    shown.escape_default().to_string().replace("\\u{2026}", "…")
 }
 
 /// An address that stands there twice, and both lines.
@@ -145,6 +166,8 @@ mod tests {
                 None,
                 Ok((24, "192.0.2.1 2001:db8::1")),
             ),
+            ("\u{feff}192.0.2.1\n", None, Ok((32, "192.0.2.1"))),
+            ("a\u{1b}[2Jb", None, Err(("EINVAL", "l:1: a\\u{1b}[2Jb: "))),
             ("", None, Err(("EINVAL", "l: "))),
             ("# nothing\n\n", None, Err(("EINVAL", "l: "))),
             ("192.0.2.1\n\nx\n", None, Err(("EINVAL", "l:3: x: "))),
@@ -176,7 +199,7 @@ mod tests {
                 Err(("EEXIST", "l:4: 192.0.2.7: read list: line 1 ")),
             ),
         ] {
-            match (List::parse(text, "l", prefix_len), expected) {
+            match (List::parse(text, "l", Lengths::One(prefix_len)), expected) {
                 (Ok(list), Ok((length, addresses))) => {
                     let found: Vec<String> = list.addresses().map(|ip| ip.to_string()).collect();
                     assert_eq!(

@@ -62,8 +62,13 @@ impl Prefix {
         let invalid = |reason: String, way_out: String| {
             Err(Refusal::new(text, "read prefix", reason, libc::EINVAL).way_out(way_out))
         };
-        let (address, Some(len)) = split(text)? else {
-            let way_out = format!("write PREFIX/LENGTH, for example {text}/24");
+        let (address, len) = split(text)?;
+        let Some(len) = len else {
+            let len = if address.is_ipv4() { 24 } else { 64 };
+            let way_out = format!(
+                "write PREFIX/LENGTH, for example {}/{len}",
+                network(address, len)
+            );
             return invalid("a prefix needs its length".into(), way_out);
         };
         if len == bits(address) {

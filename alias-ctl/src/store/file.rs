@@ -43,6 +43,16 @@ pub fn read(path: &Path) -> Result<String> {
     text_of(&mut file, path)
 }
 
+/// Reads a file that a user named, a pipe too, for which it waits.
+///
+/// # Errors
+///
+/// That of opening it, EISDIR, EILSEQ for what is no UTF-8, EFBIG.
+pub fn read_or_wait(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(|error| failed(path, "read", &error))?;
+    text_of(&mut file, path)
+}
+
 /// Reads standard input.
 ///
 /// # Errors

@@ -9,6 +9,49 @@ use super::desk::{Desk, text};
 const ONE: &str =
     "version = 1\n[[alias]]\nname = \"eth0:0\"\naddress = \"198.51.100.8\"\ntarget = \"drop\"\n";
 
+/// Aliases of a device that is down go with the next change: a file that has them is
+/// not written anew without them.
+#[test]
+fn what_is_about_to_go_is_not_saved_away() {
+    let desk = Desk::attached();
+    desk.lab
+        .ctl_ok(&["add", "eth0:0", "198.51.100.8", "--drop"]);
+    desk.lab.ctl_ok(&["save"]);
+    let saved = desk.saved();
+    desk.lab.a.ip("link set eth0 down");
+    let refused = desk.lab.ctl_err(&["save"], "ENETDOWN");
+    assert!(refused.contains("ip link set dev eth0 up"), "{refused}");
+    assert_eq!(desk.saved(), saved);
+    let told = desk.lab.ctl(&["doctor", "eth0"]).stdout;
+    assert!(told.contains("deletes its aliases (1)"), "{told}");
+    desk.lab.a.ip("link set eth0 up");
+    desk.lab.ctl_ok(&["save"]);
+    assert_eq!(desk.saved(), saved, "nothing was lost");
+    // And when they go, somebody is told.
+    desk.lab.a.ip("link set eth0 down");
+    let gone = desk.lab.ctl(&["disable", "eth0:0"]);
+    let note = "alias-ctl: note: eth0: it went down: deleted eth0:0";
+    assert!(gone.stderr.contains(note), "{gone}");
+}
+
+/// A limit that was set below what was there already.
+#[test]
+fn what_is_saved_over_a_limit_can_be_restored() {
+    let desk = Desk::attached();
+    desk.lab
+        .ctl_ok(&["add", "eth0:100", "198.51.100.8", "--drop"]);
+    desk.lab.ctl_ok(&["set", "eth0", "--max-aliases", "2"]);
+    let saved = desk.lab.ctl(&["save"]).ok();
+    assert!(
+        saved.stderr.contains("eth0:100 is over the limit 2"),
+        "{saved}"
+    );
+    let rows = desk.lab.rows();
+    desk.lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    desk.lab.ctl_ok(&["restore"]);
+    assert_eq!(desk.lab.rows(), rows);
+}
+
 /// What only the kernel knows is refused with the line that asks for it.
 #[test]
 fn what_is_not_there_is_named_with_its_line() {

@@ -1,13 +1,15 @@
 //! `save`: what is running, as a configuration file.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::command::host::Host;
 use crate::command::{peer, recover, types};
 use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
-use crate::model::declaration::{self, Declaration, Tc, fold};
+use crate::model::declaration::{self, Attachment, Declaration, Tc, fold};
+use crate::model::lifecycle::OnDown;
 use crate::model::name::alias_name;
 use crate::model::plan::Live;
 use crate::model::wish::Target;
@@ -23,10 +25,50 @@ use super::observe::{self, Names};
 /// EINVAL for an alias that leads to what has no name, those of writing the file.
 pub fn save(path: Option<PathBuf>) -> Result<()> {
     let mut host = Host::open()?;
+    refuse_what_goes(&mut host)?;
     let lock = recover::begin(&mut host)?;
     let text = write::write(&running(&mut host)?, &types::rows(&host)?);
     drop(lock);
     file::write(&path.unwrap_or_else(file::default_path), &text)
+}
+
+/// Aliases of a device that is down go with the next change, and would be missing from
+/// a file that has them.
+fn refuse_what_goes(host: &mut Host) -> Result<()> {
+    for ifindex in host.directory.parents()? {
+        let Some(link) = host.netlink.link_by_index(ifindex)? else {
+            continue;
+        };
+        let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
+            continue;
+        };
+        let on_down = Parent::on_down(&parent.header());
+        let goes = on_down.unwrap_or(host.directory.usual_on_down()) == OnDown::Delete;
+        if goes && !link.up && parent.live().next().is_some() {
+            let reason = "it is down, and its aliases go with the next change";
+            return Err(
+                Refusal::new(&link.name, "save", reason, libc::ENETDOWN).way_out(format!(
+                    "nothing was saved; bring it up first: ip link set dev {0} up; or detach it: alias-ctl detach {0} --cascade",
+                    link.name
+                )),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A limit below what is there already would refuse the file.
+fn raise_limit(link: &Link, attachment: &mut Attachment, live: &[Live]) {
+    let end = live.iter().map(|alias| alias.slot + 1).max().unwrap_or(0);
+    if let Some(limit) = attachment.max_aliases.filter(|limit| *limit < end) {
+        attachment.max_aliases = Some(end);
+        let name = alias_name(&link.name, end - 1);
+        let _ = writeln!(
+            io::stderr(),
+            "alias-ctl: warning: {}: save: {name} is over the limit {limit}: {end} is saved",
+            link.name
+        );
+    }
 }
 
 /// Everything that is attached, in a form that makes it again.
@@ -62,6 +104,7 @@ fn running(host: &mut Host) -> Result<Declaration> {
         // What nobody chose is not written.
         attachment.log = attachment.log.filter(|level| *level != 0);
         attachment.tc = attachment.tc.filter(|tc| *tc == Tc::Clsact);
+        raise_limit(&link, &mut attachment, &live);
         let aliases = live
             .into_iter()
             .map(|alias| (alias.slot, alias.address, alias.properties));
