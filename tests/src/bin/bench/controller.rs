@@ -277,7 +277,7 @@ impl Controller {
             "peak RSS: ru_maxrss in MiB, median; pages of mapped maps that were touched are in it, \
              and so is what this bench had in memory when it forked, which no figure can be below",
         );
-        table.note("ratio: median to that of the peer in the next row");
+        table.note("ratio: to the peer in the next row, the median of the turns' ratios");
         report.add(table);
         let of = |case: usize| &self.cases[case].wall;
         for (work, case, seconds) in [
@@ -312,7 +312,11 @@ impl Controller {
 
     fn report_case(&self, case: &Case, table: &mut Table) {
         let peer = case.peer.map(|peer| &self.cases[peer]);
-        let ratio = peer.and_then(|peer| Some(case.wall.median()? / peer.wall.median()?));
+        let ratio = peer.and_then(|peer| {
+            case.wall
+                .against(&peer.wall, |ours, peer| ours / peer)?
+                .median()
+        });
         let unit = if case.each == 1 { "ms" } else { "ms each" };
         let method = match &case.missing {
             None => case.method.to_owned(),

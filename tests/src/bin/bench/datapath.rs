@@ -221,7 +221,11 @@ fn table(rows: &[Row], counted: [u64; LABS]) -> Result<Table> {
     );
     for row in rows {
         let floor = row.floor.map(|floor| &rows[floor].samples);
-        let over = floor.and_then(|floor| Some(row.samples.median()? - floor.median()?));
+        let over = floor.and_then(|floor| {
+            row.samples
+                .against(floor, |ours, floor| ours - floor)?
+                .median()
+        });
         let over_of_minima =
             floor.and_then(|floor| Some(row.samples.minimum()? - floor.minimum()?));
         let missing = row.program.as_ref().err().map(ToString::to_string);
@@ -257,7 +261,7 @@ fn table(rows: &[Row], counted: [u64; LABS]) -> Result<Table> {
         );
     }
     table.note(
-        "CPU time of runs of about 25 ms, all on one CPU; over floor: of medians, then of minima",
+        "CPU time of runs of about 25 ms, all on one CPU; over floor: the median of the turns' differences, then that of minima",
     );
     table.note("whether one address alone sits at its home position is this run's luck, random rows average over it");
     table.note(proof(rows, counted)?);

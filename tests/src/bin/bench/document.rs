@@ -12,8 +12,9 @@ const FILE: &str = "BENCHMARKS.md";
 const METHOD: &str = "\
 Written by `cargo xtask bench --docs`, which measures everything in this file in one run.
 What is compared is measured in turns (A B A B ...), in network namespaces, and only
-ratios and differences within one run mean anything. A figure is a median, with the
-least of its repetitions and their number beside it. Peers are what Debian ships, set
+ratios and differences within one run mean anything: each is the median over the turns
+of what was compared in the same turn. A figure is a median, with the least of its
+repetitions and their number beside it. Peers are what Debian ships, set
 up as their manuals say. Ours is the loaded program and the whole command.
 ";
 

@@ -156,10 +156,13 @@ fn at<'a>(points: &'a [Point], what: &str, size: u32) -> Option<&'a Point> {
     points.iter().find(|p| p.what == what && p.size == size)
 }
 
-/// By the medians.
+/// The median of the turns' differences.
 fn above_floor(points: &[Point], point: &Point) -> Option<f64> {
     let floor = at(points, CURVES[0], point.size)?;
-    Some(point.samples.median()? - floor.samples.median()?)
+    point
+        .samples
+        .against(&floor.samples, |point, floor| point - floor)?
+        .median()
 }
 
 fn table(points: &[Point]) -> Table {
@@ -210,7 +213,7 @@ fn table(points: &[Point]) -> Table {
             );
         }
     }
-    table.note("over floor: of medians; the kernel's maps are looked up by a program with nothing else in it, alias_rx is the whole loaded program");
+    table.note("over floor: the median of the turns' differences; the kernel's maps are looked up by a program with nothing else in it, alias_rx is the whole loaded program");
     table
 }
 

@@ -2,8 +2,8 @@
 //! the real binaries in namespaces of their own.
 //!
 //! Whatever is compared is measured interleaved (A B A B ...), so that what else
-//! the machine does meanwhile falls on both. A figure is a median with its
-//! minimum and the number of repetitions; the row says how it was measured.
+//! the machine does meanwhile falls on both, and compared turn by turn. A figure is a
+//! median with its minimum and the number of repetitions; the row says how it was measured.
 //!
 //! What is not here: no knowledge of maps and keys, but for their sizes. The bench
 //! speaks to the controller by command line and to the programs by packets.

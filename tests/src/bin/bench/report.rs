@@ -151,7 +151,9 @@ impl Report {
         for goal in &self.goals {
             table.row(goal.cells(), goal.to_json());
         }
-        table.note("the verdict is by medians");
+        table.note(
+            "measured: what is compared is compared turn by turn, and the median of that decides",
+        );
         for excuse in self.goals.iter().filter_map(Goal::excuse) {
             table.note(excuse);
         }

@@ -31,6 +31,14 @@ impl Samples {
         self.0.iter().copied().min_by(f64::total_cmp)
     }
 
+    /// Each compared with the other's of the same turn: what the machine does meanwhile
+    /// falls on both. `None` where they have not as many.
+    pub(crate) fn against(&self, other: &Self, compare: impl Fn(f64, f64) -> f64) -> Option<Self> {
+        let pairs = self.0.iter().zip(&other.0);
+        (self.count() == other.count())
+            .then(|| Self(pairs.map(|(one, other)| compare(*one, *other)).collect()))
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "median": self.median(),
