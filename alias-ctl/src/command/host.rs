@@ -3,8 +3,11 @@
 
 use std::fs;
 
+use alias_common::header::Header;
+
 use crate::dataplane::{Directory, Parent};
 use crate::error::{Refusal, Result};
+use crate::model::lifecycle::OnDown;
 use crate::model::name::AliasName;
 use crate::netlink::{Conversation, Link, Netns};
 
@@ -53,6 +56,13 @@ impl Host {
                 None => "list them: ip link".to_owned(),
             })
         })
+    }
+
+    /// What becomes of a parent's aliases when it goes down: what was chosen for it, or
+    /// what is usual in this namespace.
+    #[must_use]
+    pub fn on_down(&self, header: &Header) -> OnDown {
+        Parent::on_down(header).unwrap_or_else(|| self.directory.usual_on_down())
     }
 
     /// A device and the slot its name may carry. An exact device name wins.

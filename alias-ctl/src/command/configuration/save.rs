@@ -42,8 +42,7 @@ fn refuse_what_goes(host: &mut Host) -> Result<()> {
         let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
             continue;
         };
-        let on_down = Parent::on_down(&parent.header());
-        let goes = on_down.unwrap_or(host.directory.usual_on_down()) == OnDown::Delete;
+        let goes = host.on_down(&parent.header()) == OnDown::Delete;
         if goes && !link.up && parent.live().next().is_some() {
             let reason = "it is down, and its aliases go with the next change";
             return Err(

@@ -29,7 +29,7 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
             return Ok(());
         }
     };
-    attached(link, &parent, host.directory.usual_on_down(), findings);
+    attached(host, link, &parent, findings);
     let is_changing =
         parent.header().unfinished != 0 || host.directory.growing()?.contains(&link.ifindex);
     if !is_changing {
@@ -99,7 +99,7 @@ fn not_attached(link: &Link, findings: &mut Findings) {
     );
 }
 
-fn attached(link: &Link, parent: &Parent, usual_on_down: OnDown, findings: &mut Findings) {
+fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) {
     let name = &link.name;
     let header = parent.header();
     if !parent.is_alive() {
@@ -147,8 +147,7 @@ fn attached(link: &Link, parent: &Parent, usual_on_down: OnDown, findings: &mut 
         );
     }
     let live = parent.live().count() as u64;
-    let on_down = Parent::on_down(&header).unwrap_or(usual_on_down);
-    if !link.up && live > 0 && on_down == OnDown::Delete {
+    if !link.up && live > 0 && host.on_down(&header) == OnDown::Delete {
         findings.problem(
             name,
             format!("it is down: the next command that changes something deletes its aliases ({live})"),

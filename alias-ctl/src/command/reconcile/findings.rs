@@ -150,7 +150,7 @@ pub(super) fn look(
             let mut lost = lost(host, &link, staying(), sight)?;
             let records = staying().map(|(_, record)| record);
             lost.routes |= !prefix::have_routes(host, &link, records)?;
-            let keeps = on_down(host, &header) == OnDown::Keep;
+            let keeps = host.on_down(&header) == OnDown::Keep;
             if keeps && (lost.routes || lost.every_ipv6_address) {
                 // Nobody saw it, but so a device looks that was down.
                 findings.was_down = Some(false);
@@ -189,7 +189,7 @@ fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fat
             has_addresses: true,
         };
     }
-    match on_down(host, header) {
+    match host.on_down(header) {
         OnDown::Delete => Fate {
             freed: if link.up {
                 went_down.unwrap_or(0)
@@ -205,11 +205,6 @@ fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fat
             has_addresses: false,
         },
     }
-}
-
-/// What becomes of the aliases of a parent that goes down.
-fn on_down(host: &Host, header: &Header) -> OnDown {
-    Parent::on_down(header).unwrap_or_else(|| host.directory.usual_on_down())
 }
 
 /// What the kernel takes from a device that goes down, of what `local` aliases need.
