@@ -60,6 +60,10 @@ pub const MAX_PARENTS: u32 = 1024;
 pub const ALIASES: &str = "aliases";
 /// See [`ALIASES`].
 pub const ALIAS_TYPES: &str = "alias_types";
+/// The same two for kernels that allow no iterator over map elements; only programs.
+pub const ALIASES_KSYM: &str = "aliases_ksym";
+/// See [`ALIASES_KSYM`].
+pub const ALIAS_TYPES_KSYM: &str = "alias_types_ksym";
 
 /// [`crate::alias_type::TypeRow`] by row; one map for the namespace.
 pub const TYPES: &str = "types";

@@ -53,18 +53,22 @@ pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
     }
     Types::open_or_make(directory, lock)?;
     let programs = load(&path)?;
-    // Nothing but its number of elements matters: each is a step of a reading.
+    // Nothing but their number of elements matters: each is a step of a reading.
     let steps = shape::create(shape::STEPS, None)
         .map_err(|error| refused(&path, names::ALIASES, "create", &error))?;
     let types = open(&path, names::TYPES)?;
+    let over = |map: &OwnedFd| match programs.goes_over {
+        GoesOver::Elements => Some(map.as_raw_fd()),
+        GoesOver::Symbols => None,
+    };
     for ifindex in directory.parents()? {
         insert(directory, &directory.parent(ifindex), lock)?;
     }
     for (name, program, map) in [
-        (names::ALIAS_TYPES, &programs[0], &types),
-        (names::ALIASES, &programs[1], &steps),
+        (names::ALIAS_TYPES, &programs.alias_types, over(&types)),
+        (names::ALIASES, &programs.aliases, over(&steps)),
     ] {
-        sys::iterator_create(program.as_fd(), map.as_fd())
+        sys::iterator_create(program.as_fd(), map)
             .and_then(|link| sys::obj_pin(link.as_fd(), &path.join(name)))
             .map_err(|error| refused(&path, name, "attach", &error))?;
     }
@@ -83,9 +87,37 @@ pub fn restore(directory: &Directory, lock: &WriteLock) -> Result<()> {
     make(directory, lock)
 }
 
+/// What the iterators go through, in order of preference: `alias-ebpf/src/listing`.
+#[derive(Clone, Copy)]
+enum GoesOver {
+    /// Elements of a map: as many steps as there are elements.
+    Elements,
+    /// The kernel's symbols. Where the kernel takes no iterator over map elements,
+    /// which could write to them (EPERM), this one still goes.
+    Symbols,
+}
+
+impl GoesOver {
+    const ALL: [GoesOver; 2] = [GoesOver::Elements, GoesOver::Symbols];
+
+    /// The kernel's name of the iterator, and those of our two programs for it.
+    const fn names(self) -> (&'static str, [&'static str; 2]) {
+        match self {
+            GoesOver::Elements => ("bpf_map_elem", [names::ALIAS_TYPES, names::ALIASES]),
+            GoesOver::Symbols => ("ksym", [names::ALIAS_TYPES_KSYM, names::ALIASES_KSYM]),
+        }
+    }
+}
+
+struct Programs {
+    alias_types: OwnedFd,
+    aliases: OwnedFd,
+    goes_over: GoesOver,
+}
+
 /// Loads the programs of `alias_types` and `aliases`, and pins the maps through which
 /// they find the parents.
-fn load(path: &Path) -> Result<[OwnedFd; 2]> {
+fn load(path: &Path) -> Result<Programs> {
     object::check_embedded(OBJECT)?;
     let name = path.display().to_string();
     let refused = |error: &(dyn std::error::Error + 'static)| {
@@ -98,24 +130,35 @@ fn load(path: &Path) -> Result<[OwnedFd; 2]> {
     let btf = Btf::from_sys_fs().map_err(|error| refused(&error))?;
     let mut ebpf = EbpfLoader::new()
         .btf(Some(&btf))
+        .map_pin_path(names::TYPES, path.join(names::TYPES))
         .load(OBJECT)
         .map_err(|error| refused(&error))?;
     for (outer, _) in OUTER {
         let map = ebpf.map(outer).ok_or_else(|| missing(outer))?;
         map.pin(path.join(outer)).map_err(|error| refused(&error))?;
     }
-    let mut program = |name| {
+    let mut program = |name, iterator| {
         let program = ebpf.program_mut(name).ok_or_else(|| missing(name))?;
         let program: &mut Iter = program.try_into().map_err(|error| refused(&error))?;
         program
-            .load("bpf_map_elem", &btf)
+            .load(iterator, &btf)
             .map_err(|error| refused(&error))?;
         let fd = program.fd().map_err(|error| refused(&error))?;
         fd.as_fd()
             .try_clone_to_owned()
             .map_err(|error| Refusal::io(name.to_owned(), "load the listing", &error))
     };
-    Ok([program(names::ALIAS_TYPES)?, program(names::ALIASES)?])
+    let mut load = |goes_over: GoesOver| {
+        let (iterator, [alias_types, aliases]) = goes_over.names();
+        Ok(Programs {
+            alias_types: program(alias_types, iterator)?,
+            aliases: program(aliases, iterator)?,
+            goes_over,
+        })
+    };
+    let [first, second] = GoesOver::ALL;
+    // What the first was refused for is what there is to tell.
+    load(first).or_else(|refusal| load(second).map_err(|_| refusal))
 }
 
 /// Has the parent listed whose maps are pinned under `parent`.

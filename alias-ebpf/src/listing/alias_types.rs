@@ -1,32 +1,46 @@
 //! The file `alias_types`: the rows of the map `types`, and how many aliases of
 //! each there are. They are counted when somebody asks.
 
-use alias_common::alias_type::TypeRow;
 use alias_common::listing::TYPES_HEAD;
 use alias_common::names::MAX_PARENTS;
 use alias_common::order::Head;
 
-use super::iterator::{DONE, Element, FAILED, GO_ON, each, print, print_line};
+use super::iterator::{Call, DONE, Element, FAILED, GO_ON, Symbol, each, print, print_line};
 use super::maps::{
-    ORDERS, Orders, READING, READINGS, RECORDS, Reading, Records, entry, is_live, owner,
+    ORDERS, Orders, READING, READINGS, RECORDS, Reading, Records, TYPES, entry, is_live, owner,
 };
 
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/bpf_map_elem")]
 extern "C" fn alias_types(element: &Element) -> i32 {
-    // SAFETY: the controller attaches this to the map `types`.
-    let (Some(number), Some(row)) = (element.key(), unsafe { element.value::<TypeRow>() }) else {
+    element.call().map_or(DONE, |call| row(&call))
+}
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/ksym")]
+extern "C" fn alias_types_ksym(symbol: &Symbol) -> i32 {
+    symbol.call().map_or(DONE, |call| row(&call))
+}
+
+/// A row is a step.
+#[inline(always)]
+fn row(call: &Call) -> i32 {
+    let Call {
+        session,
+        step,
+        output,
+    } = *call;
+    if step == 0 {
+        print(output, TYPES_HEAD);
+    }
+    let Some(row) = TYPES.get(step) else {
         return DONE;
     };
-    if number == 0 {
-        print(element.output(), TYPES_HEAD);
-    }
     // SAFETY: a live field. The controller may store it while we read.
     let family = unsafe { (&raw const row.family).read_volatile() };
     if family == 0 {
         return DONE;
     }
-    let session = element.session();
     let Some(reading) = READING.get_ptr_mut((session % u64::from(READINGS)) as u32) else {
         return FAILED;
     };
@@ -42,7 +56,7 @@ extern "C" fn alias_types(element: &Element) -> i32 {
     let reading = count.reading;
     let attached = reading.attached as u32;
     reading.line.alias_type(row, attached);
-    print_line(element.output(), &reading.line);
+    print_line(output, &reading.line);
     if owner(reading) == session {
         DONE
     } else {

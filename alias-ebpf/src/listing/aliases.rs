@@ -12,7 +12,9 @@ use alias_common::names::MAX_PARENTS;
 use alias_common::order::{self, Head};
 use aya_ebpf::bindings::seq_file;
 
-use super::iterator::{DONE, Element, FAILED, GO_ON, STOP, each, print, print_line};
+use super::iterator::{
+    Call, DONE, Element, FAILED, GO_ON, STOP, Symbol, each, print, print_line,
+};
 use super::maps::{
     HEADERS, ORDERS, Orders, Place, READING, READINGS, RECORDS, Reading, Records, entry, is_live,
     owner,
@@ -28,10 +30,22 @@ const ENTRIES: u32 = 1 << 14;
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/bpf_map_elem")]
 extern "C" fn aliases(element: &Element) -> i32 {
-    let Some(step) = element.key() else {
-        return DONE;
-    };
-    let session = element.session();
+    element.call().map_or(DONE, |call| go_a_step(&call))
+}
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/ksym")]
+extern "C" fn aliases_ksym(symbol: &Symbol) -> i32 {
+    symbol.call().map_or(DONE, |call| go_a_step(&call))
+}
+
+#[inline(always)]
+fn go_a_step(call: &Call) -> i32 {
+    let Call {
+        session,
+        step,
+        output,
+    } = *call;
     let Some(reading) = READING.get_ptr_mut((session % u64::from(READINGS)) as u32) else {
         return FAILED;
     };
@@ -53,10 +67,10 @@ extern "C" fn aliases(element: &Element) -> i32 {
     reading.to = reading.from;
     reading.lines = 0;
     if step == 0 {
-        print(element.output(), ALIASES_HEAD);
+        print(output, ALIASES_HEAD);
         reading.lines = 1;
     }
-    go_on(reading, element.output());
+    go_on(reading, output);
     if owner(reading) == session {
         DONE
     } else {

@@ -1,4 +1,11 @@
-//! What the kernel hands to an iterator over a map's elements, and how that prints.
+//! What the kernel hands to an iterator, and how that prints.
+//!
+//! The listing needs an iterator for nothing but to be called often enough: what it
+//! prints comes from its own maps. So there are two, and the controller takes the first
+//! that the kernel allows: over the elements of a map made for it (as many steps as are
+//! needed, and no more), or over the kernel's symbols (Linux 6.0), of which there are
+//! always more than a hundred thousand. Some kernels allow no iterator over map elements,
+//! because it may write to them.
 
 use core::ffi::c_void;
 
@@ -15,44 +22,69 @@ pub struct Element {
     value: *const c_void,
 }
 
+/// `struct bpf_iter__ksym`.
+#[repr(C)]
+pub struct Symbol {
+    meta: *const Meta,
+    symbol: *const c_void,
+}
+
 /// `struct bpf_iter_meta`.
 #[repr(C)]
 struct Meta {
     seq: *mut seq_file,
     session: u64,
+    number: u64,
+}
+
+/// One call of a reading.
+pub struct Call {
+    /// The kernel's number of the reading.
+    pub session: u64,
+    /// Number of the step. The kernel calls for one again, under the same number, if
+    /// what it had printed was too long for the buffer.
+    pub step: u32,
+    /// Where it prints to.
+    pub output: *mut seq_file,
+}
+
+impl Call {
+    /// # Safety
+    ///
+    /// `meta` is what the kernel handed to the program.
+    #[inline(always)]
+    unsafe fn of(meta: *const Meta) -> Call {
+        // SAFETY: the kernel's pointer, never null.
+        let meta = unsafe { &*meta };
+        Call {
+            session: meta.session,
+            step: meta.number as u32,
+            output: meta.seq,
+        }
+    }
 }
 
 impl Element {
-    /// The element's key; `None` after the last one.
+    /// `None` after the last element.
     #[inline(always)]
-    pub fn key(&self) -> Option<u32> {
-        // SAFETY: null or the key, which the kernel keeps for the call.
-        unsafe { self.key.as_ref() }.copied()
+    pub fn call(&self) -> Option<Call> {
+        if self.key.is_null() {
+            return None;
+        }
+        // SAFETY: the kernel's own.
+        Some(unsafe { Call::of(self.meta) })
     }
+}
 
-    /// The element's value; `None` after the last one.
-    ///
-    /// # Safety
-    ///
-    /// `T` is what the map's values are.
+impl Symbol {
+    /// `None` after the last symbol.
     #[inline(always)]
-    pub unsafe fn value<T>(&self) -> Option<&T> {
-        // SAFETY: null or the value, which the kernel keeps for the call.
-        unsafe { self.value.cast::<T>().as_ref() }
-    }
-
-    /// The kernel's number of this reading.
-    #[inline(always)]
-    pub fn session(&self) -> u64 {
-        // SAFETY: the kernel's pointer, never null.
-        unsafe { (*self.meta).session }
-    }
-
-    /// Where it prints to.
-    #[inline(always)]
-    pub fn output(&self) -> *mut seq_file {
-        // SAFETY: as for `session`.
-        unsafe { (*self.meta).seq }
+    pub fn call(&self) -> Option<Call> {
+        if self.symbol.is_null() {
+            return None;
+        }
+        // SAFETY: the kernel's own.
+        Some(unsafe { Call::of(self.meta) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The parents' maps, and where each reading has got to.
 
+use alias_common::alias_type::{MAX_TYPES, TypeRow};
 use alias_common::header::Header;
 use alias_common::listing::Line;
 use alias_common::names::MAX_PARENTS;
@@ -25,6 +26,10 @@ pub static HEADERS: ArrayOfMaps<Headers, PARENTS> = ArrayOfMaps::new();
 pub static RECORDS: ArrayOfMaps<Records, PARENTS> = ArrayOfMaps::new();
 #[btf_map(name = "orders")]
 pub static ORDERS: ArrayOfMaps<Orders, PARENTS> = ArrayOfMaps::new();
+
+/// The namespace's alias types.
+#[btf_map(name = "types")]
+pub static TYPES: Array<TypeRow, { MAX_TYPES as usize }, MMAPABLE> = Array::new();
 
 /// Readings that are remembered. The kernel numbers them as they begin, for the
 /// whole machine: one is forgotten when so many others have begun after it, and

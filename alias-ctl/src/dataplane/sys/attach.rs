@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use super::{bpf, owned};
 
@@ -107,14 +107,15 @@ struct IteratorCreateAttribute {
     padding: u32,
 }
 
-/// Has a program print the elements of a map to whoever reads the link's pin.
+/// Has an iterator print to whoever reads the link's pin. `map` is what it goes through
+/// the elements of, if that is what it goes through.
 ///
 /// # Errors
 ///
 /// That of `BPF_LINK_CREATE`: EACCES when the program reads more than an element.
-pub fn iterator_create(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub fn iterator_create(program: BorrowedFd<'_>, map: Option<RawFd>) -> io::Result<OwnedFd> {
     let target = IteratorTarget {
-        map_fd: map.as_raw_fd() as u32,
+        map_fd: map.unwrap_or_default() as u32,
         padding: [0; 3],
     };
     let mut attribute = IteratorCreateAttribute {
@@ -122,8 +123,8 @@ pub fn iterator_create(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> io::Resu
         target_fd: 0,
         attach_type: BPF_TRACE_ITER,
         flags: 0,
-        target: (&raw const target) as u64,
-        target_len: size_of::<IteratorTarget>() as u32,
+        target: map.map_or(0, |_| (&raw const target) as u64),
+        target_len: map.map_or(0, |_| size_of::<IteratorTarget>() as u32),
         padding: 0,
     };
     bpf(BPF_LINK_CREATE, &mut attribute).map(owned)
