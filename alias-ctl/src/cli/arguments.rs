@@ -107,6 +107,14 @@ pub(super) enum Verb {
         Exit code 1 when there is a problem."
     )]
     Doctor(super::doctor::Doctor),
+    /// Load every program into the running kernel, attach none, and say what it took
+    #[command(
+        after_help = "Columns:\n  WALKED is the number of instructions that the verifier walked over all paths;\n  \
+        the kernel gives up at 1,000,000.\n\n\
+        Examples:\n  alias-ctl verify\n  alias-ctl verify --objects target/bpf\n\n\
+        Exit code 1 when the kernel refuses one."
+    )]
+    Verify(Verify),
     /// Print a script that completes the words of this command line
     #[command(
         after_help = "Example:\n  alias-ctl completions bash > /etc/bash_completion.d/alias-ctl"
@@ -173,6 +181,19 @@ pub(super) enum Log {
     Warn,
     Info,
     Debug,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// Load the alias types (*.bpf.o) in this directory too
+    #[arg(long, value_name = "DIR")]
+    pub(super) objects: Option<PathBuf>,
+    /// Number of slots of the parent that they are loaded for
+    #[arg(long, default_value_t = crate::dataplane::attach::DEFAULT_CAPACITY)]
+    pub(super) capacity: u32,
+    /// As JSON
+    #[arg(short = 'j', long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -61,6 +61,11 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             device: words.device,
         },
         Verb::Doctor(words) => super::doctor::lower(words),
+        Verb::Verify(words) => Request::Verify {
+            objects: words.objects,
+            capacity: words.capacity,
+            json: words.json,
+        },
         Verb::Ifconfig(words) => words.request()?,
         Verb::Show(words) if words.proc => Request::Listing,
         Verb::Show(words) => Request::Show {

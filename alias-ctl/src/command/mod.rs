@@ -40,6 +40,7 @@ pub mod set;
 pub mod show;
 pub mod typed;
 pub mod types;
+pub mod verify;
 
 use configuration::Source;
 
@@ -124,6 +125,12 @@ pub enum Request {
     Journal { device: String },
     /// Look for what stands in the way.
     Doctor { device: Option<String>, json: bool },
+    /// Put every program before the running kernel's verifier.
+    Verify {
+        objects: Option<std::path::PathBuf>,
+        capacity: u32,
+        json: bool,
+    },
     /// What `ifconfig` was asked for.
     Ifconfig(crate::model::ifconfig::Ifconfig),
     /// List aliases.
@@ -209,6 +216,11 @@ pub fn run(request: Request) -> Result<Outcome> {
             dry_run,
         } => configuration::apply::apply(&source, device.as_deref(), dry_run),
         Request::Ifconfig(asked) => ifconfig::ifconfig(&asked),
+        Request::Verify {
+            objects,
+            capacity,
+            json,
+        } => return verify::verify(objects.as_deref(), capacity, json),
         Request::Journal { device } => journal::journal(&device),
         Request::Listing => listing::listing(),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),

@@ -64,10 +64,7 @@ impl Directory {
     /// ENODEV when bpffs is not mounted; EPERM when `<bpffs>/alias` is not ours
     /// alone.
     pub fn of(cookie: u64) -> Result<Directory> {
-        let root =
-            std::env::var_os(ROOT_VARIABLE).map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
-        check_bpffs(&root)?;
-        let base = root.join("alias");
+        let base = bpffs()?.join("alias");
         check_ours(&base)?;
         Ok(Directory { base, cookie })
     }
@@ -439,6 +436,17 @@ fn check_ours(path: &Path) -> Result<()> {
         libc::EPERM,
     )
     .way_out("look who made it, remove it, and run the command again"))
+}
+
+/// Where bpffs is mounted.
+///
+/// # Errors
+///
+/// ENODEV when it is not.
+pub(super) fn bpffs() -> Result<PathBuf> {
+    let root = std::env::var_os(ROOT_VARIABLE).map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
+    check_bpffs(&root)?;
+    Ok(root)
 }
 
 fn check_bpffs(root: &Path) -> Result<()> {

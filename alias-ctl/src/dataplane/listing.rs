@@ -22,7 +22,7 @@ use super::{Types, object, sys};
 use crate::error::{Refusal, Result};
 
 /// The compiled iterators; empty when there were none to embed.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/listing.bpf.o"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/listing.bpf.o"));
 
 /// The maps of maps, and what of a parent they hold.
 const OUTER: [(&str, &str); 3] = [

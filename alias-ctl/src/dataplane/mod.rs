@@ -27,6 +27,7 @@ pub mod sys;
 pub mod table;
 pub mod transmit;
 pub mod types;
+pub mod verify;
 
 pub use directory::{Directory, WriteLock};
 pub use figures::Figures;

@@ -18,9 +18,9 @@ use super::{memory, symbols, sys};
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
 /// The full engine; empty likewise.
-static TYPES_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/types.bpf.o"));
+pub(super) static TYPES_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/types.bpf.o"));
 
 /// Whether this binary carries the datapath.
 #[must_use]
@@ -89,7 +89,7 @@ const fn is_generic(header: &Header) -> bool {
 
 /// Makes and pins the maps that are not there yet. Returns the kernel's id of the
 /// devmap.
-fn make_maps(directory: &Path, extent: Extent) -> io::Result<u32> {
+pub(super) fn make_maps(directory: &Path, extent: Extent) -> io::Result<u32> {
     let (needed, available) = (shape::memory(extent), memory::available()?);
     if needed > available {
         // Asked for more than there is, the kernel would try, and kill others for it.
@@ -205,7 +205,7 @@ fn loaded<'a>(
 }
 
 /// What is constant for a parent, as its programs want it.
-struct Constants {
+pub(super) struct Constants {
     hash_key: HashKeyBytes,
     home_shift: u32,
     positions: u32,
@@ -214,7 +214,7 @@ struct Constants {
 }
 
 impl Constants {
-    fn of(header: &Header, extent: Extent) -> Constants {
+    pub(super) fn of(header: &Header, extent: Extent) -> Constants {
         let geometry = extent.geometry();
         Constants {
             hash_key: HashKeyBytes(header.hash_key),
@@ -223,6 +223,20 @@ impl Constants {
             capacity: extent.capacity,
             log_level: header.log_level,
         }
+    }
+
+    /// For an object that may lack some of them.
+    pub(super) fn set_optional<'a>(
+        &'a self,
+        loader: &mut EbpfLoader<'a>,
+        redirect_site: &'a [u64; 2],
+    ) {
+        loader
+            .override_global(constants::HASH_KEY, &self.hash_key, false)
+            .override_global(constants::HOME_SHIFT, &self.home_shift, false)
+            .override_global(constants::POSITIONS, &self.positions, false)
+            .override_global(constants::CAPACITY, &self.capacity, false)
+            .override_global(constants::REDIRECT_SITE, redirect_site, false);
     }
 
     fn set<'a>(&'a self, loader: &mut EbpfLoader<'a>) {

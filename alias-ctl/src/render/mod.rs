@@ -8,3 +8,4 @@ pub mod route;
 pub mod row;
 pub mod table;
 pub mod types;
+pub mod verify;
