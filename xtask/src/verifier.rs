@@ -47,15 +47,21 @@ pub(crate) fn ask(ctl: &Path, compiler: &Compiler, workspace: &Workspace) -> Res
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("`{}`: could not be started", process::shown(&verify)))?;
-    if !output.status.success() {
-        bail!(
-            "the running kernel refuses what {} built ({}):\n{}to build without asking it, set {SKIP}=1; for \
-             other compilers see {}",
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => {}
+        // What alias-ctl ends with when a program is refused.
+        Some(1) => bail!(
+            "the running kernel does not take what {} built:\n{said}to build without asking it, set {SKIP}=1; \
+             other compilers are in {}",
             compiler.shown(),
-            output.status,
-            String::from_utf8_lossy(&output.stderr),
             crate::accepted::DOCUMENT,
-        );
+        ),
+        _ => bail!(
+            "`{}`: the running kernel could not be asked ({}); to build without, set {SKIP}=1:\n{said}",
+            process::shown(&verify),
+            output.status,
+        ),
     }
     let table = String::from_utf8_lossy(&output.stdout);
     let Some(walked) = walked(&table) else {
