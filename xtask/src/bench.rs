@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::build;
+use crate::host;
 use crate::kernel;
 use crate::packages::{self, Manager};
 use crate::process::{self, step};
@@ -85,9 +86,9 @@ fn install_peers(workspace: &Workspace) {
 
 /// How it is measured is alias-tests' matter, which has namespaces and frames.
 fn measure(workspace: &Workspace, ctl: &Path, options: &Options) -> Result<()> {
-    let mut cargo = process::host_cargo(workspace);
+    let mut cargo = host::cargo(workspace, "run");
     cargo
-        .args(["run", "--quiet", "--release", "--package", "alias-tests"])
+        .args(["--quiet", "--package", "alias-tests"])
         .args(["--bin", "bench", "--"])
         .env("ALIAS_CTL", ctl)
         .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects());

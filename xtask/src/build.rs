@@ -7,13 +7,20 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::compiler::{Core, TARGET};
+use crate::host::{self, Glibc, Split};
 use crate::process;
+use crate::remap;
 use crate::setup::{self, Toolchain};
+use crate::verifier;
 use crate::workspace::Workspace;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  cargo xtask build                  target/bpf/*.bpf.o, then the host binary
+  cargo xtask build                  target/bpf/*.bpf.o, then target/release/alias-ctl and
+                                     its debug information, alias-ctl.debug
+  sudo cargo xtask build             and has the running kernel's verifier walk each program
+  ALIAS_SKIP_VERIFY=1 cargo xtask build
+                                     does not, also as root
   bpftool btf dump file target/bpf/alias.bpf.o
                                      the types in the object just built";
 
@@ -55,14 +62,16 @@ pub(crate) fn run(workspace: &Workspace, _options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The objects, then alias-ctl with those in it that it embeds; its path is
-/// returned.
+/// The objects, then alias-ctl with those in it that it embeds, and the kernel's
+/// word on them; alias-ctl's path is returned.
 pub(crate) fn everything(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     objects(workspace, toolchain)?;
-    process::reported(
-        || controller(workspace),
-        |path| format!("build: {CTL}: {}", workspace.shown(path)),
-    )
+    let ctl = process::reported(|| controller(workspace), |path| shown(path, workspace))?;
+    if let Some(objection) = Glibc::needed_by(&ctl, workspace).and_then(Glibc::objection) {
+        eprintln!("build: {CTL}: {objection}");
+    }
+    verifier::ask(&ctl, &toolchain.compiler, workspace)?;
+    Ok(ctl)
 }
 
 /// Compiles the eBPF programs and leaves them where alias-ctl looks for them.
@@ -92,41 +101,44 @@ fn compile(
     package: &str,
     program: &str,
 ) -> Result<PathBuf> {
-    let target = workspace.bpf_build();
-    let mut cargo = toolchain.compiler.cargo(workspace)?;
+    let compiler = &toolchain.compiler;
+    // Of each compiler its own: two that take turns would mix, or start anew.
+    let target = workspace.bpf_build().join(compiler.version.directory());
+    let mut cargo = compiler.cargo(workspace)?;
     cargo
-        .args(["build", "--package", package, "--bin", program])
+        .args(["build", "--locked", "--package", package, "--bin", program])
         .args(["--features", "bpf", "--profile", "bpf"])
         .args(["--target", TARGET, "--target-dir"])
         .arg(&target);
-    if toolchain.compiler.core == Core::FromSource {
+    if compiler.core == Core::FromSource {
         cargo.args(["-Z", "build-std=core"]);
     }
     // aya-ebpf and -Z options are for nightly; the chosen compiler may be a
     // stable one that only has to be told so.
     cargo.env("RUSTC_BOOTSTRAP", "1");
-    // The encoded form, because a path may hold spaces.
-    let linker = toolchain.linker.to_str().with_context(|| {
-        format!(
-            "{}: not UTF-8: move the checkout",
-            toolchain.linker.display()
-        )
-    })?;
-    let flags = [
+    // Not as a flag: its path is this machine's, and flags go into the names of
+    // what is compiled.
+    cargo.env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", &toolchain.linker);
+    let mut flags = vec![
         "-Cdebuginfo=2".to_owned(),
-        format!("-Clinker={linker}"),
         "-Clink-arg=--btf".to_owned(),
         format!("-Ctarget-cpu={BPF_CPU}"),
         format!("-Clink-arg=--cpu-features={BPF_CPU_FEATURES}"),
     ];
+    flags.extend(remap::flags(
+        workspace,
+        &compiler.version,
+        &compiler.sysroot,
+    ));
+    // The encoded form, because a path may hold spaces.
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     process::run(&mut cargo)
         .with_context(|| format!("{package}: the eBPF object {program} was not built"))?;
     Ok(target.join(TARGET).join("bpf").join(program))
 }
 
-/// Puts the object in place, whole or not at all, and only when it differs: a
-/// newer time stamp alone would rebuild alias-ctl.
+/// Puts a file in place, whole or not at all, and only when it differs: a newer
+/// time stamp alone would rebuild alias-ctl.
 fn publish(built: &Path, object: &Path) -> Result<bool> {
     let bytes = fs::read(built).with_context(|| {
         format!(
@@ -145,7 +157,8 @@ fn publish(built: &Path, object: &Path) -> Result<bool> {
     };
     let draft = object.with_extension(format!("{}.new", std::process::id()));
     fs::create_dir_all(directory)
-        .and_then(|()| fs::write(&draft, &bytes))
+        // With its mode: a program is executable.
+        .and_then(|()| fs::copy(built, &draft).map(drop))
         .and_then(|()| fs::rename(&draft, object))
         .inspect_err(|_| {
             // What is left of the draft; the error below is the one that matters.
@@ -160,23 +173,44 @@ fn publish(built: &Path, object: &Path) -> Result<bool> {
     Ok(true)
 }
 
+/// Builds alias-ctl, and leaves it stripped where cargo leaves a release, with
+/// its debug information beside it.
 fn controller(workspace: &Workspace) -> Result<PathBuf> {
     let target = workspace.host_target();
     process::run(
-        process::host_cargo(workspace)
-            .args(["build", "--release", "--package", CTL, "--target-dir"])
+        host::cargo(workspace, "build")
+            .args(["--package", CTL, "--target-dir"])
             .arg(&target)
             .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects()),
     )
     .with_context(|| format!("{CTL}: was not built"))?;
-    let path = target.join("release").join(CTL);
-    if !path.exists() {
+    let built = host::built(workspace, CTL);
+    if !built.exists() {
         bail!(
             "{}: not there after a successful build: unset build.target in cargo's configuration",
-            path.display()
+            built.display()
         );
     }
+    let split = Split::of(&built, workspace)?;
+    let release = target.join("release");
+    // The program last: who sees it new has what belongs to it.
+    publish(&split.debug, &release.join(format!("{CTL}.debug")))?;
+    let path = release.join(CTL);
+    publish(&split.program, &path)?;
     Ok(path)
+}
+
+/// What one wants to know of a file that is to be carried elsewhere.
+fn shown(path: &Path, workspace: &Workspace) -> String {
+    let size = path.metadata().map_or(0, |metadata| metadata.len());
+    let glibc = Glibc::needed_by(path, workspace)
+        .map_or_else(String::new, |glibc| format!(", needs {glibc}"));
+    format!(
+        "build: {CTL}: {}, {}.{} MB{glibc}",
+        workspace.shown(path),
+        size / 1_000_000,
+        size / 100_000 % 10
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::build;
+use crate::host;
 use crate::kernel;
 use crate::process;
 use crate::setup;
@@ -28,8 +29,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 /// What is shown; the namespaces and their cast live in alias-tests.
 fn scene(workspace: &Workspace, ctl: &Path) -> Result<()> {
     process::run(
-        process::host_cargo(workspace)
-            .args(["run", "--quiet", "--release", "--package", "alias-tests"])
+        host::cargo(workspace, "run")
+            .args(["--quiet", "--package", "alias-tests"])
             .args(["--bin", "demo"])
             .env("ALIAS_CTL", ctl)
             .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects()),

@@ -1,6 +1,8 @@
 //! bpf-linker: turns the bitcode that rustc leaves into a BPF object with BTF.
-//! It must use the same major LLVM as the compiler, so it is built here for
-//! the compiler that was chosen, and pinned.
+//! It must use the same major LLVM as the compiler, and what it emits depends on
+//! which LLVM that is to the last digit. So it is pinned, built here for the
+//! compiler that was chosen and with that compiler's own LLVM, and kept beside the
+//! linkers of others: taking turns between two compilers builds nothing anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,15 +23,14 @@ const LLVM_MAJORS: std::ops::RangeInclusive<u32> = 22..=23;
 /// The installed linker, if it is the pinned version and reads this
 /// compiler's bitcode.
 pub(crate) fn find(workspace: &Workspace, compiler: &Compiler) -> Option<PathBuf> {
-    let linker = path(workspace);
+    let linker = path(workspace, compiler);
     let version = process::answer(process::isolated(&linker, workspace).arg("--version"))?;
     if version.trim() != format!("bpf-linker {VERSION}") {
         return None;
     }
     let major = match loaded_llvm(&linker, workspace) {
         Some(library) => library_major(&library)?,
-        // Linked statically: it was built for the compiler of that time, and
-        // nothing here can tell which that was. A mismatch is a loud link error.
+        // Linked statically, and its directory says for which compiler.
         None => compiler.version.llvm,
     };
     (major == compiler.version.llvm).then_some(linker)
@@ -53,7 +54,7 @@ pub(crate) fn install_command(workspace: &Workspace, compiler: &Compiler) -> Res
         .args(["--force", "--no-default-features", "--features"])
         .arg(format!("llvm-{llvm}"))
         .arg("--root")
-        .arg(workspace.tools())
+        .arg(root(workspace, compiler))
         // Nobody debugs this tool.
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
     Ok(command)
@@ -67,15 +68,24 @@ pub(crate) fn install(workspace: &Workspace, compiler: &Compiler) -> Result<Path
     find(workspace, compiler).with_context(|| {
         format!(
             "bpf-linker {VERSION}: {} was installed but does not run with LLVM {}: try `{} --version`",
-            path(workspace).display(),
+            path(workspace, compiler).display(),
             compiler.version.llvm,
-            path(workspace).display(),
+            path(workspace, compiler).display(),
         )
     })
 }
 
-fn path(workspace: &Workspace) -> PathBuf {
-    workspace.tools().join("bin/bpf-linker")
+/// Where this compiler's linker is installed. Its version is in the name, so that
+/// another one is another path, by which cargo sees that objects must be linked anew.
+fn root(workspace: &Workspace, compiler: &Compiler) -> PathBuf {
+    workspace.tools().join(format!(
+        "bpf-linker-{VERSION}-{}",
+        compiler.version.directory()
+    ))
+}
+
+fn path(workspace: &Workspace, compiler: &Compiler) -> PathBuf {
+    root(workspace, compiler).join("bin/bpf-linker")
 }
 
 /// A directory whose `lib` holds `libLLVM.so`. The compiler's own library
@@ -83,9 +93,9 @@ fn path(workspace: &Workspace) -> PathBuf {
 fn llvm_prefix(workspace: &Workspace, compiler: &Compiler) -> Result<PathBuf> {
     let llvm = compiler.version.llvm;
     if let Some(library) = compiler.llvm_library(workspace) {
-        let prefix = workspace.tools().join("llvm");
+        let prefix = root(workspace, compiler).join("llvm");
         let directory = prefix.join("lib");
-        // Stale links of another compiler would be found first.
+        // Stale links of an interrupted try would be found first.
         if directory.exists() {
             fs::remove_dir_all(&directory)
                 .with_context(|| format!("{}: cannot be emptied", directory.display()))?;

@@ -3,17 +3,21 @@
 //! a file of its own, and so has each noun they share (compiler, linker,
 //! packages).
 
+mod accepted;
 mod bench;
 mod build;
 mod compiler;
 mod demo;
+mod host;
 mod kernel;
 mod linker;
 mod lint;
 mod packages;
 mod process;
+mod remap;
 mod setup;
 mod test;
+mod verifier;
 mod workspace;
 
 use std::process::ExitCode;

@@ -33,8 +33,12 @@ const fn tool(
 }
 
 /// What compiling needs beside Rust: bpf-linker's dependencies and every
-/// build script are linked with cc; its libLLVM is the compiler's own.
-pub(crate) const BUILD_TOOLS: &[Tool] = &[tool("cc", &["gcc", "libc6-dev"], "gcc", "gcc")];
+/// build script are linked with cc; its libLLVM is the compiler's own. objcopy
+/// takes the debug information out of alias-ctl.
+pub(crate) const BUILD_TOOLS: &[Tool] = &[
+    tool("cc", &["gcc", "libc6-dev"], "gcc", "gcc"),
+    tool("objcopy", &["binutils"], "binutils", "binutils"),
+];
 
 /// What the demonstration and the tests run.
 pub(crate) const RUNTIME_TOOLS: &[Tool] = &[

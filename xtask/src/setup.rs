@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::compiler::{Compiler, OVERRIDE};
+use crate::accepted;
+use crate::compiler::{Compiler, Found, OVERRIDE, has_rustup};
 use crate::kernel;
 use crate::linker;
 use crate::packages::{self, Manager, Tool};
@@ -21,9 +22,11 @@ Examples:
   ALIAS_BPF_RUSTC=/opt/rust/bin/rustc cargo xtask setup
                                  use this compiler for the eBPF object
 
-The eBPF compiler is, in this order: $ALIAS_BPF_RUSTC; a rustc whose sysroot has
-core for bpfel-unknown-none (Debian: rustc-web, cargo-web, libstd-rust-web-dev-bpf);
-rustup's nightly with the rust-src component. bpf-linker goes to target/tools.";
+The eBPF compiler is, in this order: $ALIAS_BPF_RUSTC, whatever it is; a rustc whose
+sysroot has core for bpfel-unknown-none (Debian: rustc-web, cargo-web,
+libstd-rust-web-dev-bpf) and which is on the accepted list; one dated nightly of
+rustup with the rust-src component, and no other. docs/TOOLCHAIN.md has the list.
+bpf-linker goes to target/tools, one for each compiler.";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -50,13 +53,15 @@ struct Plan {
     manager: Manager,
     packages: Vec<&'static str>,
     compiler: Option<CompilerSource>,
+    /// A compiler is here, and may not be taken.
+    unlisted: bool,
     linker: bool,
 }
 
 const RUSTUP_NIGHTLY: &[&str] = &[
     "toolchain",
     "install",
-    "nightly",
+    accepted::NIGHTLY,
     "--profile",
     "minimal",
     "--component",
@@ -67,9 +72,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let start = Instant::now();
     if options.dry_run {
         let tools = missing_tools(true);
-        let compiler = Compiler::find(workspace)?;
-        let plan = Plan::new(&tools, compiler.as_ref(), workspace);
-        plan.announce(compiler.as_ref(), workspace)?;
+        let found = Compiler::find(workspace)?;
+        let plan = Plan::new(&tools, &found, workspace);
+        plan.announce(&found, workspace)?;
         if plan.is_empty() {
             eprintln!("setup: nothing is missing");
         }
@@ -109,9 +114,9 @@ fn missing_tools(runtime: bool) -> Vec<&'static Tool> {
 
 fn provide(workspace: &Workspace, runtime: bool) -> Result<Toolchain> {
     let tools = missing_tools(runtime);
-    let mut compiler = Compiler::find(workspace)?;
-    let plan = Plan::new(&tools, compiler.as_ref(), workspace);
-    plan.announce(compiler.as_ref(), workspace)?;
+    let mut found = Compiler::find(workspace)?;
+    let plan = Plan::new(&tools, &found, workspace);
+    plan.announce(&found, workspace)?;
     plan.check_rights()?;
 
     if plan.manager == Manager::Apt && plan.wants_apt() {
@@ -121,29 +126,45 @@ fn provide(workspace: &Workspace, runtime: bool) -> Result<Toolchain> {
         }) {
             eprintln!("setup: going on with the lists that are here: {error:#}");
         }
+        let mut wanted = plan.apt_packages();
         if plan.compiler == Some(CompilerSource::Debian)
             && let Some(absent) = packages::DEBIAN_COMPILER
                 .iter()
                 .find(|package| !packages::apt_offers(package, workspace))
         {
-            bail!("{}", no_compiler(&format!("apt offers no {absent}")));
+            if !has_rustup() {
+                bail!("{}", no_compiler(&format!("apt offers no {absent}")));
+            }
+            eprintln!("setup: apt offers no {absent}: going on with rustup");
+            wanted.clone_from(&plan.packages);
         }
-        let wanted = plan.apt_packages();
-        step(&format!("setup: installing {}", wanted.join(" ")), || {
-            packages::apt_install(&wanted, workspace)
-        })?;
+        if !wanted.is_empty() {
+            step(&format!("setup: installing {}", wanted.join(" ")), || {
+                packages::apt_install(&wanted, workspace)
+            })?;
+        }
     }
-    if plan.compiler == Some(CompilerSource::Rustup) {
-        step("setup: installing Rust nightly with rust-src", || {
-            process::run_quietly(process::isolated("rustup", workspace).args(RUSTUP_NIGHTLY))
-        })
+    if plan.compiler == Some(CompilerSource::Debian) {
+        found = Compiler::find(workspace)?;
+        // Debian may have moved on since the list was written.
+        say(&found);
+    }
+    if found.compiler.is_none() && has_rustup() {
+        step(
+            &format!("setup: installing {} with rust-src", accepted::NIGHTLY),
+            || process::run_quietly(process::isolated("rustup", workspace).args(RUSTUP_NIGHTLY)),
+        )
         .with_context(|| no_compiler("rustup could not install one"))?;
+        found = Compiler::find(workspace)?;
     }
-    if compiler.is_none() {
-        compiler = Compiler::find(workspace)?;
-    }
-    let compiler =
-        compiler.with_context(|| no_compiler("what was installed cannot compile for BPF"))?;
+    let unlisted = found.unlisted;
+    let compiler = found.compiler.with_context(|| {
+        no_compiler(if unlisted {
+            UNLISTED
+        } else {
+            "what was installed cannot compile for BPF"
+        })
+    })?;
 
     let linker = match linker::find(workspace, &compiler) {
         Some(linker) => linker,
@@ -171,11 +192,12 @@ fn provide(workspace: &Workspace, runtime: bool) -> Result<Toolchain> {
 }
 
 impl Plan {
-    fn new(tools: &[&Tool], compiler: Option<&Compiler>, workspace: &Workspace) -> Self {
+    fn new(tools: &[&Tool], found: &Found, workspace: &Workspace) -> Self {
         let manager = Manager::here();
+        let compiler = found.compiler.as_ref();
         let source = if compiler.is_some() {
             None
-        } else if manager == Manager::Apt && apt_may_have_compiler(workspace) {
+        } else if manager == Manager::Apt && !found.unlisted && apt_may_have_compiler(workspace) {
             Some(CompilerSource::Debian)
         } else {
             Some(CompilerSource::Rustup)
@@ -184,6 +206,7 @@ impl Plan {
             manager,
             packages: manager.packages(tools),
             compiler: source,
+            unlisted: found.unlisted,
             linker: compiler.is_none_or(|compiler| linker::find(workspace, compiler).is_none()),
         }
     }
@@ -206,7 +229,8 @@ impl Plan {
     }
 
     /// Says what is missing and the exact commands, before the first runs.
-    fn announce(&self, compiler: Option<&Compiler>, workspace: &Workspace) -> Result<()> {
+    fn announce(&self, found: &Found, workspace: &Workspace) -> Result<()> {
+        say(found);
         let packages = self.apt_packages();
         if !packages.is_empty() {
             eprintln!("setup: missing: {}", packages.join(" "));
@@ -227,7 +251,7 @@ impl Plan {
                 "setup: missing: bpf-linker {} for the LLVM of that compiler",
                 linker::VERSION
             );
-            let command = match compiler {
+            let command = match &found.compiler {
                 Some(compiler) => process::shown(&linker::install_command(workspace, compiler)?),
                 None => format!("cargo install bpf-linker --version {}", linker::VERSION),
             };
@@ -264,7 +288,11 @@ impl Plan {
         if self.compiler == Some(CompilerSource::Rustup) && !has_rustup() {
             bail!(
                 "{}",
-                no_compiler("none is here, and neither its packages nor rustup are")
+                no_compiler(if self.unlisted {
+                    UNLISTED
+                } else {
+                    "none is here, and neither its packages nor rustup are"
+                })
             );
         }
         Ok(())
@@ -278,18 +306,33 @@ fn apt_may_have_compiler(workspace: &Workspace) -> bool {
     packages::DEBIAN_COMPILER.iter().all(offers) || !packages::apt_offers("gcc", workspace)
 }
 
-fn has_rustup() -> bool {
-    !process::on_path("rustup").is_empty()
+/// What a person should know about the choice.
+fn say(found: &Found) {
+    for remark in &found.remarks {
+        eprintln!("setup: {remark}");
+    }
 }
+
+/// Why a compiler that is here does not serve; which it is was said before.
+const UNLISTED: &str = "the one that is here is not on the accepted list, and rustup is not here";
 
 /// The one message about the one thing that has several ways out.
 fn no_compiler(reason: &str) -> String {
+    // Where Debian's own is what does not serve, its package is no way out.
+    let debian = if reason == UNLISTED {
+        String::new()
+    } else {
+        format!(
+            "`sudo {}` (Debian 12 and 13, with their security updates), or ",
+            Manager::Apt.install_command(packages::DEBIAN_COMPILER)
+        )
+    };
     format!(
-        "eBPF compiler on {}: {reason}: either `sudo {}` (Debian 12 with its security updates), or install rustup \
-         (Fedora: `sudo dnf install rustup && rustup-init -y`, Arch: `sudo pacman -S rustup`) and run `rustup {}`, \
-         or name a rustc in {OVERRIDE}",
+        "eBPF compiler on {}: {reason}: either {debian}install rustup (Fedora: `sudo dnf install rustup && \
+         rustup-init -y`, Arch: `sudo pacman -S rustup`) and run `rustup {}`, or try another: {OVERRIDE} names any \
+         rustc that has {} or rust-src",
         packages::distribution(),
-        Manager::Apt.install_command(packages::DEBIAN_COMPILER),
         RUSTUP_NIGHTLY.join(" "),
+        crate::compiler::TARGET,
     )
 }

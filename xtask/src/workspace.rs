@@ -42,7 +42,7 @@ impl Workspace {
         self.root.join("target/tools")
     }
 
-    /// Where the eBPF crate compiles. Apart from the host's directory, because
+    /// Where the eBPF crates compile, in a directory for each compiler. Apart from the host's directory, because
     /// another compiler fills it and would invalidate everything there.
     pub(crate) fn bpf_build(&self) -> PathBuf {
         self.root.join("target/bpf-build")
