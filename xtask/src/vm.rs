@@ -1,0 +1,261 @@
+//! `vm`: the same tests on other kernels, each in an emulated machine of its own.
+//! Nothing is installed but the emulator; everything else is below target/vm.
+
+mod apt;
+mod archive;
+mod guest;
+mod job;
+mod kernel;
+mod mirror;
+mod root;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use self::apt::Apt;
+use self::job::{Job, Report};
+use self::kernel::{Kernel, Wanted};
+use self::mirror::Mirrors;
+use self::root::Built;
+use crate::build;
+use crate::kernel as this_kernel;
+use crate::packages::{self, Manager};
+use crate::process::{self, step};
+use crate::setup;
+use crate::workspace::Workspace;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  sudo cargo xtask vm                        6.1, 6.12 and the newest kernel of Debian
+  sudo cargo xtask vm --kernel 6.12          one of them; any version that Debian still has
+  sudo cargo xtask vm --kernel arch/x86/boot/bzImage --modules lib/modules/6.18.0
+                                             an image of your own
+  sudo cargo xtask vm --filter verify        load every program, and nothing else
+  sudo cargo xtask vm --filter traffic::,vlan::
+                                             tests whose name contains one of these
+  sudo cargo xtask vm --filter nic:traffic::echoes
+                                             the same over two virtio_net cards
+
+Kernels and the guest's root are fetched once, from the mirror of Debian that this
+machine's apt uses, and kept in target/vm. Of every guest target/vm/log has what it
+said and its kernel's messages.
+
+sudo drops rustup's PATH and HOME; keep them with:
+  sudo env PATH=\"$PATH\" HOME=\"$HOME\" cargo xtask vm";
+
+/// The oldest kernel that is supported, the one of today's stable, and what comes.
+const KERNELS: &[&str] = &["6.1", "6.12", "newest"];
+
+/// What is run in each: a few minutes of an emulated processor's.
+const FILTERS: &[&str] = &["verify", "traffic::echoes"];
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// A version (6.1, 6.12, newest) or an image's path; may be given several times
+    #[arg(long, value_name = "V")]
+    kernel: Vec<Wanted>,
+    /// The modules of an image (lib/modules/RELEASE), if they are not beside it
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// Run only this: `verify`, or tests whose name contains it; several with
+    /// commas are one job; may be given several times
+    #[arg(long, value_name = "STR")]
+    filter: Vec<String>,
+    /// Kill a guest that is not at its end by then
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    limit: u64,
+    /// Test what is in this directory (alias-ctl, namespaces-*, *.bpf.o) and build
+    /// nothing
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+}
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    this_kernel::require_root()?;
+    let wanted = match options.kernel.as_slice() {
+        [] => defaults(KERNELS)?,
+        given => given.to_vec(),
+    };
+    let filters: Vec<&str> = match options.filter.as_slice() {
+        [] => FILTERS.to_vec(),
+        given => given.iter().map(String::as_str).collect(),
+    };
+    install_tools(workspace)?;
+    let built = match &options.binaries {
+        Some(directory) => Built::in_directory(directory)?,
+        None => everything_built(workspace)?,
+    };
+    let host = Host::prepare(workspace)?;
+    let kernels = wanted
+        .iter()
+        .map(|wanted| host.kernel(wanted, options.modules.as_deref()))
+        .collect::<Result<Vec<_>>>()?;
+    let limit = Duration::from_secs(options.limit);
+    let mut reports = Vec::new();
+    for kernel in &kernels {
+        let jobs = filters.iter().map(|filter| Job::of_filter(filter));
+        let report = host.boot(kernel, &built, jobs.collect(), limit)?;
+        reports.push((kernel, report));
+    }
+    for (kernel, report) in &reports {
+        print!("{}", job::table(&kernel.release, &report.rows()));
+    }
+    let failed = reports
+        .iter()
+        .filter(|(_, report)| !report.passed())
+        .count();
+    if failed > 0 {
+        bail!(
+            "something failed on {failed} of {} kernels: see above, and target/vm/log",
+            reports.len()
+        );
+    }
+    Ok(())
+}
+
+fn defaults(words: &[&str]) -> Result<Vec<Wanted>> {
+    words
+        .iter()
+        .map(|word| word.parse::<Wanted>().map_err(anyhow::Error::msg))
+        .collect()
+}
+
+/// The emulator and what makes a root for it. Unlike `bench`, this verb can do
+/// nothing without them.
+fn install_tools(workspace: &Workspace) -> Result<()> {
+    let missing = packages::missing(packages::VM_TOOLS);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let manager = Manager::here();
+    let wanted = manager.packages(&missing);
+    if manager != Manager::Apt {
+        bail!(
+            "{}: not on this machine: run `sudo {}`, then this again",
+            wanted.join(", "),
+            manager.install_command(&wanted)
+        );
+    }
+    step("vm: refreshing package lists", || {
+        packages::apt_update(workspace)
+    })?;
+    step(&format!("vm: installing {}", wanted.join(" ")), || {
+        packages::apt_install(&wanted, workspace)
+    })
+}
+
+/// Objects, alias-ctl and the test binary, built from this workspace.
+fn everything_built(workspace: &Workspace) -> Result<Built> {
+    let toolchain = setup::everything(workspace)?;
+    let ctl = build::everything(workspace, &toolchain)?;
+    Ok(Built {
+        ctl,
+        tests: test_binary(workspace)?,
+        objects: root::objects(&workspace.bpf_objects())?,
+    })
+}
+
+fn test_binary(workspace: &Workspace) -> Result<PathBuf> {
+    let messages = process::answer(
+        process::host_cargo(workspace)
+            .args(["test", "--no-run", "--package", "alias-tests"])
+            .args(["--test", "namespaces", "--message-format", "json"]),
+    )
+    .context("namespaces: was not built: `cargo test -p alias-tests --no-run` says why")?;
+    executable(&messages)
+        .map(PathBuf::from)
+        .context("namespaces: cargo built it and did not say where")
+}
+
+/// Where cargo says the test binary is: of an artifact's message in JSON, the
+/// string under "executable".
+fn executable(messages: &str) -> Option<String> {
+    messages
+        .lines()
+        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())
+        .find(|path| path.contains("/namespaces-"))
+        .map(str::to_owned)
+}
+
+/// What this machine gives to all guests.
+struct Host<'a> {
+    workspace: &'a Workspace,
+    home: PathBuf,
+    base: PathBuf,
+    apt: Result<Apt<'a>>,
+}
+
+impl<'a> Host<'a> {
+    fn prepare(workspace: &'a Workspace) -> Result<Self> {
+        let home = workspace.root().join("target/vm");
+        let log = home.join("log");
+        fs::create_dir_all(&log)
+            .with_context(|| format!("{}: cannot be made: check its rights", log.display()))?;
+        let mirrors = Mirrors::of_this_machine();
+        let base = root::base(&home, &mirrors, workspace)?;
+        let apt = Apt::prepare(&home.join("apt"), &mirrors, workspace);
+        Ok(Self {
+            workspace,
+            home,
+            base,
+            apt,
+        })
+    }
+
+    fn kernel(&self, wanted: &Wanted, modules: Option<&Path>) -> Result<Kernel> {
+        match wanted {
+            Wanted::Image(image) => kernel::own(image, modules, &self.home, self.workspace),
+            Wanted::Series(_) => kernel::debian(wanted, &self.home, &self.apt, self.workspace),
+        }
+    }
+
+    fn boot(
+        &self,
+        kernel: &Kernel,
+        built: &Built,
+        jobs: Vec<Job>,
+        limit: Duration,
+    ) -> Result<Report> {
+        let image = self.home.join("guest.cpio");
+        let lines: String = jobs.iter().map(Job::line).collect();
+        root::whole(&self.base, kernel.modules.as_deref(), built, &lines, &image)?;
+        let log = self
+            .home
+            .join("log")
+            .join(format!("{}.log", kernel.release));
+        println!("xtask vm: {}", kernel.release);
+        let report = guest::run(kernel, &image, jobs, limit, &log, self.workspace);
+        // As large as all that it was made of, which is still there.
+        let _ = fs::remove_file(&image);
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_test_binary_is_found_in_cargos_messages() {
+        let check = |messages: &str, expected: Option<&str>| {
+            assert_eq!(executable(messages).as_deref(), expected, "{messages}");
+        };
+        check("", None);
+        check(
+            "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+             {\"reason\":\"compiler-artifact\",\"executable\":\"/w/deps/other-1\"}\n\
+             {\"reason\":\"compiler-artifact\",\"executable\":\"/w/deps/namespaces-1f\",\"fresh\":true}\n\
+             {\"reason\":\"build-finished\",\"success\":true}",
+            Some("/w/deps/namespaces-1f"),
+        );
+    }
+
+    #[test]
+    fn what_is_run_by_default_can_be_named() {
+        assert_eq!(defaults(KERNELS).unwrap().len(), KERNELS.len());
+    }
+}
