@@ -51,6 +51,7 @@ mod scene;
 mod security;
 mod shared_targets;
 mod spoof;
+mod stacked;
 mod targets;
 mod traffic;
 mod untouched;

@@ -65,6 +65,10 @@ pub(crate) struct Options {
     /// commas are one job; may be given several times
     #[arg(long, value_name = "STR")]
     filter: Vec<String>,
+    /// Run this shell command in the guest, before any tests; may be given several
+    /// times. Without --filter no tests are run
+    #[arg(long, value_name = "COMMAND")]
+    run: Vec<String>,
     /// Kill a guest that is not at its end by then
     #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     limit: u64,
@@ -74,16 +78,25 @@ pub(crate) struct Options {
     binaries: Option<PathBuf>,
 }
 
+impl Options {
+    fn jobs(&self) -> Vec<Job> {
+        let filters: Vec<&str> = match self.filter.as_slice() {
+            [] if self.run.is_empty() => FILTERS.to_vec(),
+            given => given.iter().map(String::as_str).collect(),
+        };
+        let commands = self.run.iter().map(|command| Job::of_command(command));
+        let tests = filters.into_iter().map(Job::of_filter);
+        commands.chain(tests).collect()
+    }
+}
+
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     this_kernel::require_root()?;
     let wanted = match options.kernel.as_slice() {
         [] => defaults(KERNELS)?,
         given => given.to_vec(),
     };
-    let filters: Vec<&str> = match options.filter.as_slice() {
-        [] => FILTERS.to_vec(),
-        given => given.iter().map(String::as_str).collect(),
-    };
+    let jobs = options.jobs();
     install_tools(workspace)?;
     let built = match &options.binaries {
         Some(directory) => Built::in_directory(directory)?,
@@ -97,8 +110,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let limit = Duration::from_secs(options.limit);
     let mut reports = Vec::new();
     for kernel in &kernels {
-        let jobs = filters.iter().map(|filter| Job::of_filter(filter));
-        let report = host.boot(kernel, &built, jobs.collect(), limit)?;
+        let report = host.boot(kernel, &built, jobs.clone(), limit)?;
         reports.push((kernel, report));
     }
     for (kernel, report) in &reports {

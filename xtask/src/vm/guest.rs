@@ -113,8 +113,10 @@ pub(crate) fn run(
 }
 
 fn command(kernel: &Kernel, root: &Path, console: &Path, workspace: &Workspace) -> Command {
-    let mut command = process::command(EMULATOR, workspace);
+    // A guest is of no use to anybody once this process has been killed.
+    let mut command = process::command("setpriv", workspace);
     command
+        .args(["--pdeathsig", "KILL", EMULATOR])
         .args(MACHINE)
         .args(CARDS)
         .arg("-kernel")

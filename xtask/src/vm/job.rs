@@ -51,6 +51,15 @@ impl Job {
         }
     }
 
+    /// A line of shell, whose exit code is its result.
+    pub(crate) fn of_command(command: &str) -> Self {
+        Self {
+            name: "run".to_owned(),
+            command: command.replace('\n', "; "),
+            tests: false,
+        }
+    }
+
     /// The line of /alias/jobs.
     pub(crate) fn line(&self) -> String {
         format!("{} {}\n", self.name, self.command)
