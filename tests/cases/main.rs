@@ -53,6 +53,7 @@ mod shared_targets;
 mod spoof;
 mod stacked;
 mod targets;
+mod tour;
 mod traffic;
 mod untouched;
 mod vlan;

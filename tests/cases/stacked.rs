@@ -4,9 +4,9 @@
 
 use std::io::{self, Write as _};
 
-use alias_tests::{Lab, Mode, Namespace, RawSocket};
+use alias_tests::{Lab, Mode, Namespace, RawSocket, wait_for};
 
-use crate::scene::{FAMILIES, Family, Place, Scene, from_b_to_a};
+use crate::scene::{FAMILIES, Family, LIMIT, Place, Scene, from_b_to_a};
 
 /// Whether this kernel makes devices of that type. If not, it says so past the test
 /// harness, which would keep what a passed test prints to itself.
@@ -149,7 +149,7 @@ fn fail_over(scene: &Scene, family: Family) {
     let active = scene.lab.a.link("top0")["linkinfo"]["info_data"]["active_slave"].clone();
     let active = active.as_str().expect("an active port").to_owned();
     scene.lab.b.ip(&format!("link set {active} down"));
-    alias_tests::wait_for("the other port to be in use", crate::scene::LIMIT, || {
+    wait_for("the other port to be in use", LIMIT, || {
         let now = &scene.lab.a.link("top0")["linkinfo"]["info_data"]["active_slave"];
         *now != *active && now.is_string()
     });
@@ -209,7 +209,7 @@ fn a_balanced_bond_in_generic_mode() {
 /// throws it away behind the driver, where native XDP has counted it already.
 #[track_caller]
 fn check_flooded(mode: Mode) {
-    let mut scene = Scene::empty(Lab::builder().silent(), Family::V4, Place::OwnNamespace);
+    let mut scene = Scene::empty(Lab::builder(), Family::V4, Place::OwnNamespace);
     if !has(&scene.lab, "bonding", "type bond") {
         return;
     }
@@ -299,11 +299,14 @@ fn beside_ipvlan_devices() {
              addr add 192.0.2.50/24 dev ipvlan0\n\
              addr add 2001:db8:0:1::50/64 dev ipvlan0 nodad\n",
         );
-        container.wait_until_up("ipvlan0");
         let address = match family {
             Family::V4 => "192.0.2.50",
             Family::V6 => "2001:db8:0:1::50",
         };
+        // Its state never says that it is up.
+        wait_for("the ipvlan device to answer", LIMIT, || {
+            lab.b.ping(address, 1).received == 1
+        });
         lab.b.ping_ok(address, 5);
         lab.b.ping_ok(family.alias(0), 5);
         lab.wait_for_counter("eth0:0", "rx_packets", 15);
