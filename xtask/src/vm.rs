@@ -8,6 +8,7 @@ mod job;
 mod kernel;
 mod mirror;
 mod root;
+mod wire;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::kernel as this_kernel;
 use crate::packages::{self, Manager};
 use crate::process::{self, step};
 use crate::setup;
+use crate::test::Counts;
 use crate::workspace::Workspace;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -52,6 +54,11 @@ const KERNELS: &[&str] = &["6.1", "6.12", "newest"];
 
 /// What is run in each: a few minutes of an emulated processor's.
 const FILTERS: &[&str] = &["verify", "traffic::echoes"];
+
+/// The short form in `test`.
+const SHORT_KERNELS: &[&str] = &["6.1", "newest"];
+const SHORT: &[&str] = &["verify", "tour::every_target_native"];
+const SHORT_LIMIT: Duration = Duration::from_secs(300);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -108,14 +115,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .map(|wanted| host.kernel(wanted, options.modules.as_deref()))
         .collect::<Result<Vec<_>>>()?;
     let limit = Duration::from_secs(options.limit);
-    let mut reports = Vec::new();
-    for kernel in &kernels {
-        let report = host.boot(kernel, &built, jobs.clone(), limit)?;
-        reports.push((kernel, report));
-    }
-    for (kernel, report) in &reports {
-        print!("{}", job::table(&kernel.release, &report.rows()));
-    }
+    let reports = host.boot_each(&kernels, &built, &jobs, limit)?;
     let failed = reports
         .iter()
         .filter(|(_, report)| !report.passed())
@@ -127,6 +127,44 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// What came of the short form in `test`.
+pub(crate) enum Short {
+    Ran {
+        success: bool,
+        counts: Counts,
+    },
+    /// This machine could not be prepared for it: why.
+    Skipped(anyhow::Error),
+}
+
+/// The oldest and the newest kernel, every program loaded in each, and one scene.
+pub(crate) fn short(workspace: &Workspace, ctl: &Path, release: bool) -> Result<Short> {
+    let built = with_tests(ctl, release, workspace)?;
+    let prepared = install_tools(workspace).and_then(|()| {
+        let host = Host::prepare(workspace)?;
+        let wanted = defaults(SHORT_KERNELS)?;
+        let kernels = wanted.iter().map(|wanted| host.kernel(wanted, None));
+        let kernels = kernels.collect::<Result<Vec<_>>>()?;
+        Ok((host, kernels))
+    });
+    // Without a mirror of Debian in reach there is no kernel to boot, and that is
+    // no fault of what is tested.
+    let (host, kernels) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Ok(Short::Skipped(error)),
+    };
+    let jobs: Vec<Job> = SHORT.iter().map(|filter| Job::of_filter(filter)).collect();
+    let reports = host.boot_each(&kernels, &built, &jobs, SHORT_LIMIT)?;
+    let mut counts = Counts::default();
+    for (_, report) in &reports {
+        counts.join(report.counts());
+    }
+    Ok(Short::Ran {
+        success: reports.iter().all(|(_, report)| report.passed()),
+        counts,
+    })
 }
 
 fn defaults(words: &[&str]) -> Result<Vec<Wanted>> {
@@ -164,20 +202,28 @@ fn install_tools(workspace: &Workspace) -> Result<()> {
 fn everything_built(workspace: &Workspace) -> Result<Built> {
     let toolchain = setup::everything(workspace)?;
     let ctl = build::everything(workspace, &toolchain)?;
+    with_tests(&ctl, false, workspace)
+}
+
+/// The test binary beside what is built already.
+fn with_tests(ctl: &Path, release: bool, workspace: &Workspace) -> Result<Built> {
     Ok(Built {
-        ctl,
-        tests: test_binary(workspace)?,
+        ctl: ctl.to_owned(),
+        tests: test_binary(release, workspace)?,
         objects: root::objects(&workspace.bpf_objects())?,
     })
 }
 
-fn test_binary(workspace: &Workspace) -> Result<PathBuf> {
-    let messages = process::answer(
-        process::host_cargo(workspace)
-            .args(["test", "--no-run", "--package", "alias-tests"])
-            .args(["--test", "namespaces", "--message-format", "json"]),
-    )
-    .context("namespaces: was not built: `cargo test -p alias-tests --no-run` says why")?;
+fn test_binary(release: bool, workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = process::host_cargo(workspace);
+    cargo
+        .args(["test", "--no-run", "--package", "alias-tests"])
+        .args(["--test", "namespaces", "--message-format", "json"]);
+    if release {
+        cargo.arg("--release");
+    }
+    let messages = process::answer(&mut cargo)
+        .context("namespaces: was not built: `cargo test -p alias-tests --no-run` says why")?;
     executable(&messages)
         .map(PathBuf::from)
         .context("namespaces: cargo built it and did not say where")
@@ -223,6 +269,25 @@ impl<'a> Host<'a> {
             Wanted::Image(image) => kernel::own(image, modules, &self.home, self.workspace),
             Wanted::Series(_) => kernel::debian(wanted, &self.home, &self.apt, self.workspace),
         }
+    }
+
+    /// One after another, and a table of all when the last has ended.
+    fn boot_each<'k>(
+        &self,
+        kernels: &'k [Kernel],
+        built: &Built,
+        jobs: &[Job],
+        limit: Duration,
+    ) -> Result<Vec<(&'k Kernel, Report)>> {
+        let mut reports = Vec::new();
+        for kernel in kernels {
+            let report = self.boot(kernel, built, jobs.to_vec(), limit)?;
+            reports.push((kernel, report));
+        }
+        for (kernel, report) in &reports {
+            print!("{}", job::table(&kernel.release, &report.rows()));
+        }
+        Ok(reports)
     }
 
     fn boot(

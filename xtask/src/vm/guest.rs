@@ -15,6 +15,7 @@ use crate::workspace::Workspace;
 
 use super::job::{Job, Report};
 use super::kernel::Kernel;
+use super::wire::{self, Wire};
 
 const EMULATOR: &str = "qemu-system-x86_64";
 
@@ -40,18 +41,6 @@ const MACHINE: &[&str] = &[
     "-no-user-config",
 ];
 
-/// Two network cards on one wire: the first is host A's, the second host B's.
-const CARDS: &[&str] = &[
-    "-netdev",
-    "hubport,id=a,hubid=1",
-    "-device",
-    "virtio-net-pci,netdev=a,mac=52:54:00:00:00:0a",
-    "-netdev",
-    "hubport,id=b,hubid=1",
-    "-device",
-    "virtio-net-pci,netdev=b,mac=52:54:00:00:00:0b",
-];
-
 /// A panic is an end, not a guest that hangs.
 const KERNEL_LINE: &str = "console=ttyS0 rdinit=/init panic=-1 net.ifnames=0";
 
@@ -70,9 +59,14 @@ pub(crate) fn run(
 ) -> Result<Report> {
     let console = log.with_extension("console");
     let mut kept = File::create(log).with_context(|| cannot_write(log))?;
+    let wire = Wire::lay(workspace)
+        .inspect_err(|error| {
+            eprintln!("vm: its cards have one queue and no offloads: {error:#}");
+        })
+        .ok();
     let started = Instant::now();
     let mut guest = Guest(
-        command(kernel, root, &console, workspace)
+        command(kernel, root, &console, wire.as_ref(), workspace)
             .spawn()
             .with_context(|| format!("{EMULATOR}: could not be started"))?,
     );
@@ -112,13 +106,23 @@ pub(crate) fn run(
     Ok(report)
 }
 
-fn command(kernel: &Kernel, root: &Path, console: &Path, workspace: &Workspace) -> Command {
+fn command(
+    kernel: &Kernel,
+    root: &Path,
+    console: &Path,
+    wire: Option<&Wire<'_>>,
+    workspace: &Workspace,
+) -> Command {
     // A guest is of no use to anybody once this process has been killed.
     let mut command = process::command("setpriv", workspace);
+    command.args(["--pdeathsig", "KILL"]);
+    if let Some(wire) = wire {
+        command.args(wire.enter());
+    }
     command
-        .args(["--pdeathsig", "KILL", EMULATOR])
+        .arg(EMULATOR)
         .args(MACHINE)
-        .args(CARDS)
+        .args(wire.map_or_else(wire::plain_cards, Wire::cards))
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
