@@ -116,7 +116,8 @@ fn tour(mode: Mode) {
         let same = |got: &[u8]| got.get(6..) == sent.get(6..);
         assert!(
             tap.receive(LIMIT, same).is_some(),
-            "{mode:?} {family:?}: not at the tap"
+            "{mode:?} {family:?}: not at the tap: {}",
+            lab.stats(&TO.name(family))
         );
         send_datagram(&lab, &DROP, family);
         lab.wait_for_counter(&DROP.name(family), "dropped.policy", 1);

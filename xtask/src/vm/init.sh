@@ -6,7 +6,7 @@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C.UTF-8
 export ALIAS_CTL=/alias/alias-ctl ALIAS_EBPF_OBJECTS=/alias/bpf RUST_BACKTRACE=0
 # The processor is emulated: what is said in seconds means minutes here.
-export ALIAS_TEST_SLOW=5
+export ALIAS_TEST_SLOW=2
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys

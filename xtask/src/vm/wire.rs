@@ -38,6 +38,12 @@ impl<'a> Wire<'a> {
         };
         // The bridge itself says nothing: what is heard on the wire, a guest said.
         wire.inside("sysctl -qw net.ipv6.conf.default.disable_ipv6=1")?;
+        // Where a firewall looks into bridges (br_netfilter, which Docker loads), frames
+        // lose their padding on the way. A kernel without it has no such setting.
+        for family in ["iptables", "ip6tables", "arptables"] {
+            let setting = format!("net.bridge.bridge-nf-call-{family}");
+            wire.inside(&format!("sysctl -qew {setting}=0"))?;
+        }
         wire.inside("ip link add wire type bridge forward_delay 0 mcast_snooping 0")?;
         for card in ["card-a", "card-b"] {
             wire.inside(&format!(
