@@ -7,6 +7,7 @@ mod guest;
 mod job;
 mod kernel;
 mod mirror;
+mod modules;
 mod root;
 mod wire;
 
@@ -284,9 +285,11 @@ impl<'a> Host<'a> {
             let report = self.boot(kernel, built, jobs.to_vec(), limit)?;
             reports.push((kernel, report));
         }
-        for (kernel, report) in &reports {
-            print!("{}", job::table(&kernel.release, &report.rows()));
-        }
+        let rows: Vec<_> = reports
+            .iter()
+            .map(|(kernel, report)| (kernel.release.as_str(), report.rows()))
+            .collect();
+        print!("{}", job::table(&rows));
         Ok(reports)
     }
 

@@ -209,21 +209,31 @@ pub(crate) struct Row {
     elapsed: Option<Duration>,
 }
 
-/// The table of a kernel.
-pub(crate) fn table(release: &str, rows: &[Row]) -> String {
-    let width = |longest: Option<usize>| longest.unwrap_or_default();
-    let jobs = width(rows.iter().map(|row| row.job.len()).max());
-    let times: Vec<String> = rows
-        .iter()
-        .map(|row| row.elapsed.map_or_else(|| "-".to_owned(), process::seconds))
-        .collect();
-    let wide = width(times.iter().map(String::len).max());
+/// The table of all kernels.
+pub(crate) fn table(kernels: &[(&str, Vec<Row>)]) -> String {
+    let shown = |row: &Row| row.elapsed.map_or_else(|| "-".to_owned(), process::seconds);
+    let rows = || {
+        kernels
+            .iter()
+            .flat_map(|(release, rows)| rows.iter().map(move |row| (*release, row)))
+    };
+    let widest = |width: &dyn Fn(&str, &Row) -> usize| {
+        rows()
+            .map(|(release, row)| width(release, row))
+            .max()
+            .unwrap_or_default()
+    };
+    let releases = widest(&|release, _| release.len());
+    let jobs = widest(&|_, row| row.job.len());
+    let times = widest(&|_, row| shown(row).len());
     let mut text = String::new();
-    for (row, time) in rows.iter().zip(&times) {
+    for (release, row) in rows() {
         let verdict = if row.passed { "ok" } else { "FAILED" };
         let line = format!(
-            "{release}  {:jobs$}  {verdict:6}  {time:>wide$}  {}",
-            row.job, row.result
+            "{release:releases$}  {:jobs$}  {verdict:6}  {:>times$}  {}",
+            row.job,
+            shown(row),
+            row.result
         );
         text.push_str(line.trim_end());
         text.push('\n');
@@ -265,7 +275,7 @@ mod tests {
                 report.take(line, start + Duration::from_secs(second));
             }
             assert_eq!(report.passed(), passed, "{said:?}");
-            assert_eq!(table("6.1", &report.rows()), expected, "{said:?}");
+            assert_eq!(table(&[("6.1", report.rows())]), expected, "{said:?}");
         };
         check(
             &[],

@@ -12,22 +12,10 @@ use crate::process;
 use crate::workspace::Workspace;
 
 use super::apt::Apt;
-use super::archive::Archive;
+use super::modules;
 
 /// Debian's flavour for virtual machines: small, and with every driver of those.
 const FLAVOUR: &str = "-cloud-amd64";
-
-/// Directories of modules that packets or BPF can need.
-const MODULES: &[&str] = &[
-    "arch",
-    "crypto",
-    "lib",
-    "net",
-    "drivers/net",
-    "drivers/ptp",
-    "drivers/vhost",
-    "drivers/virtio",
-];
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,9 +147,9 @@ pub(crate) fn own(
     let archive = match found {
         Some(found) => {
             let tree = directory.join("tree/lib/modules").join(&release);
-            copy_modules(&found, &tree, workspace)?;
+            modules::select(&found, &tree, workspace)?;
             let archive = directory.join("modules.cpio");
-            pack_modules(&directory.join("tree"), &release, &archive, workspace)?;
+            modules::pack(&directory.join("tree"), &release, &archive, workspace)?;
             Some(archive)
         }
         None => {
@@ -270,60 +258,12 @@ fn fetch(
         format!("lib/modules/{release}"),
     ])?;
     let tree = directory.join("tree");
-    copy_modules(&modules, &tree.join("lib/modules").join(release), workspace)?;
-    pack_modules(&tree, release, &directory.join("modules.cpio"), workspace)?;
+    modules::select(&modules, &tree.join("lib/modules").join(release), workspace)?;
+    modules::pack(&tree, release, &directory.join("modules.cpio"), workspace)?;
     fs::remove_dir_all(&tree).with_context(|| cannot_make(&tree))?;
     // Last, because it says that all is there.
     fs::rename(&image, directory.join("vmlinuz")).with_context(|| cannot_make(directory))?;
     fs::remove_dir_all(&unpacked).with_context(|| cannot_make(&unpacked))
-}
-
-/// The modules that can matter, and what depmod reads beside them.
-fn copy_modules(from: &Path, to: &Path, workspace: &Workspace) -> Result<()> {
-    let _ = fs::remove_dir_all(to);
-    for part in MODULES {
-        let source = from.join("kernel").join(part);
-        let Some(into) = to.join("kernel").join(part).parent().map(Path::to_owned) else {
-            continue;
-        };
-        if source.is_dir() {
-            fs::create_dir_all(&into).with_context(|| cannot_make(&into))?;
-            process::run_quietly(
-                process::command("cp", workspace)
-                    .arg("-a")
-                    .args([&source, &into]),
-            )?;
-        }
-    }
-    fs::create_dir_all(to).with_context(|| cannot_make(to))?;
-    for name in [
-        "modules.builtin",
-        "modules.builtin.modinfo",
-        "modules.order",
-    ] {
-        if from.join(name).exists() {
-            fs::copy(from.join(name), to.join(name)).with_context(|| cannot_make(to))?;
-        }
-    }
-    Ok(())
-}
-
-/// `tree` has lib/modules/RELEASE in it; in the guest's root lib is usr/lib.
-fn pack_modules(tree: &Path, release: &str, archive: &Path, workspace: &Workspace) -> Result<()> {
-    let depmod = process::on_path("depmod")
-        .into_iter()
-        .next()
-        .context("depmod: not on this machine: install kmod")?;
-    process::run_quietly(
-        process::command(depmod, workspace)
-            .arg("-b")
-            .arg(tree)
-            .arg(release),
-    )?;
-    let mut packed = Archive::create(archive)?;
-    packed.tree(tree, "usr", &|_| true)?;
-    packed.finish()?;
-    Ok(())
 }
 
 fn is_kept(directory: &Path) -> bool {
