@@ -20,12 +20,15 @@ use super::wire::{self, Wire};
 const EMULATOR: &str = "qemu-system-x86_64";
 
 /// An emulated processor: hardware's own virtualisation is not to be had on every
-/// host, and the same everywhere is worth more than fast somewhere.
+/// host, and the same everywhere is worth more than fast somewhere. One thread takes
+/// turns for both processors: with two, a QEMU of Debian 12 ran an instruction that
+/// the other processor had just patched (`Oops: int3` in bpf_dispatcher_xdp_func),
+/// and it was no faster.
 const MACHINE: &[&str] = &[
     "-machine",
     "q35",
     "-accel",
-    "tcg,thread=multi",
+    "tcg,thread=single",
     "-cpu",
     "max",
     "-smp",
