@@ -60,7 +60,7 @@ const FILTERS: &[&str] = &[
     "nic:tour::",
     "golden",
     "vlan::a_tagged",
-    "crash::attachments,lifecycle::a_killed,lifecycle::deletion_leaves",
+    "hooks::a_killed,lifecycle::a_killed,lifecycle::deletion_leaves",
     "isno::they_are_on,isno::traces::add",
     "listing::parents",
     "growth::beyond,growth::traffic::every_kind_of_alias_goes_on_native",
