@@ -89,7 +89,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COMMAND")]
     run: Vec<String>,
     /// Kill a guest that is not at its end by then
-    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2400)]
     limit: u64,
     /// Test what is in this directory (alias-ctl, namespaces-*, *.bpf.o) and build
     /// nothing
@@ -265,6 +265,7 @@ impl<'a> Host<'a> {
         let log = home.join("log");
         fs::create_dir_all(&log)
             .with_context(|| format!("{}: cannot be made: check its rights", log.display()))?;
+        sweep(&home);
         let mirrors = Mirrors::of_this_machine();
         let base = root::base(&home, &mirrors, workspace)?;
         let apt = Apt::prepare(&home.join("apt"), &mirrors, workspace);
@@ -311,7 +312,8 @@ impl<'a> Host<'a> {
         jobs: Vec<Job>,
         limit: Duration,
     ) -> Result<Report> {
-        let image = self.home.join("guest.cpio");
+        // By process, as two runs may meet in one checkout.
+        let image = self.home.join(format!("{IMAGE}{}", std::process::id()));
         let lines: String = jobs.iter().map(Job::line).collect();
         root::whole(&self.base, kernel.modules.as_deref(), built, &lines, &image)?;
         let log = self
@@ -323,6 +325,21 @@ impl<'a> Host<'a> {
         // As large as all that it was made of, which is still there.
         let _ = fs::remove_file(&image);
         report
+    }
+}
+
+/// What a guest boots from; behind it comes the pid of the xtask that made it.
+const IMAGE: &str = "guest-";
+
+/// A run that was killed could not clean up.
+fn sweep(home: &Path) {
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(IMAGE);
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // In the way of nothing but space.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
