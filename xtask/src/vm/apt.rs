@@ -60,12 +60,27 @@ impl<'a> Apt<'a> {
         let stamp = home.join("refreshed");
         if !is_fresh(&stamp, &lists) {
             process::step("vm: refreshing Debian's package lists", || {
-                process::run_quietly(apt.command("apt-get").args(["-q", "update"]))
+                apt.update(&home.join("lists"))
             })
             .with_context(|| format!("{}: cannot be reached", mirrors.shown()))?;
             write(&stamp, "")?;
         }
         Ok(apt)
+    }
+
+    /// To apt a mirror that cannot be reached is a warning: whether there are lists
+    /// has to be looked at.
+    fn update(&self, lists: &Path) -> Result<()> {
+        process::run_quietly(self.command("apt-get").args(["-q", "update"]))?;
+        let has_lists = fs::read_dir(lists)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().contains("_Packages"));
+        if !has_lists {
+            bail!("`apt-get update` got no package list: check the network, and http_proxy");
+        }
+        Ok(())
     }
 
     /// Names of packages that can be fetched and match the expression.

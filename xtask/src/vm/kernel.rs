@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::process;
 use crate::workspace::Workspace;
@@ -83,22 +83,34 @@ pub(crate) fn debian(
     workspace: &Workspace,
 ) -> Result<Kernel> {
     let kernels = home.join("kernels");
-    let apt = match apt {
-        Ok(apt) => apt,
-        // Better an old one than none; what it is, its row says.
-        Err(error) => {
-            return newest_kept(wanted, &kernels).with_context(|| {
-                format!("kernel {wanted}: none was fetched before, and now: {error:#}")
-            });
-        }
+    let fetched = match apt {
+        Ok(apt) => fetched(wanted, &kernels, apt, workspace),
+        Err(error) => Err(anyhow!("{error:#}")),
     };
+    fetched.or_else(|error| {
+        // Better one of last week than none.
+        let kept = newest_kept(wanted, &kernels).with_context(|| {
+            format!("kernel {wanted}: none is kept, and none can be fetched: {error:#}")
+        })?;
+        eprintln!(
+            "vm: kernel {wanted}: {} is kept and taken: {error:#}",
+            kept.release
+        );
+        Ok(kept)
+    })
+}
+
+fn fetched(
+    wanted: &Wanted,
+    kernels: &Path,
+    apt: &Apt<'_>,
+    workspace: &Workspace,
+) -> Result<Kernel> {
     let offered = apt.names("^linux-(image|binary|modules)-[0-9].*-cloud-amd64$")?;
     let candidate = candidates(&offered)
         .into_iter()
         .find(|candidate| wanted.is_met_by(&candidate.release))
-        .with_context(|| {
-            format!("kernel {wanted}: Debian has none of that version for amd64 any more: name one that `apt-cache search linux-image` shows, or an image of your own")
-        })?;
+        .context("Debian has none of that version for amd64 any more: name one that its package lists have, or an image of your own")?;
     let directory = kernels.join(&candidate.release);
     if !is_kept(&directory) {
         process::step(
