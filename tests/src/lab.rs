@@ -5,6 +5,9 @@
 //!   |
 //! host B  eth0 192.0.2.1/24  2001:db8:0:1::1/64   <- the rest of the world
 //! ```
+//!
+//! The cable is a veth pair, or two cards of the machine's own: see
+//! `ALIAS_TEST_CABLE` in `cards.rs`.
 
 use std::{
     fs,
@@ -19,6 +22,7 @@ use serde_json::Value;
 
 use crate::{
     bpffs::{PrivateBpffs, unmount_and_remove},
+    cards,
     namespace::{NETNS_DIRECTORY, Namespace, TOOL_LIMIT, delete},
     snapshot::{Snapshot, assert_unchanged},
     wait::wait_for,
@@ -229,6 +233,7 @@ impl Lab {
     /// and another comes with the cable and nothing else.
     #[track_caller]
     pub fn restart_a(&mut self) {
+        assert!(!cards::are_wanted(), "this test takes its cable away");
         self.a.restart();
         // The other end of the cable goes some time after the namespace.
         wait_for("the cable to be gone", TOOL_LIMIT, || {
@@ -258,10 +263,12 @@ impl Lab {
     }
 
     fn lay_the_cable(&self, mtu: Option<u32>, offloads_at_b: bool) {
-        self.a.ip(&format!(
-            "link add eth0 type veth peer name eth0 netns {}",
-            self.b.name()
-        ));
+        if !cards::lend(&self.a, &self.b) {
+            self.a.ip(&format!(
+                "link add eth0 type veth peer name eth0 netns {}",
+                self.b.name()
+            ));
+        }
         let mtu = mtu.unwrap_or(1500);
         let end = |v4: &str, v6: &str| {
             format!(

@@ -11,6 +11,7 @@
 
 pub mod bpf;
 mod bpffs;
+mod cards;
 mod ctl;
 mod daemon;
 pub mod frame;

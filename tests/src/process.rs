@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::wait::deadline;
+
 /// What a finished child left behind.
 #[derive(Debug)]
 pub struct Output {
@@ -96,7 +98,7 @@ pub fn run_to_end(mut command: Command, input: &[u8], limit: Duration) -> Output
         Stream::of(child.stdout.take()),
         Stream::of(child.stderr.take()),
     ];
-    let finished = collect(&child, &mut streams, Instant::now() + limit);
+    let finished = collect(&child, &mut streams, deadline(limit));
     if !matches!(finished, Ok(true)) {
         let _ = child.kill();
     }

@@ -7,10 +7,10 @@
 use std::{
     io, mem,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::{namespace::Namespace, process::poll_until};
+use crate::{namespace::Namespace, process::poll_until, wait::deadline};
 
 /// if_ether.h; packet(7) wants it in network order.
 const ETH_P_ALL: u16 = 0x0003;
@@ -127,7 +127,7 @@ impl RawSocket {
         limit: Duration,
         mut wanted: impl FnMut(&[u8]) -> bool,
     ) -> Option<Vec<u8>> {
-        let deadline = Instant::now() + limit;
+        let deadline = deadline(limit);
         loop {
             let mut fds = [libc::pollfd {
                 fd: self.fd.as_raw_fd(),

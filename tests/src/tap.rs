@@ -4,10 +4,10 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Write},
     os::fd::AsRawFd,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::{namespace::Namespace, process::poll_until};
+use crate::{namespace::Namespace, process::poll_until, wait::deadline};
 
 /// Larger than any frame.
 const LARGEST_FRAME: usize = 64 * 1024;
@@ -44,7 +44,7 @@ impl Tap {
         limit: Duration,
         mut wanted: impl FnMut(&[u8]) -> bool,
     ) -> Option<Vec<u8>> {
-        let deadline = Instant::now() + limit;
+        let deadline = deadline(limit);
         let mut frame = vec![0; LARGEST_FRAME];
         loop {
             let mut fds = [libc::pollfd {

@@ -18,6 +18,7 @@ mod remap;
 mod setup;
 mod test;
 mod verifier;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ enum Verb {
     /// Measure controller and datapath in namespaces (needs root)
     #[command(after_help = bench::EXAMPLES)]
     Bench(bench::Options),
+    /// Load and test it on other kernels, each in an emulated machine (needs root)
+    #[command(after_help = vm::EXAMPLES)]
+    Vm(vm::Options),
     /// Check formatting and run clippy with warnings as errors
     #[command(after_help = lint::EXAMPLES)]
     Lint,
@@ -74,6 +78,7 @@ impl Verb {
             Self::Test(_) => "test",
             Self::Demo => "demo",
             Self::Bench(_) => "bench",
+            Self::Vm(_) => "vm",
             Self::Lint => "lint",
         }
     }
@@ -85,6 +90,7 @@ impl Verb {
             Self::Test(options) => test::run(workspace, options),
             Self::Demo => demo::run(workspace),
             Self::Bench(options) => bench::run(workspace, options),
+            Self::Vm(options) => vm::run(workspace, options),
             Self::Lint => lint::run(workspace),
         }
     }

@@ -61,6 +61,24 @@ pub(crate) const PEER_TOOLS: &[Tool] = &[
     tool("ifconfig", &["net-tools"], "net-tools", "net-tools"),
 ];
 
+/// What `vm` boots other kernels with, and makes a root for them.
+pub(crate) const VM_TOOLS: &[Tool] = &[
+    tool(
+        "qemu-system-x86_64",
+        &["qemu-system-x86"],
+        "qemu-system-x86-core",
+        "qemu-system-x86",
+    ),
+    tool(
+        "debootstrap",
+        &["debootstrap", "debian-archive-keyring"],
+        "debootstrap",
+        "debootstrap",
+    ),
+    tool("depmod", &["kmod"], "kmod", "kmod"),
+    tool("xz", &["xz-utils"], "xz", "xz"),
+];
+
 /// Debian's compiler with `core` for BPF already in it.
 pub(crate) const DEBIAN_COMPILER: &[&str] = &["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
@@ -217,7 +235,11 @@ mod tests {
 
     #[test]
     fn a_package_is_named_once() {
-        let tools: Vec<&Tool> = RUNTIME_TOOLS.iter().chain(PEER_TOOLS).collect();
+        let tools: Vec<&Tool> = RUNTIME_TOOLS
+            .iter()
+            .chain(PEER_TOOLS)
+            .chain(VM_TOOLS)
+            .collect();
         for manager in [Manager::Apt, Manager::Dnf, Manager::Pacman] {
             let mut packages = manager.packages(&tools);
             let named = packages.len();

@@ -1,5 +1,6 @@
 //! `test`: the host's unit tests, then real packets in namespaces through the
-//! release binary. Both always run, and the last line is the verdict.
+//! release binary, then a few of those on other kernels. All always run, and the
+//! last line is the verdict.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -13,6 +14,7 @@ use crate::build;
 use crate::kernel;
 use crate::process;
 use crate::setup;
+use crate::vm;
 use crate::workspace::Workspace;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -20,6 +22,8 @@ Examples:
   sudo cargo xtask test                    everything; the last line is the verdict
   sudo cargo xtask test --filter vlan      only the tests whose name contains \"vlan\"
   sudo cargo xtask test --release          compile the tests themselves in release too
+  sudo cargo xtask test --no-vm            without the oldest and the newest kernel,
+                                           which `cargo xtask vm` boots
 
 sudo drops rustup's PATH and HOME; keep them with:
   sudo env PATH=\"$PATH\" HOME=\"$HOME\" cargo xtask test";
@@ -35,6 +39,9 @@ pub(crate) struct Options {
     /// Run only the tests whose name contains this
     #[arg(long, value_name = "STR")]
     filter: Option<String>,
+    /// Do not boot other kernels; nor does a run with --filter
+    #[arg(long)]
+    no_vm: bool,
     /// Compile the tests in release (alias-ctl always is)
     #[arg(long)]
     release: bool,
@@ -47,10 +54,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let ctl = build::everything(workspace, &toolchain)?;
     kernel::mount_bpffs(workspace)?;
 
-    let suites = [
+    let mut suites = vec![
         Suite::run("unit", UNIT, &ctl, workspace, options)?,
         Suite::run("namespace", NAMESPACE, &ctl, workspace, options)?,
     ];
+    if !options.no_vm && options.filter.is_none() {
+        suites.push(Suite::run_vm(&ctl, workspace, options)?);
+    }
     let untested = options
         .filter
         .as_deref()
@@ -63,7 +73,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         } else {
             "FAILED"
         },
-        suites.each_ref().map(Suite::shown).join(" - ")
+        suites
+            .iter()
+            .map(Suite::shown)
+            .collect::<Vec<_>>()
+            .join(" - ")
     );
     if !passed {
         bail!("some tests failed: see \"failures:\" above");
@@ -80,14 +94,16 @@ struct Suite {
     success: bool,
     counts: Counts,
     elapsed: Duration,
+    /// Why nothing was run.
+    skipped: Option<String>,
 }
 
 /// Sums of libtest's `test result:` lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
 }
 
 impl Suite {
@@ -120,10 +136,30 @@ impl Suite {
             success,
             counts,
             elapsed: start.elapsed(),
+            skipped: None,
+        })
+    }
+
+    fn run_vm(ctl: &Path, workspace: &Workspace, options: &Options) -> Result<Self> {
+        println!("xtask test: the oldest and the newest kernel");
+        let start = Instant::now();
+        let (success, counts, skipped) = match vm::short(workspace, ctl, options.release)? {
+            vm::Short::Ran { success, counts } => (success, counts, None),
+            vm::Short::Skipped(error) => (true, Counts::default(), Some(format!("{error:#}"))),
+        };
+        Ok(Self {
+            name: "vm",
+            success,
+            counts,
+            elapsed: start.elapsed(),
+            skipped,
         })
     }
 
     fn shown(&self) -> String {
+        if let Some(why) = &self.skipped {
+            return format!("{}: SKIPPED, no other kernel was tried: {why}", self.name);
+        }
         let Counts {
             passed,
             failed,
@@ -144,9 +180,15 @@ impl Counts {
         self.passed + self.failed
     }
 
+    pub(crate) fn join(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+
     /// Adds `test result: ok. 3 passed; 0 failed; 1 ignored; ...`; any other
     /// line changes nothing.
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else {
             return;
         };
