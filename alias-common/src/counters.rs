@@ -77,8 +77,8 @@ impl AliasCell {
 unsafe impl Plain for AliasCell {}
 const _: () = assert!(size_of::<AliasCell>() == 64);
 
-/// What the programs of one parent did on one CPU. Every packet that enters `alias_rx` is in exactly one of the first seven, or in `lost` or
-/// `undelivered`.
+/// What the programs of one parent did on one CPU. Every packet that enters `alias_rx` is in exactly one of the first seven, or in `lost`,
+/// `undelivered` or `other_station`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct ParentCell {
@@ -109,8 +109,10 @@ pub struct ParentCell {
     /// Handed to an alias device that was down or gone, and dropped by the kernel.
     /// Not in `device`.
     pub undelivered: u64,
+    /// Passed untouched: a unicast frame for another station's MAC.
+    pub other_station: u64,
     /// Zero; the cell is two cache lines, so that CPUs do not share one.
-    pub reserved: [u64; 4],
+    pub reserved: [u64; 3],
 }
 
 impl ParentCell {
@@ -131,7 +133,8 @@ impl ParentCell {
             lost: self.lost.wrapping_add(other.lost),
             last_to: 0,
             undelivered: self.undelivered.wrapping_add(other.undelivered),
-            reserved: [0; 4],
+            other_station: self.other_station.wrapping_add(other.other_station),
+            reserved: [0; 3],
         }
     }
 }

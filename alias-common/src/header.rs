@@ -48,6 +48,14 @@ pub struct Header {
     /// Lengths that aliases of this parent have as prefixes. Set before the first of
     /// a length is published, cleared after the last was.
     pub prefixes: Prefixes,
+    /// What stands in front of a frame that this parent's `alias_rx` has ordered
+    /// somewhere, so that no other parent's `alias_deliver` obeys it. Random.
+    pub secret: u64,
+    /// What its alias devices' link-local addresses have in common
+    /// ([`crate::link_local`]).
+    pub interface_id: u32,
+    /// Zero.
+    pub reserved2: u32,
 }
 
 impl Header {
@@ -73,4 +81,4 @@ impl Header {
 
 // SAFETY: fields are ordered without padding (size asserted below).
 unsafe impl Plain for Header {}
-const _: () = assert!(size_of::<Header>() == 128);
+const _: () = assert!(size_of::<Header>() == 144);

@@ -17,12 +17,27 @@ const PREFIX: u64 = 1 << 24;
 /// The VLAN tags of a frame, or the VLAN an alias is scoped to. A tag with id 0
 /// is a priority tag (IEEE 802.1Q, 6.9.2) and counts as no tag.
 ///
-/// Packed, because the datapath carries it from the link layer to the lookup: outer
+/// Packed, because the datapath carries it from the link layer to the lookup, in a
+/// register of its own: outer
 /// VLAN id in bits 12 to 23, inner in 0 to 11, 1 to 4094 each and 0 for none.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Vlan(u32);
+pub struct Vlan(u64);
 
 impl Vlan {
+    /// Both ids, packed as above.
+    #[inline(always)]
+    #[must_use]
+    pub const fn packed(self) -> u64 {
+        self.0
+    }
+
+    /// From what [`Vlan::packed`] gave.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_packed(packed: u64) -> Vlan {
+        Vlan(packed & 0xff_ffff)
+    }
+
     /// An untagged frame.
     pub const NONE: Vlan = Vlan(0);
 
@@ -30,7 +45,7 @@ impl Vlan {
     #[inline(always)]
     #[must_use]
     pub const fn new(outer: u16, inner: u16) -> Vlan {
-        Vlan((outer as u32 & 0xfff) << 12 | inner as u32 & 0xfff)
+        Vlan((outer as u64 & 0xfff) << 12 | inner as u64 & 0xfff)
     }
 
     /// VLAN id of the outermost tag; 0 when there is none.
@@ -99,7 +114,14 @@ impl HashKey {
     #[inline(always)]
     #[must_use]
     pub const fn narrow(&self, address: [u8; 4], vlan: Vlan) -> Hash {
-        let key = ((u32::from_ne_bytes(address) as u64) << 32) | vlan.0 as u64;
+        self.narrow_word(u32::from_ne_bytes(address), vlan)
+    }
+
+    /// The same of an address that was loaded as one native word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn narrow_word(&self, address: u32, vlan: Vlan) -> Hash {
+        let key = ((address as u64) << 32) | vlan.0;
         Hash {
             bits: self.mix(key),
             wide: false,
@@ -166,9 +188,16 @@ impl WideKey {
         } else {
             ((words >> 64) as u64, words as u64)
         };
+        WideKey::of_words(family, [first, second], vlan)
+    }
+
+    /// The same of an address whose halves were loaded as native words.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_words(family: Family, address_words: [u64; 2], vlan: Vlan) -> WideKey {
         WideKey {
-            address_words: [first, second],
-            scope: ((family.0 as u64) << 32) | vlan.0 as u64,
+            address_words,
+            scope: ((family.0 as u64) << 32) | vlan.0,
             reserved: 0,
         }
     }
@@ -179,7 +208,7 @@ impl WideKey {
     pub const fn of_prefix(family: Family, marked: Bits, vlan: Vlan) -> WideKey {
         WideKey {
             address_words: [marked.high.to_be(), marked.low.to_be()],
-            scope: ((family.0 as u64) << 32) | PREFIX | vlan.0 as u64,
+            scope: ((family.0 as u64) << 32) | PREFIX | vlan.0,
             reserved: 0,
         }
     }
@@ -218,7 +247,7 @@ mod tests {
             let x = hash.wrapping_mul(inverse(KEY.multiply[1]));
             let x = (x ^ (x >> 32)).wrapping_mul(inverse(KEY.multiply[0])) ^ KEY.whiten;
             assert_eq!((x >> 32) as u32, u32::from_ne_bytes(address));
-            assert_eq!(x & 0xffff_ffff, vlan.0 as u64);
+            assert_eq!(x & 0xffff_ffff, vlan.0);
         }
     }
 

@@ -5,8 +5,8 @@
 //! Map `table`, one value: what the controller writes and the datapath reads.
 //!
 //! ```text
-//! index words | steer words | wide keys | targets
-//! by position | by position | by pos.   | by devmap key
+//! front | index words | steer words | wide keys | targets
+//! one   | by position | by position | by pos.   | by devmap key
 //! ```
 //!
 //! Map `counters`, one value for each CPU, its *row*: what the datapath writes and the
@@ -16,11 +16,40 @@
 //! ParentCell | RxCell by position | AliasCell by slot
 //! ```
 
+use crate::Plain;
 use crate::counters::{AliasCell, ParentCell, RxCell};
 use crate::key::WideKey;
 use crate::record::{MAX_TARGETS, Steer, Target};
 use crate::table::Geometry;
 use crate::word::Word;
+
+/// What the datapath reads for every frame, at the beginning of `table`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(C)]
+pub struct Front {
+    /// The parent's MAC as it stands on the wire, in the lower 48 bits of a number in
+    /// this machine's order: the station whose frames may be an alias's.
+    pub station: u64,
+    /// Zero, and must stay so: a number of which the kernel's verifier knows nothing.
+    /// Added to one that it knows too well, it makes paths the same that differ in
+    /// nothing else.
+    pub nothing: u64,
+    /// Zero, up to a cache line.
+    pub reserved: [u64; 6],
+}
+
+impl Front {
+    /// The number of a MAC.
+    #[must_use]
+    pub const fn station_of(mac: [u8; 6]) -> u64 {
+        let [a, b, c, d, e, f] = mac;
+        u32::from_ne_bytes([a, b, c, d]) as u64 | (u16::from_ne_bytes([e, f]) as u64) << 32
+    }
+}
+
+// SAFETY: eight u64.
+unsafe impl Plain for Front {}
+const _: () = assert!(size_of::<Front>() == 64);
 
 /// The sizes that offsets depend on. Offsets are in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,14 +70,17 @@ impl Layout {
         }
     }
 
-    /// The index in `table`.
-    pub const WORDS: usize = 0;
+    /// The [`Front`] of `table`.
+    pub const FRONT: usize = 0;
+
+    /// The index in `table`: behind the front, on a cache line of its own.
+    pub const WORDS: usize = size_of::<Front>();
 
     /// The steer words in `table`.
     #[inline(always)]
     #[must_use]
     pub const fn steers(self) -> usize {
-        self.positions as usize * size_of::<Word>()
+        Layout::WORDS + self.positions as usize * size_of::<Word>()
     }
 
     /// The wide keys in `table`.

@@ -19,6 +19,7 @@ pub mod header;
 pub mod isno;
 pub mod key;
 pub mod layout;
+pub mod link_local;
 pub mod listing;
 pub mod names;
 pub mod order;
@@ -31,7 +32,7 @@ pub mod word;
 /// Version of everything in this crate. It is part of the pin path, so a
 /// controller never opens maps of another layout; bump it with any change to a
 /// `#[repr(C)]` type, a key, the slot word or a map's shape.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// A type that may be read from and written to shared memory as it stands:
 /// every bit pattern is valid, and there is no implicit padding.

@@ -88,6 +88,10 @@ pub const ISNO: &str = "isno";
 
 /// Constants of the programs, set when they are loaded.
 pub mod constants {
+    /// [`crate::header::Header::interface_id`].
+    pub const INTERFACE_ID: &str = "INTERFACE_ID";
+    /// [`crate::header::Header::secret`].
+    pub const SECRET: &str = "SECRET";
     /// The hash key, as three `u64`.
     pub const HASH_KEY: &str = "HASH_KEY";
     /// [`crate::table::Geometry::home_shift`].

@@ -40,6 +40,26 @@ impl Bits {
         }
     }
 
+    /// Of an IPv4 address that was loaded as one native word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_ipv4_word(address: u32) -> Bits {
+        Bits {
+            high: (u32::from_be(address) as u64) << 32,
+            low: 0,
+        }
+    }
+
+    /// Of an IPv6 address whose halves were loaded as native words.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_ipv6_words(address: [u64; 2]) -> Bits {
+        Bits {
+            high: u64::from_be(address[0]),
+            low: u64::from_be(address[1]),
+        }
+    }
+
     /// Of an IPv6 address in network order.
     #[inline(always)]
     #[must_use]
@@ -254,6 +274,40 @@ impl Search {
         }
     }
 
+    /// Looks for the alias that the address is itself. Whether there is one.
+    #[inline(always)]
+    pub fn exact<S: Slots>(&mut self, slots: &S, home_shift: u32, hash_key: &HashKey) -> bool {
+        let Scope { family, vlan } = self.scope();
+        let Bits { high, low } = self.address;
+        let found = if family.0 == Family::IPV4.0 {
+            let hash = hash_key.narrow_word(((high >> 32) as u32).to_be(), vlan);
+            table::find(slots, home_shift, hash, None)
+        } else {
+            let key = WideKey::of_words(family, [high.to_be(), low.to_be()], vlan);
+            table::find(slots, home_shift, hash_key.wide(&key), Some(&key))
+        };
+        match found {
+            Some(hit) => {
+                (self.position, self.word) = (hit.position, hit.word.0);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The same search with these lengths.
+    #[inline(always)]
+    pub const fn among(&mut self, lengths: Lengths) {
+        self.lengths = lengths;
+    }
+
+    /// Family of the address.
+    #[inline(always)]
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        Family(self.family as u16)
+    }
+
     /// Looks for the longest that is left. Whether the search is over: found, or none
     /// left. An alias that is disabled is as if it were not.
     #[inline(always)]
@@ -264,7 +318,7 @@ impl Search {
         let key = self.scope().key(self.address.marked(length));
         match table::find(slots, home_shift, hash_key.wide(&key), Some(&key)) {
             Some(hit) => {
-                (self.position, self.word) = (hit.position as u64, hit.word.0);
+                (self.position, self.word) = (hit.position, hit.word.0);
                 true
             }
             None => self.lengths.is_empty(),
@@ -279,7 +333,7 @@ impl Search {
             return None;
         }
         Some(Hit {
-            position: self.position as u32,
+            position: self.position,
             word: Word(self.word),
         })
     }

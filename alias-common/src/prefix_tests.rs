@@ -31,7 +31,7 @@ struct Entry {
     scope: Scope,
     bits: u128,
     length: u8,
-    position: u32,
+    position: u64,
     enabled: bool,
 }
 
@@ -44,10 +44,10 @@ struct Host {
 }
 
 impl Slots for Host {
-    fn word(&self, position: u32) -> Option<Word> {
+    fn word(&self, position: u64) -> Option<Word> {
         self.words.get(position as usize).copied()
     }
-    fn wide_is(&self, position: u32, key: &WideKey) -> bool {
+    fn wide_is(&self, position: u64, key: &WideKey) -> bool {
         self.wide[position as usize] == *key
     }
 }
@@ -112,7 +112,7 @@ impl Host {
     }
 
     /// What the model says.
-    fn expected(&self, scope: Scope, bits: u128) -> Option<u32> {
+    fn expected(&self, scope: Scope, bits: u128) -> Option<u64> {
         self.entries
             .iter()
             .filter(|entry| entry.enabled && entry.scope == scope)
@@ -280,7 +280,7 @@ fn every_length_may_be_in_use() {
                     scope,
                     bits: address & mask(length),
                     length,
-                    position: last,
+                    position: u64::from(last),
                     enabled,
                 });
             }

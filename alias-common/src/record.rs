@@ -103,20 +103,23 @@ pub struct Port {
     pub ethertype: u16,
     /// Zero.
     pub reserved: u16,
+    /// Zero.
+    pub reserved2: u32,
+    /// A port: cookie of the namespace that the device behind it is in, 0 for the
+    /// parent's. A device may speak for every alias whose device is in the same one.
+    pub netns_cookie: u64,
 }
 
-// SAFETY: u32, u16 x4: 12 bytes without padding (asserted below).
+// SAFETY: u32, u16 x4, u32, u64: 24 bytes without padding (asserted below).
 unsafe impl Plain for Port {}
-const _: () = assert!(size_of::<Port>() == 12);
+const _: () = assert!(size_of::<Port>() == 24);
 
 impl Port {
     /// As the map holds it.
     #[must_use]
-    pub const fn bytes(self) -> [u8; 12] {
-        let [a, b, c, d] = self.key.to_ne_bytes();
-        let ([e, f], [g, h]) = (self.vlan_outer.to_ne_bytes(), self.vlan_inner.to_ne_bytes());
-        let [i, j] = self.ethertype.to_ne_bytes();
-        [a, b, c, d, e, f, g, h, i, j, 0, 0]
+    pub const fn bytes(self) -> [u8; 24] {
+        // SAFETY: 24 bytes without padding (asserted above).
+        unsafe { core::mem::transmute(self) }
     }
 }
 

@@ -12,16 +12,24 @@ use crate::word::{MIN_HOME_BITS, PROBE_LIMIT, Word};
 /// Read access to a table. `None` means out of bounds, which ends a lookup.
 pub trait Slots {
     /// The word at `position`.
-    fn word(&self, position: u32) -> Option<Word>;
+    fn word(&self, position: u64) -> Option<Word>;
     /// Whether the wide key beside `position` is `key`.
-    fn wide_is(&self, position: u32, key: &WideKey) -> bool;
+    fn wide_is(&self, position: u64, key: &WideKey) -> bool;
+    /// The position where a search ends. For the kernel's verifier, which otherwise
+    /// follows what comes next once for each step that a search can take.
+    #[inline(always)]
+    fn settle(&self, position: u64) -> u64 {
+        position
+    }
 }
 
 /// Where a key was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hit {
-    /// Position in the table; it also indexes the steer and rx arrays.
-    pub position: u32,
+    /// Position in the table; it also indexes the steer and rx arrays. 64 bits, though 32
+    /// would hold it: smaller fields are packed into one register with whatever stands
+    /// beside them, and in there the kernel's verifier loses a bound.
+    pub position: u64,
     /// The slot's word at the time of the lookup.
     pub word: Word,
 }
@@ -98,9 +106,9 @@ fn probe<S: Slots>(
     key: Option<&WideKey>,
     is_sought: impl Fn(Word, Word) -> bool,
 ) -> Option<Hit> {
-    let home = (hash.bits >> home_shift) as u32;
+    let home = hash.bits >> home_shift;
     let mut sought = Word::sought(hash);
-    for displacement in 0..PROBE_LIMIT {
+    for displacement in 0..u64::from(PROBE_LIMIT) {
         let position = home + displacement;
         let word = slots.word(position)?;
         if word == Word::EMPTY {
@@ -112,7 +120,10 @@ fn probe<S: Slots>(
                 // Not the displacement that stands in the word, which would spare the
                 // verifier half of its work: the counter's cache miss would then wait for
                 // the word's.
-                _ => return Some(Hit { position, word }),
+                _ => {
+                    let position = slots.settle(position);
+                    return Some(Hit { position, word });
+                }
             }
         }
         sought = sought.next();
@@ -124,9 +135,9 @@ fn probe<S: Slots>(
 /// its home, and the word to publish there. The caller has checked that the key
 /// is not in the table. `None` means 64 slots in a row are taken.
 pub fn vacancy<S: Slots>(slots: &S, home_shift: u32, hash: Hash) -> Option<Hit> {
-    let home = (hash.bits >> home_shift) as u32;
+    let home = hash.bits >> home_shift;
     let mut sought = Word::sought(hash);
-    for displacement in 0..PROBE_LIMIT {
+    for displacement in 0..u64::from(PROBE_LIMIT) {
         let position = home + displacement;
         if !slots.word(position)?.is_taken() {
             return Some(Hit {
@@ -161,10 +172,10 @@ mod tests {
     }
 
     impl Slots for Host {
-        fn word(&self, position: u32) -> Option<Word> {
+        fn word(&self, position: u64) -> Option<Word> {
             self.words.get(position as usize).copied()
         }
-        fn wide_is(&self, position: u32, key: &WideKey) -> bool {
+        fn wide_is(&self, position: u64, key: &WideKey) -> bool {
             self.wide[position as usize] == *key
         }
     }
@@ -179,7 +190,7 @@ mod tests {
                 shift: geometry.home_shift(),
             }
         }
-        fn insert(&mut self, hash: Hash, key: Option<&WideKey>) -> u32 {
+        fn insert(&mut self, hash: Hash, key: Option<&WideKey>) -> u64 {
             let at = vacancy(self, self.shift, hash).expect("a vacancy");
             if let Some(key) = key {
                 self.wide[at.position as usize] = *key;

@@ -10,6 +10,8 @@
 //! claims to be from), [`rewrite`].
 
 #![cfg_attr(not(test), no_std)]
+// The packet's loads; the compiler for BPF is told that it may (`cargo xtask build`).
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod link;
 pub mod metadata;

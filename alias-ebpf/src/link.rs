@@ -1,6 +1,6 @@
 //! Ethernet II and up to two VLAN tags (IEEE 802.3 3.2.6, IEEE 802.1Q 9.6).
 
-use crate::packet::{Packet, Truncated, part};
+use crate::packet::{Mac, Packet, Truncated, part, u16_of};
 use alias_common::key::Vlan;
 
 /// An EtherType as it stands on the wire, so that comparing it swaps no bytes.
@@ -49,6 +49,8 @@ pub const TAG_LEN: usize = 4;
 /// A frame's link layer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Link<'a> {
+    /// Destination MAC.
+    pub destination: &'a [u8; 6],
     /// Source MAC.
     pub source: &'a [u8; 6],
     /// The VLAN its tags say.
@@ -68,6 +70,15 @@ impl Link<'_> {
     pub const fn tags(&self) -> u8 {
         ((self.network - HEADER_LEN) / TAG_LEN) as u8
     }
+
+    /// Whether the frame is for the station with this MAC: its own, or a group's. A
+    /// unicast frame for another one is nobody's alias, whatever its IP destination.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_for(&self, station: Mac) -> bool {
+        let destination = Mac::of(self.destination);
+        destination == station || destination.is_group()
+    }
 }
 
 /// Reads the link layer. `stripped` is the VLAN of a tag that the driver or the
@@ -81,13 +92,14 @@ impl Link<'_> {
 pub fn parse<'a>(packet: Packet<'a>, stripped: Option<Vlan>) -> Result<Link<'a>, Truncated> {
     let header = packet.window::<HEADER_LEN>(0)?;
     let mut link = Link {
+        destination: part::<0, 6, _>(header),
         source: part::<6, 6, _>(header),
         vlan: match stripped {
             Some(vlan) => vlan,
             None => Vlan::NONE,
         },
         stripped: stripped.is_some(),
-        ethertype: EtherType(u16::from_ne_bytes(*part::<12, 2, _>(header))),
+        ethertype: EtherType(u16_of(part::<12, 2, _>(header))),
         network: HEADER_LEN,
     };
     if link.ethertype.is_tag() {
@@ -102,12 +114,13 @@ pub fn parse<'a>(packet: Packet<'a>, stripped: Option<Vlan>) -> Result<Link<'a>,
 #[inline(always)]
 fn pass_tag<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Link<'a>, Truncated> {
     let tag = packet.window::<TAG_LEN>(link.network)?;
-    let id = u16::from_be_bytes([tag[0], tag[1]]) & 0xfff;
+    let id = u16::from_be(u16_of(part::<0, 2, _>(tag))) & 0xfff;
     Ok(Link {
+        destination: link.destination,
         source: link.source,
         vlan: link.vlan.then(id),
         stripped: link.stripped,
-        ethertype: EtherType(u16::from_ne_bytes([tag[2], tag[3]])),
+        ethertype: EtherType(u16_of(part::<2, 2, _>(tag))),
         network: link.network + TAG_LEN,
     })
 }

@@ -7,6 +7,7 @@
 //! is a constant of its programs.
 
 #![no_std]
+#![feature(asm_experimental_arch)]
 #![no_main]
 
 mod program {
@@ -20,6 +21,7 @@ mod program {
     pub mod maps;
     pub mod rx;
     pub mod skb;
+    pub mod tc_lookup;
     pub mod tx;
 }
 

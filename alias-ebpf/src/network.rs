@@ -2,7 +2,7 @@
 //! ARP (RFC 826) and neighbour discovery (RFC 4861). Each reader checks what
 //! makes the header one of its kind and returns the fields the datapath uses.
 
-use crate::packet::{Packet, Truncated, part};
+use crate::packet::{Packet, Truncated, part, u16_of, u32_of};
 
 /// An address where it stands in the packet, network byte order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,6 +23,19 @@ pub enum Class {
     /// The part of it that answers a question: an ARP reply, a neighbour
     /// advertisement. Counted as [`Class::Neighbor`].
     Answer,
+}
+
+impl Class {
+    /// The class whose number this is.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u8) -> Class {
+        match number {
+            0 => Class::Data,
+            1 => Class::Neighbor,
+            _ => Class::Answer,
+        }
+    }
 }
 
 /// The part of an IPv4 header that the datapath reads.
@@ -55,7 +68,7 @@ pub fn ipv4<'a>(packet: Packet<'a>, at: usize) -> Result<Ipv4<'a>, Truncated> {
     Ok(Ipv4 {
         source: part::<12, 4, _>(header),
         destination: part::<16, 4, _>(header),
-        total_len: u16::from_be_bytes(*part::<2, 2, _>(header)) as usize,
+        total_len: u16::from_be(u16_of(part::<2, 2, _>(header))) as usize,
     })
 }
 
@@ -89,7 +102,7 @@ pub fn ipv6<'a>(packet: Packet<'a>, at: usize) -> Result<Ipv6<'a>, Truncated> {
     Ok(Ipv6 {
         source: part::<8, 16, _>(header),
         destination: part::<24, 16, _>(header),
-        payload_len: u16::from_be_bytes(*part::<4, 2, _>(header)) as usize,
+        payload_len: u16::from_be(u16_of(part::<4, 2, _>(header))) as usize,
         next_header: header[6],
     })
 }
@@ -97,8 +110,8 @@ pub fn ipv6<'a>(packet: Packet<'a>, at: usize) -> Result<Ipv6<'a>, Truncated> {
 /// An ARP message about IPv4 over Ethernet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Arp<'a> {
-    /// `ar$op`: 1 asks, 2 answers.
-    pub operation: [u8; 2],
+    /// `ar$op`, in network order: 1 asks, 2 answers.
+    pub operation: u16,
     /// `ar$sha`.
     pub sender_mac: &'a [u8; 6],
     /// `ar$spa`; all zero in a probe (RFC 5227, 2.1.1).
@@ -107,8 +120,8 @@ pub struct Arp<'a> {
     pub target: &'a [u8; 4],
 }
 
-/// `ares_op$REPLY` of RFC 826.
-pub const ARP_REPLY: [u8; 2] = [0, 2];
+/// `ares_op$REPLY` of RFC 826, in network order.
+pub const ARP_REPLY: u16 = 2u16.to_be();
 
 /// Where the sender's MAC stands in an ARP message.
 pub const ARP_SENDER_MAC: usize = 8;
@@ -122,11 +135,13 @@ pub const ARP_SENDER_MAC: usize = 8;
 pub fn arp<'a>(packet: Packet<'a>, at: usize) -> Result<Option<Arp<'a>>, Truncated> {
     let message = packet.window::<28>(at)?;
     // Hardware type Ethernet, protocol IPv4, lengths 6 and 4.
-    if *part::<0, 6, _>(message) != [0, 1, 8, 0, 6, 4] {
+    let kind = u32_of(part::<0, 4, _>(message));
+    let lengths = u16_of(part::<4, 2, _>(message));
+    if kind != u32::from_ne_bytes([0, 1, 8, 0]) || lengths != u16::from_ne_bytes([6, 4]) {
         return Ok(None);
     }
     Ok(Some(Arp {
-        operation: *part::<6, 2, _>(message),
+        operation: u16_of(part::<6, 2, _>(message)),
         sender_mac: part::<ARP_SENDER_MAC, 6, _>(message),
         sender: part::<14, 4, _>(message),
         target: part::<24, 4, _>(message),

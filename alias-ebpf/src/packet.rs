@@ -2,6 +2,11 @@
 //!
 //! [`Packet::window`] holds the datapath's one comparison against the end of the
 //! packet. No other module does pointer arithmetic.
+//!
+//! Fields stand in a frame at any alignment. The kernel allows such a load from a packet,
+//! and nowhere else; a compiler that was told that loads may be misaligned would also make
+//! them on the stack, where the verifier refuses them. So the compiler is not told, and the
+//! functions below ([`u16_of`] and its neighbours) state the one load as an instruction.
 
 use core::marker::PhantomData;
 
@@ -68,6 +73,75 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub const fn linear_len(&self) -> usize {
         self.end - self.start
+    }
+}
+
+macro_rules! load {
+    ($(#[$doc:meta])* $name:ident, $integer:ty, $bytes:literal, $instruction:literal) => {
+        $(#[$doc])*
+        #[inline(always)]
+        #[must_use]
+        pub fn $name(bytes: &[u8; $bytes]) -> $integer {
+            #[cfg(not(target_arch = "bpf"))]
+            return <$integer>::from_ne_bytes(*bytes);
+            #[cfg(target_arch = "bpf")]
+            {
+                let loaded: u64;
+                // SAFETY: reads the referenced bytes and nothing else. They are a
+                // packet's (see above), or aligned.
+                unsafe {
+                    core::arch::asm!(
+                        $instruction,
+                        loaded = out(reg) loaded,
+                        at = in(reg) bytes.as_ptr(),
+                        options(pure, readonly, nostack),
+                    );
+                }
+                loaded as $integer
+            }
+        }
+    };
+}
+
+load!(
+    /// Two bytes of a frame as they stand, in this machine's order: one load.
+    u16_of, u16, 2, "{loaded} = *(u16 *)({at} + 0)"
+);
+load!(
+    /// Four bytes.
+    u32_of, u32, 4, "{loaded} = *(u32 *)({at} + 0)"
+);
+load!(
+    /// Eight bytes.
+    u64_of, u64, 8, "{loaded} = *(u64 *)({at} + 0)"
+);
+
+/// A MAC address as a number, so that comparing two is one instruction: its bytes as
+/// they stand on the wire, in the lower 48 bits of a number in this machine's order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Mac(u64);
+
+impl Mac {
+    /// Where a frame holds it.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(bytes: &[u8; 6]) -> Mac {
+        let (head, tail) = (part::<0, 4, _>(bytes), part::<4, 2, _>(bytes));
+        Mac(u64::from(u32_of(head)) | u64::from(u16_of(tail)) << 32)
+    }
+
+    /// From the number that [`Mac::number`] gives.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_number(number: u64) -> Mac {
+        Mac(number)
+    }
+
+    /// Whether it is a group's (IEEE 802, 8.2.2: the first bit on the wire).
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_group(self) -> bool {
+        self.0.to_le() & 1 != 0
     }
 }
 

@@ -9,7 +9,7 @@ use crate::network::{
     self, Address, Class, ICMPV6, IPV6_LEN, ND_LEN, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION,
     REDIRECT, ROUTER_SOLICITATION,
 };
-use crate::packet::{Packet, Truncated, part};
+use crate::packet::{Mac, Packet, Truncated, part, u16_of, u32_of, u64_of};
 
 /// A frame's source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,8 +57,25 @@ pub enum Claim<'a> {
 }
 
 /// All-MLDv2-routers, ff02::16 (RFC 3810, 5.2.14).
-const MLDV2_ROUTERS: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16];
-const UNSPECIFIED: [u8; 16] = [0; 16];
+const MLDV2_ROUTERS: [u64; 2] = words(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16]);
+const UNSPECIFIED: [u64; 2] = [0; 2];
+
+/// Both halves of an address, as they stand.
+const fn words(address: &[u8; 16]) -> [u64; 2] {
+    [
+        u64::from_ne_bytes(*part::<0, 8, _>(address)),
+        u64::from_ne_bytes(*part::<8, 8, _>(address)),
+    ]
+}
+
+/// The same of an address in a frame.
+#[inline(always)]
+fn halves(address: &[u8; 16]) -> [u64; 2] {
+    [
+        u64_of(part::<0, 8, _>(address)),
+        u64_of(part::<8, 8, _>(address)),
+    ]
+}
 /// Version 2 multicast listener report (RFC 3810, 5.2).
 const MLDV2_REPORT: u8 = 143;
 
@@ -104,7 +121,7 @@ pub fn source<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Option<Source<'a
                     found.class = Class::Neighbor;
                 }
                 let speaks_for_target = kind == NEIGHBOR_ADVERTISEMENT
-                    || (kind == NEIGHBOR_SOLICITATION && *ip.source == UNSPECIFIED);
+                    || (kind == NEIGHBOR_SOLICITATION && halves(ip.source) == UNSPECIFIED);
                 if speaks_for_target {
                     found.address = Address::V6(network::nd_target(packet, at + IPV6_LEN)?);
                 }
@@ -112,7 +129,7 @@ pub fn source<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Option<Source<'a
             Ok(Some(found))
         }
         EtherType::ARP => Ok(network::arp(packet, at)?.map(|arp| Source {
-            address: Address::V4(if *arp.sender == [0; 4] {
+            address: Address::V4(if u32_of(arp.sender) == 0 {
                 arp.target
             } else {
                 arp.sender
@@ -129,17 +146,17 @@ pub fn source<'a>(packet: Packet<'a>, link: Link<'a>) -> Result<Option<Source<'a
 ///
 /// The [`Refusal`] to count.
 #[inline(always)]
-pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: &[u8; 6]) -> Result<Claim<'a>, Refusal> {
+pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: Mac) -> Result<Claim<'a>, Refusal> {
     if link.tags() != 0 || link.stripped {
         return Err(Refusal::Tag);
     }
-    if link.source != mac {
+    if Mac::of(link.source) != mac {
         return Err(Refusal::Mac);
     }
     match link.ethertype {
         EtherType::ARP => {
             let arp = network::arp(packet, link.network)?.ok_or(Refusal::Protocol)?;
-            if arp.sender_mac != mac {
+            if Mac::of(arp.sender_mac) != mac {
                 return Err(Refusal::Mac);
             }
         }
@@ -158,16 +175,13 @@ pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: &[u8; 6]) -> Result<Cl
 
 /// What IPv6 needs beyond its source: `Some` when that settles the claim.
 #[inline(always)]
-fn claim_ipv6<'a>(
-    packet: Packet<'a>,
-    at: usize,
-    mac: &[u8; 6],
-) -> Result<Option<Claim<'a>>, Refusal> {
+fn claim_ipv6<'a>(packet: Packet<'a>, at: usize, mac: Mac) -> Result<Option<Claim<'a>>, Refusal> {
     let ip = network::ipv6(packet, at)?;
     if ip.next_header != ICMPV6 {
         let hidden = behind_extensions(packet, at + IPV6_LEN, ip.next_header)?;
         let is_report = ip.next_header == HOP_BY_HOP && hidden == Some(MLDV2_REPORT);
-        if is_report && *ip.source == UNSPECIFIED && *ip.destination == MLDV2_ROUTERS {
+        if is_report && halves(ip.source) == UNSPECIFIED && halves(ip.destination) == MLDV2_ROUTERS
+        {
             return Ok(Some(Claim::Listener));
         }
         // ND goes without extension headers; behind one, receivers would still
@@ -184,7 +198,8 @@ fn claim_ipv6<'a>(
             // An advertisement is counted under its target, so its source must
             // not be a third party's: the target itself, or link-local.
             let link_local = ip.source[0] == 0xfe && ip.source[1] & 0xc0 == 0x80;
-            if kind == NEIGHBOR_ADVERTISEMENT && ip.source != target && !link_local {
+            if kind == NEIGHBOR_ADVERTISEMENT && halves(ip.source) != halves(target) && !link_local
+            {
                 return Err(Refusal::Address);
             }
             check_options(packet, message + ND_LEN, ip.payload_len, mac)?;
@@ -230,7 +245,7 @@ fn behind_extensions(packet: Packet<'_>, at: usize, first: u8) -> Result<Option<
         }
         let header = packet.window::<8>(offset)?;
         if kind == FRAGMENT {
-            if u16::from_be_bytes(*part::<2, 2, _>(header)) >> 3 != 0 {
+            if u16::from_be(u16_of(part::<2, 2, _>(header))) >> 3 != 0 {
                 return Ok(None);
             }
             offset += 8;
@@ -256,7 +271,7 @@ fn check_options(
     packet: Packet<'_>,
     at: usize,
     payload_len: usize,
-    mac: &[u8; 6],
+    mac: Mac,
 ) -> Result<(), Refusal> {
     let mut options = match payload_len {
         ND_LEN => 0,
@@ -268,7 +283,8 @@ fn check_options(
     while options > 0 {
         let option = packet.window::<OPTION_LEN>(offset)?;
         match (option[0], option[1]) {
-            (SOURCE_LINK_LAYER | TARGET_LINK_LAYER, 1) if part::<2, 6, _>(option) == mac => {}
+            (SOURCE_LINK_LAYER | TARGET_LINK_LAYER, 1)
+                if Mac::of(part::<2, 6, _>(option)) == mac => {}
             (SOURCE_LINK_LAYER | TARGET_LINK_LAYER, 1) => return Err(Refusal::Mac),
             (NONCE, 1) => {}
             _ => return Err(Refusal::Address),

@@ -3,6 +3,7 @@
 //! goes: who has no types pays nothing for them.
 
 #![no_std]
+#![feature(asm_experimental_arch)]
 #![no_main]
 
 mod program {

@@ -29,11 +29,6 @@ Examples:
 /// jumps, which Linux accepts from 6.6 (and load-acquire from 6.15).
 const BPF_CPU: &str = "v3";
 
-/// Packet fields are rarely aligned. With this (LLVM 22 and later) reading
-/// one is a single load and not one per byte; the kernel allows it where the
-/// CPU does.
-const BPF_CPU_FEATURES: &str = "+allows-misaligned-mem-access";
-
 /// The eBPF programs: the package and its binary. Each becomes `<binary>.bpf.o`.
 /// alias-ctl embeds those of the first package; the rest are alias types, which it
 /// reads from files.
@@ -123,7 +118,6 @@ fn compile(
         "-Cdebuginfo=2".to_owned(),
         "-Clink-arg=--btf".to_owned(),
         format!("-Ctarget-cpu={BPF_CPU}"),
-        format!("-Clink-arg=--cpu-features={BPF_CPU_FEATURES}"),
     ];
     flags.extend(remap::flags(
         workspace,

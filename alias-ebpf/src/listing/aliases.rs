@@ -12,9 +12,7 @@ use alias_common::names::MAX_PARENTS;
 use alias_common::order::{self, Head};
 use aya_ebpf::bindings::seq_file;
 
-use super::iterator::{
-    Call, DONE, Element, FAILED, GO_ON, STOP, Symbol, each, print, print_line,
-};
+use super::iterator::{Call, DONE, Element, FAILED, GO_ON, STOP, Symbol, each, print, print_line};
 use super::maps::{
     HEADERS, ORDERS, Orders, Place, READING, READINGS, RECORDS, Reading, Records, entry, is_live,
     owner,

@@ -10,7 +10,7 @@ use alias_common::layout::Layout;
 use alias_common::table::Hit;
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 
-use super::lookup::layout;
+use super::lookup::{below, layout};
 use super::maps::{CAPACITY, COUNTERS};
 
 /// A CPU's row, found once for a frame.
@@ -47,20 +47,9 @@ impl Row {
     /// Changes the cell of the alias in `slot`.
     #[inline(always)]
     pub fn alias(self, slot: u32, change: impl FnOnce(&mut AliasCell)) {
-        let slot = only_value(slot as usize);
-        if slot < CAPACITY.load() as usize {
-            let cells = self.0.wrapping_add(layout().aliases()).cast::<AliasCell>();
-            // SAFETY: this CPU's (module documentation), and a row has a cell for each
-            // slot.
-            change(unsafe { &mut *cells.add(slot) });
-        }
+        let slot = below(u64::from(slot), u64::from(CAPACITY.load()));
+        let cells = self.0.wrapping_add(layout().aliases()).cast::<AliasCell>();
+        // SAFETY: this CPU's (module documentation), and a row has a cell for each slot.
+        change(unsafe { &mut *cells.add(slot as usize) });
     }
-}
-
-/// The value, as the compiler cannot derive it another time: what is compared is then
-/// what is used, and the verifier sees the bound.
-#[inline(always)]
-fn only_value(value: usize) -> usize {
-    // SAFETY: a local variable.
-    unsafe { (&raw const value).read_volatile() }
 }

@@ -2,6 +2,7 @@
 //! `alias_rx` has ordered to its alias device. It never counts: `alias_rx` did.
 
 use alias_common::counters::Handed;
+use alias_common::key::Vlan;
 use alias_common::record::Steer;
 use alias_common::word::Verdict;
 use alias_ebpf::metadata::{LEN, Metadata};
@@ -13,9 +14,9 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 
-use super::lookup::Table;
-use super::maps::{DEVMAP_ID, HANDED, HEADER};
-use super::skb;
+use super::lookup::{self, Copied, Table};
+use super::maps::{DEVMAP_ID, HANDED, HEADER, SECRET};
+use super::{skb, tc_lookup};
 
 #[classifier]
 pub fn alias_deliver(ctx: TcContext) -> i32 {
@@ -34,7 +35,7 @@ fn order(ctx: &TcContext) -> Option<Metadata> {
         return None;
     }
     // SAFETY: checked to lie between data_meta and data.
-    Metadata::from_words(unsafe { *(place as *const [u32; 2]) })
+    Metadata::from_words(unsafe { *(place as *const [u64; 2]) }, SECRET.load())
 }
 
 /// The same by a lookup, on a driver whose frames come without metadata.
@@ -47,28 +48,37 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
     }
     let packet = skb::packet(ctx);
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
-    let destination = receive::destination(packet, link).ok()??;
     let table = Table::own()?;
-    let hit = table.find_any(destination.address, link.vlan)?;
-    if hit.word.verdict_number() != Verdict::Device as u8 {
+    if !link.is_for(table.station()) {
         return None;
     }
-    Some(Metadata::new(
-        table.steer(hit),
-        destination.class,
-        link.tags() + u8::from(link.stripped),
-    ))
+    let destination = receive::destination(packet, link).ok()??;
+    let (class, tags) = (destination.class, link.tags() + u8::from(link.stripped));
+    let address = Copied::of(destination.address);
+    let vlan = link.vlan;
+    let steer = match tc_lookup::find_any(address, vlan) {
+        Some(hit) if hit.word.verdict_number() == Verdict::Device as u8 => table.steer(hit),
+        Some(_) => return None,
+        None => {
+            let (ifindex, port) = lookup::find_link_local(address)?;
+            if vlan != Vlan::new(port.vlan_outer, port.vlan_inner) {
+                return None;
+            }
+            lookup::steer_to(ifindex, port)
+        }
+    };
+    Some(Metadata::new(steer, class, tags))
 }
 
 #[inline(always)]
 fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
     // A tag that the NIC took out before XDP could see it: the frame is on a
     // VLAN that the lookup did not know of. It is not the alias's.
-    if order.tags == 0 && skb::raw(ctx).vlan_present != 0 {
+    if order.tags() == 0 && skb::raw(ctx).vlan_present != 0 {
         return TC_ACT_UNSPEC;
     }
     for tag in 0..2 {
-        if tag < order.tags {
+        if tag < order.tags() {
             // SAFETY: the program's own context; no packet pointer is live.
             if unsafe { bpf_skb_vlan_pop(ctx.skb.skb) } != 0 {
                 return TC_ACT_SHOT;
@@ -78,9 +88,9 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
     // An alias device beside its parent shares the routing table with it: the
     // parent may have asked in the alias's name, on the way out, and waits for
     // the answer as well.
-    if order.flags == Metadata::ANSWER && order.tags == 0 {
+    if order.flags() == Metadata::ANSWER && order.tags() == 0 {
         // SAFETY: the program's own context; no packet pointer is live.
-        unsafe { bpf_clone_redirect(ctx.skb.skb, order.port, 0) };
+        unsafe { bpf_clone_redirect(ctx.skb.skb, order.port(), 0) };
         return TC_ACT_UNSPEC;
     }
     note_delivery(ctx, order);
@@ -88,10 +98,10 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
     // enters its ingress at once; in the same one the kernel refuses that, and
     // the port's own transmit does it, through the backlog.
     // SAFETY: both only note where the skb goes when the program has returned.
-    if order.flags & Steer::PEER != 0 {
-        (unsafe { bpf_redirect_peer(order.port, 0) }) as i32
+    if order.flags() & Steer::PEER != 0 {
+        (unsafe { bpf_redirect_peer(order.port(), 0) }) as i32
     } else {
-        (unsafe { bpf_redirect(order.port, 0) }) as i32
+        (unsafe { bpf_redirect(order.port(), 0) }) as i32
     }
 }
 
@@ -104,7 +114,7 @@ fn note_delivery(ctx: &TcContext, order: Metadata) {
         unsafe {
             handed.write(Handed {
                 skb: ctx.skb.skb as u64,
-                port: order.port,
+                port: order.port(),
                 generation: DEVMAP_ID.load(),
             });
         }

@@ -11,8 +11,8 @@ use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 
 use super::count::Row;
-use super::lookup::Table;
-use super::skb;
+use super::lookup::{Copied, Table};
+use super::{skb, tc_lookup};
 
 #[classifier]
 pub fn alias_egress(ctx: TcContext) -> i32 {
@@ -30,7 +30,7 @@ fn count_own(ctx: &TcContext) -> Option<()> {
     let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
     let source = send::source(packet, link).ok()??;
     let table = Table::own()?;
-    let hit = table.find_any(source.address, link.vlan)?;
+    let hit = tc_lookup::find_any(Copied::of(source.address), link.vlan)?;
     let verdict = hit.word.verdict_number();
     if verdict != Verdict::Local as u8 && verdict != Verdict::Device as u8 {
         return None;

@@ -1,13 +1,15 @@
 //! The engine: one pass from a frame's first byte to its verdict; each way out
 //! counts once. The programs that run it are in `rx` and `typed`.
 
+use core::arch::asm;
+
 use alias_common::key::Vlan;
 use alias_common::record::{Steer, Target};
 use alias_common::table::Hit;
 use alias_common::word::Verdict;
 use alias_ebpf::link::{self, EtherType, Link, TAG_LEN};
 use alias_ebpf::metadata::{self, Metadata};
-use alias_ebpf::network::{Address, Class};
+use alias_ebpf::network::Class;
 use alias_ebpf::packet::{Packet, Truncated};
 use alias_ebpf::receive::{self, Destination};
 use alias_ebpf::rewrite::{self, Macs};
@@ -20,8 +22,8 @@ use aya_log_ebpf::warn;
 
 use super::count::Row;
 use super::journal;
-use super::lookup::Table;
-use super::maps::{DEVMAP, HEADER};
+use super::lookup::{self, Copied, Table, only_value};
+use super::maps::{DEVMAP, HEADER, SECRET};
 
 /// What a frame needs on its way: where to look up, where to count. Found first, when
 /// there is nothing else yet that a call would have to leave in place.
@@ -39,7 +41,7 @@ pub struct Engine<'a> {
 /// somebody needs more.
 pub trait Reach {
     /// The alias that an address is for.
-    fn find(table: Table, address: Address<'_>, vlan: Vlan) -> Option<Hit>;
+    fn find(table: Table, address: Copied, vlan: Vlan) -> Option<Hit>;
     /// The verdict on a frame of a family that is not built in.
     fn foreign(engine: Engine<'_>, link: Link<'_>) -> u32;
 }
@@ -64,6 +66,9 @@ impl<'a> Engine<'a> {
         let Ok(link) = link::parse(packet, None) else {
             return self.malformed();
         };
+        if !link.is_for(self.table.station()) {
+            return self.other_station();
+        }
         let at = link.network;
         match link.ethertype {
             EtherType::IPV4 => match receive::ipv4(packet, at) {
@@ -71,11 +76,11 @@ impl<'a> Engine<'a> {
                 Err(Truncated) => self.malformed(),
             },
             EtherType::IPV6 => match receive::ipv6(packet, at) {
-                Ok(to) => self.decide::<R>(packet, link, to),
+                Ok(to) => self.decide::<R>(packet, link, self.of_any_class(to)),
                 Err(Truncated) => self.malformed(),
             },
             EtherType::ARP => match receive::arp(packet, at) {
-                Ok(Some(to)) => self.decide::<R>(packet, link, to),
+                Ok(Some(to)) => self.decide::<R>(packet, link, self.of_any_class(to)),
                 Ok(None) => R::foreign(self, link),
                 Err(Truncated) => self.malformed(),
             },
@@ -83,14 +88,58 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// The same destination, of a class that the verifier does not know, so that it walks
+    /// the rest once.
+    #[inline(always)]
+    fn of_any_class<'p>(self, to: Destination<'p>) -> Destination<'p> {
+        let class = only_value((to.class as u64).wrapping_add(self.table.nothing()));
+        Destination {
+            class: Class::from_number(class as u8),
+            ..to
+        }
+    }
+
     /// Looks up whom the frame is for, counts it, and does what the alias says.
     #[inline(always)]
     fn decide<R: Reach>(self, packet: Packet<'_>, link: Link<'_>, to: Destination<'_>) -> u32 {
-        let Some(hit) = R::find(self.table, to.address, link.vlan) else {
+        // From here on no pointer into the packet lives, and the verifier need not know
+        // how many tags there were, or which header said where the frame ends.
+        let nothing = self.table.nothing();
+        let linear = only_value(packet.linear_len() as u64);
+        let end = only_value((to.end as u64).wrapping_add(nothing));
+        let tagged = link.vlan.packed() | u64::from(link.tags()) << 24;
+        let tagged = only_value(tagged.wrapping_add(nothing));
+        let vlan = Vlan::from_packed(tagged);
+        let address = Copied::of(to.address);
+        let Some(hit) = R::find(self.table, address, vlan) else {
+            return self.no_alias(address, vlan, to.class, (tagged >> 24) as u8);
+        };
+        self.count_received(linear, end, to.class, hit);
+        self.act(|| (tagged >> 24) as u8, to.class, hit)
+    }
+
+    /// A unicast frame for another station: seen on a promiscuous port, on a bridge's,
+    /// on one of a bond.
+    #[inline(always)]
+    fn other_station(self) -> u32 {
+        self.row.parent().other_station += 1;
+        XDP_PASS
+    }
+
+    /// An address that is no alias's; it may be one that an alias device asks from.
+    #[inline(always)]
+    fn no_alias(self, address: Copied, vlan: Vlan, class: Class, tags: u8) -> u32 {
+        let Some((ifindex, port)) = lookup::find_link_local(address) else {
             return self.miss();
         };
-        self.count_received(packet, to, hit);
-        self.act(|| link.tags(), to.class, hit)
+        if vlan != Vlan::new(port.vlan_outer, port.vlan_inner) {
+            return self.miss();
+        }
+        let steer = lookup::steer_to(ifindex, port);
+        self.row.parent().device += 1;
+        self.row.alias(port.key, |cell| cell.neighbor_rx += 1);
+        self.order_delivery(Metadata::new(steer, class, tags));
+        XDP_PASS
     }
 
     /// A frame that is no alias's.
@@ -108,13 +157,13 @@ impl<'a> Engine<'a> {
     }
 
     #[inline(always)]
-    fn count_received(self, packet: Packet<'_>, to: Destination<'_>, hit: Hit) {
-        match to.class {
+    fn count_received(self, linear: u64, end: u64, class: Class, hit: Hit) {
+        match class {
             Class::Data => {
-                let mut bytes = packet.linear_len() as u64;
+                let mut bytes = linear;
                 // The helper costs more than the rest of counting, so it is asked
                 // only when the headers announce more than the linear part holds.
-                if to.end > packet.linear_len() {
+                if end > linear {
                     // SAFETY: the program's own context.
                     bytes = unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) };
                 }
@@ -166,7 +215,7 @@ impl<'a> Engine<'a> {
         }
         // SAFETY: checked to lie between data_meta and data, 4-byte aligned because
         // the metadata area is.
-        unsafe { (place as *mut [u32; 2]).write(order.to_words()) };
+        unsafe { (place as *mut [u64; 2]).write(order.to_words(SECRET.load())) };
     }
 
     /// Sends the frame out of the alias's target device.
@@ -221,11 +270,18 @@ fn readdress(ctx: &XdpContext, target: &Target, tags: u8) -> bool {
         // SAFETY: checked against the packet's end.
         if rewrite::applies(unsafe { *(start as *const u8) }, target) {
             let [a, b, c, d, e, f] = target.mac;
-            // Two stores: a copy would be made byte by byte.
-            // SAFETY: checked against the packet's end; frames are not aligned.
+            let (head, tail) = (u32::from_ne_bytes([a, b, c, d]), u16::from_ne_bytes([e, f]));
+            // As instructions, because a frame is not aligned (`alias_ebpf::packet`).
+            // SAFETY: six bytes, checked against the packet's end.
             unsafe {
-                (start as *mut u32).write_unaligned(u32::from_ne_bytes([a, b, c, d]));
-                ((start + 4) as *mut u16).write_unaligned(u16::from_ne_bytes([e, f]));
+                asm!(
+                    "*(u32 *)({start} + 0) = {head}",
+                    "*(u16 *)({start} + 4) = {tail}",
+                    start = in(reg) start,
+                    head = in(reg) u64::from(head),
+                    tail = in(reg) u64::from(tail),
+                    options(nostack),
+                );
             }
         }
         return true;

@@ -1,39 +1,107 @@
 //! The index as the kernel side sees it.
+//!
+//! Three habits keep the verifier's work small and its bounds alive, on every kernel:
+//! what decides a lookup is copied out of the packet first, so that no packet pointer
+//! lives on; a search ends in a number that says nothing of how it was reached
+//! ([`Table::settle`]); and a position is bounded where it stays so ([`below`]).
 
-use core::hint::black_box;
+use core::arch::asm;
 
 use alias_common::header::Header;
 use alias_common::key::{Family, Vlan, WideKey};
-use alias_common::layout::Layout;
-use alias_common::prefix::{Bits, MAX_LENGTHS, Scope, Search};
-use alias_common::record::{MAX_TARGETS, Steer, Target};
+use alias_common::layout::{Front, Layout};
+use alias_common::link_local;
+use alias_common::prefix::{Bits, Lengths, MAX_LENGTHS, Scope, Search};
+use alias_common::record::{MAX_TARGETS, Port, Steer, Target};
 use alias_common::table::{self, Hit, Slots};
 use alias_common::word::Word;
 use alias_ebpf::network::Address;
+use alias_ebpf::packet::{Mac, part, u32_of, u64_of};
 
-use super::maps::{CAPACITY, HASH_KEY, HEADER, HOME_SHIFT, POSITIONS, TABLE};
+use super::maps::{CAPACITY, HASH_KEY, HEADER, HOME_SHIFT, INTERFACE_ID, PORT, POSITIONS, TABLE};
 
-/// An address out of its packet. A reference that lived on through a lookup would have
-/// the verifier walk it once for each place in a frame where an address can stand.
+/// An address out of its packet, as native words.
 #[derive(Clone, Copy)]
-pub struct Copied {
-    family: Family,
-    bits: Bits,
+pub enum Copied {
+    V4(u32),
+    V6([u64; 2]),
 }
 
 impl Copied {
     #[inline(always)]
     pub fn of(address: Address<'_>) -> Copied {
-        black_box(match address {
-            Address::V4(address) => Copied {
-                family: Family::IPV4,
-                bits: Bits::of_ipv4(*address),
-            },
-            Address::V6(address) => Copied {
-                family: Family::IPV6,
-                bits: Bits::of_ipv6(address),
-            },
-        })
+        match address {
+            Address::V4(address) => Copied::V4(u32_of(address)),
+            Address::V6(address) => Copied::V6([
+                u64_of(part::<0, 8, _>(address)),
+                u64_of(part::<8, 8, _>(address)),
+            ]),
+        }
+    }
+
+    /// The port behind which a device has this as its link-local address.
+    #[inline(always)]
+    pub fn port(self) -> Option<u32> {
+        match self {
+            Copied::V4(_) => None,
+            Copied::V6(address) => link_local::port_of(address, INTERFACE_ID.load()),
+        }
+    }
+
+    /// A search for it among no prefixes yet.
+    #[inline(always)]
+    pub fn search(self, vlan: Vlan) -> Search {
+        let (family, bits) = match self {
+            Copied::V4(address) => (Family::IPV4, Bits::of_ipv4_word(address)),
+            Copied::V6(address) => (Family::IPV6, Bits::of_ipv6_words(address)),
+        };
+        Search::new(Scope { family, vlan }, bits, Lengths::default())
+    }
+}
+
+/// Whose a port or a `--to` device is.
+#[inline(always)]
+pub fn port(ifindex: u32) -> Option<&'static Port> {
+    // SAFETY: 24 aligned bytes, which stay until this program has returned.
+    unsafe { PORT.get(ifindex) }
+}
+
+/// The way to the device that has this address as its link-local one: its port's
+/// ifindex, and what is known of it.
+#[inline(always)]
+pub fn find_link_local(address: Copied) -> Option<(u32, &'static Port)> {
+    let ifindex = address.port()?;
+    // Of a `--to` device nothing is set but the key: it has no such address.
+    let port = port(ifindex).filter(|port| port.ethertype != 0)?;
+    Some((ifindex, port))
+}
+
+/// The way there, as the index would give it.
+#[inline(always)]
+pub fn steer_to(ifindex: u32, port: &Port) -> Steer {
+    let peer = if port.netns_cookie == 0 {
+        0
+    } else {
+        Steer::PEER
+    };
+    Steer::new(ifindex, port.key, peer)
+}
+
+/// The lengths that prefixes of a family have.
+#[inline(always)]
+pub fn lengths_of(family: Family) -> Lengths {
+    let Some(header) = HEADER.get_ptr(0) else {
+        return Lengths::default();
+    };
+    let header: *const Header = header;
+    // SAFETY: the map's value; the controller changes the sets meanwhile, and of each
+    // half one load sees one state.
+    unsafe {
+        if family == Family::IPV4 {
+            (&raw const (*header).prefixes.ipv4).read_volatile()
+        } else {
+            (&raw const (*header).prefixes.ipv6).read_volatile()
+        }
     }
 }
 
@@ -41,28 +109,64 @@ impl Copied {
 /// none itself.
 #[inline(always)]
 pub fn find_prefix(address: Copied, vlan: Vlan) -> Option<Hit> {
-    let header: *const Header = HEADER.get_ptr(0)?;
-    let Copied { family, bits } = address;
-    // SAFETY: the map's value; the controller changes the sets meanwhile, and of each
-    // half one load sees one state.
-    let lengths = unsafe {
-        if family == Family::IPV4 {
-            (&raw const (*header).prefixes.ipv4).read_volatile()
-        } else {
-            (&raw const (*header).prefixes.ipv6).read_volatile()
-        }
-    };
+    let mut search = address.search(vlan);
+    let lengths = lengths_of(search.family());
     if lengths.is_empty() {
         return None;
     }
-    let mut search = Search::new(Scope { family, vlan }, bits, lengths);
+    search.among(lengths);
     search_prefix(&raw mut search);
-    // A position out of a function is any number to the verifier.
-    search.hit().filter(|hit| hit.position < POSITIONS.load())
+    search.hit().map(bounded)
 }
 
-/// A whole search. As global functions, this and its step are verified once, by
-/// themselves, and not once for each path that leads to them.
+/// A position out of a function is any number to the verifier.
+#[inline(always)]
+pub fn bounded(hit: Hit) -> Hit {
+    let position = below(hit.position, u64::from(POSITIONS.load()));
+    Hit { position, ..hit }
+}
+
+/// The index, which is below `end`, as the verifier can see it: a value of its own, which
+/// has its bound wherever the compiler keeps it. (An `if` would bound a register, and
+/// kernels before 6.8 learn nothing from it of the same value on the stack.) What is not
+/// below, which no table has, becomes 0.
+#[inline(always)]
+pub fn below(index: u64, end: u64) -> u64 {
+    let bounded: u64;
+    // SAFETY: changes one register; the jump stays inside.
+    unsafe {
+        asm!(
+            "{bounded} = {index}",
+            "if {bounded} < {end} goto +1",
+            "{bounded} = 0",
+            bounded = out(reg) bounded,
+            index = in(reg) index,
+            end = in(reg) end,
+            options(nomem, nostack),
+        );
+    }
+    bounded
+}
+
+/// The value, computed here and nowhere else: what it was computed from need not live on.
+#[inline(always)]
+pub fn only_value(value: u64) -> u64 {
+    let same: u64;
+    // SAFETY: a copy from one register to another. Without an instruction of its own, the
+    // line would share the next one's, which the kernel refuses (`Invalid line_info`).
+    unsafe {
+        asm!(
+            "{same} = {value}",
+            same = lateout(reg) same,
+            value = in(reg) value,
+            options(nomem, nostack),
+        );
+    }
+    same
+}
+
+/// A whole search among prefixes. As global functions, this and its step are verified
+/// once, by themselves, and not once for each path that leads to them.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn search_prefix(search: *mut Search) -> i32 {
@@ -106,20 +210,26 @@ pub struct Table(*const u8);
 
 impl Slots for Table {
     #[inline(always)]
-    fn word(&self, position: u32) -> Option<Word> {
+    fn word(&self, position: u64) -> Option<Word> {
         // SAFETY: inside (see `Table`), 8 bytes, aligned. The controller stores words
         // while we read: a volatile load is one load, so we see one of them.
         Some(unsafe { self.part::<Word>(Layout::WORDS, position).read_volatile() })
     }
 
     #[inline(always)]
-    fn wide_is(&self, position: u32, key: &WideKey) -> bool {
+    fn wide_is(&self, position: u64, key: &WideKey) -> bool {
         // SAFETY: inside (see `Table`). A key is not written while its word is there.
         let there = unsafe { &*self.part::<WideKey>(layout().keys(), position) };
         // The reserved word is zero on both sides and not compared.
         there.address_words[0] == key.address_words[0]
             && there.address_words[1] == key.address_words[1]
             && there.scope == key.scope
+    }
+
+    #[inline(always)]
+    fn settle(&self, position: u64) -> u64 {
+        let unknown = position.wrapping_add(self.nothing());
+        below(unknown, u64::from(POSITIONS.load()))
     }
 }
 
@@ -134,30 +244,38 @@ impl Table {
     ///
     /// `index` is below the number of elements that begin there.
     #[inline(always)]
-    unsafe fn part<T>(self, begin: usize, index: u32) -> *const T {
+    unsafe fn part<T>(self, begin: usize, index: u64) -> *const T {
         // SAFETY: inside by the above.
         unsafe { self.0.add(begin).cast::<T>().add(index as usize) }
     }
 
-    /// The enabled alias of an address.
+    /// A zero of which the verifier knows nothing ([`Front::nothing`]).
     #[inline(always)]
-    pub fn find(self, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
-        match address {
-            Address::V4(address) => {
-                let hash = HASH_KEY.load().narrow(*address, vlan);
-                table::find(&self, HOME_SHIFT.load(), hash, None)
-            }
-            Address::V6(address) => self.find_wide(&WideKey::new(Family::IPV6, address, vlan)),
-        }
+    pub fn nothing(self) -> u64 {
+        // SAFETY: inside (see `Table`), 8 bytes, aligned, one load.
+        let front = unsafe { self.part::<Front>(Layout::FRONT, 0) };
+        // SAFETY: as above.
+        unsafe { (&raw const (*front).nothing).read_volatile() }
     }
 
-    /// The enabled alias of an address, or else that of the longest prefix that it is in.
+    /// The parent's MAC.
     #[inline(always)]
-    pub fn find_any(self, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
-        let copied = Copied::of(address);
-        match self.find(address, vlan) {
-            Some(hit) => Some(hit),
-            None => find_prefix(copied, vlan),
+    pub fn station(self) -> Mac {
+        // SAFETY: inside (see `Table`), 8 bytes, aligned, one load.
+        let front = unsafe { self.part::<Front>(Layout::FRONT, 0) };
+        // SAFETY: as above.
+        Mac::from_number(unsafe { (&raw const (*front).station).read_volatile() })
+    }
+
+    /// The enabled alias of an address.
+    #[inline(always)]
+    pub fn find(self, address: Copied, vlan: Vlan) -> Option<Hit> {
+        match address {
+            Copied::V4(address) => {
+                let hash = HASH_KEY.load().narrow_word(address, vlan);
+                table::find(&self, HOME_SHIFT.load(), hash, None)
+            }
+            Copied::V6(address) => self.find_wide(&WideKey::of_words(Family::IPV6, address, vlan)),
         }
     }
 
@@ -184,6 +302,6 @@ impl Table {
         // The mask changes no key; it is what the verifier understands.
         const { assert!(MAX_TARGETS.is_power_of_two()) };
         // SAFETY: below MAX_TARGETS, so inside.
-        unsafe { &*self.part::<Target>(layout().targets(), key & (MAX_TARGETS - 1)) }
+        unsafe { &*self.part::<Target>(layout().targets(), u64::from(key & (MAX_TARGETS - 1))) }
     }
 }

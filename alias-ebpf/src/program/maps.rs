@@ -31,6 +31,10 @@ pub static PORT: HashMap<u32, Port> = HashMap::with_max_entries(1, 0);
 pub static HANDED: PerCpuArray<Handed> = PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
+pub static INTERFACE_ID: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static SECRET: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
 pub static HASH_KEY: Global<HashKey> = Global::new(HashKey {
     whiten: 0,
     multiply: [0; 2],

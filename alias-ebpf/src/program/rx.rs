@@ -4,20 +4,19 @@
 use alias_common::key::Vlan;
 use alias_common::table::Hit;
 use alias_ebpf::link::Link;
-use alias_ebpf::network::Address;
 use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 
 use super::engine::{Engine, Reach};
-use super::lookup::Table;
+use super::lookup::{Copied, Table};
 
 /// There are no prefixes, and a frame of a family that is not built in is nobody's.
 struct Plain;
 
 impl Reach for Plain {
     #[inline(always)]
-    fn find(table: Table, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
+    fn find(table: Table, address: Copied, vlan: Vlan) -> Option<Hit> {
         table.find(address, vlan)
     }
 

@@ -10,8 +10,8 @@ use alias_common::table::Hit;
 use alias_common::word::Verdict;
 use alias_ebpf::link::{self, EtherType, HEADER_LEN, Link, SERVICE_TAG, TAG};
 use alias_ebpf::network::{ARP_SENDER_MAC, Class, ICMPV6, IPV6_LEN, ND_LEN};
-use alias_ebpf::packet::{Packet, part};
-use alias_ebpf::send::{self, Claim, Refusal, Source};
+use alias_ebpf::packet::{Packet, part, u16_of};
+use alias_ebpf::send::{self, Claim, Refusal};
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use aya_ebpf::helpers::generated::{
     bpf_l4_csum_replace, bpf_redirect, bpf_skb_store_bytes, bpf_skb_vlan_push,
@@ -23,7 +23,7 @@ use aya_log_ebpf::warn;
 use super::count::Row;
 use super::lookup::{Copied, Table};
 use super::maps::{HEADER, PARENT_IFINDEX, PORT};
-use super::{journal, lookup, skb};
+use super::{journal, lookup, skb, tc_lookup};
 
 /// Where a permitted frame goes out.
 struct Permit {
@@ -48,13 +48,22 @@ pub fn alias_tx(ctx: TcContext) -> i32 {
 /// Checks the frame, counts it, and says on which VLAN it goes out.
 #[inline(always)]
 fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
-    let mac = parent_mac().ok_or(Refusal::Mac)?;
+    let table = Table::own().ok_or(Refusal::Mac)?;
     let packet = skb::packet(ctx);
     let link = link::parse(packet, skb::stripped_vlan(ctx))?;
-    match send::claim(packet, link, &mac)? {
+    match send::claim(packet, link, table.station())? {
         Claim::As(source) => {
-            let permit = own(ctx, source).ok_or(Refusal::Address)?;
-            count_sent(ctx, source.class, permit.slot);
+            let class = source.class;
+            let copied = Copied::of(source.address);
+            if copied.port() == Some(skb::raw(ctx).ifindex) {
+                // From its link-local address a device asks its neighbours, and its
+                // routers which groups it listens to: the link's own housekeeping.
+                let Owner { permit, .. } = owner(ctx).ok_or(Refusal::Address)?;
+                count_sent(ctx, Class::Neighbor, permit.slot);
+                return Ok(permit);
+            }
+            let permit = own(ctx, table, copied).ok_or(Refusal::Address)?;
+            count_sent(ctx, class, permit.slot);
             Ok(permit)
         }
         Claim::Listener => {
@@ -63,8 +72,9 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
             Ok(permit)
         }
         Claim::Typed => {
+            let ethertype = link.ethertype;
             let owner = owner(ctx).ok_or(Refusal::Address)?;
-            if owner.ethertype != link.ethertype {
+            if owner.ethertype != ethertype {
                 return Err(Refusal::Protocol);
             }
             count_sent(ctx, Class::Data, owner.permit.slot);
@@ -73,36 +83,42 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
     }
 }
 
-/// The alias of the source, if it lives behind this port. The VLAN is not in
-/// the frame; without one, which is the rule, the port needs no lookup.
+/// The alias of the source, if this port's device may speak for it: one that lives behind
+/// this port, or behind another of the same namespace. The wire cannot tell those apart,
+/// for all devices have the parent's MAC, and it is the namespace's routes that choose
+/// among them. The VLAN is not in the frame; without one, which is the rule, the port
+/// needs no lookup.
 #[inline(always)]
-fn own(ctx: &TcContext, source: Source<'_>) -> Option<Permit> {
-    let table = Table::own()?;
-    let copied = Copied::of(source.address);
-    let untagged = table.find(source.address, Vlan::NONE);
+fn own(ctx: &TcContext, table: Table, copied: Copied) -> Option<Permit> {
+    let untagged = tc_lookup::find_exact(copied, Vlan::NONE);
+    let ifindex = skb::raw(ctx).ifindex;
     if let Some(hit) = untagged
-        && let Some(permit) = behind_port(ctx, table, hit, Vlan::NONE)
+        && let Some(steer) = steer_of(table, hit, Verdict::Device)
+        && steer.target() == ifindex
     {
-        return Some(permit);
+        return Some(Permit {
+            slot: steer.slot(),
+            vlan: Vlan::NONE,
+        });
     }
-    let vlan = owner(ctx)?.permit.vlan;
+    let port = lookup::port(ifindex)?;
+    let vlan = Vlan::new(port.vlan_outer, port.vlan_inner);
     let hit = if vlan == Vlan::NONE {
         untagged
     } else {
-        table.find(source.address, vlan)
+        tc_lookup::find_exact(copied, vlan)
     };
     // An address that is another alias's is not one of a prefix.
     let hit = match hit {
         Some(hit) => hit,
         None => lookup::find_prefix(copied, vlan)?,
     };
-    behind_port(ctx, table, hit, vlan)
-}
-
-#[inline(always)]
-fn behind_port(ctx: &TcContext, table: Table, hit: Hit, vlan: Vlan) -> Option<Permit> {
     let steer = steer_of(table, hit, Verdict::Device)?;
-    (steer.target() == skb::raw(ctx).ifindex).then_some(Permit {
+    if steer.target() != ifindex && lookup::port(steer.target())?.netns_cookie != port.netns_cookie
+    {
+        return None;
+    }
+    Some(Permit {
         slot: steer.slot(),
         vlan,
     })
@@ -116,8 +132,7 @@ fn steer_of(table: Table, hit: Hit, verdict: Verdict) -> Option<Steer> {
 /// The alias whose device this port belongs to.
 #[inline(always)]
 fn owner(ctx: &TcContext) -> Option<Owner> {
-    // SAFETY: twelve aligned bytes, written before the port can send.
-    let port = *unsafe { PORT.get(skb::raw(ctx).ifindex) }?;
+    let port = lookup::port(skb::raw(ctx).ifindex)?;
     Some(Owner {
         permit: Permit {
             slot: port.key,
@@ -205,12 +220,13 @@ fn adopt(ctx: &TcContext) -> Option<Vlan> {
     let table = Table::own()?;
     let target = table.target(key);
     let vlan = Vlan::new(target.vlan_outer, target.vlan_inner);
-    let hit = table.find_any(source.address, vlan)?;
+    let class = source.class;
+    let hit = tc_lookup::find_any(Copied::of(source.address), vlan)?;
     let steer = steer_of(table, hit, Verdict::To)?;
     if steer.target() != key {
         return None;
     }
-    count_sent(ctx, source.class, steer.slot());
+    count_sent(ctx, class, steer.slot());
     if target.flags & Target::REWRITE != 0 {
         impersonate(ctx, packet, link, parent_mac()?)?;
     }
@@ -227,7 +243,12 @@ fn impersonate(ctx: &TcContext, packet: Packet<'_>, link: Link<'_>, mac: [u8; 6]
         let is_icmpv6 = packet.window::<IPV6_LEN>(link.network).ok()?[6] == ICMPV6;
         if is_icmpv6 && send::carries_mac(packet, at) {
             let there = packet.window::<8>(at + ND_LEN).ok()?;
-            option = Some((at, *part::<2, 6, 8>(there)));
+            let was = [
+                u16_of(part::<2, 2, 8>(there)),
+                u16_of(part::<4, 2, 8>(there)),
+                u16_of(part::<6, 2, 8>(there)),
+            ];
+            option = Some((at, was));
         }
     }
     let is_arp = link.ethertype == EtherType::ARP;
@@ -238,7 +259,7 @@ fn impersonate(ctx: &TcContext, packet: Packet<'_>, link: Link<'_>, mac: [u8; 6]
     }
     if let Some((at, was)) = option {
         for word in 0..3 {
-            let old = u16::from_ne_bytes([was[word * 2], was[word * 2 + 1]]);
+            let old = was[word];
             let new = u16::from_ne_bytes([mac[word * 2], mac[word * 2 + 1]]);
             // SAFETY: the program's own context; the checksum is at byte 2.
             let failed = unsafe {

@@ -7,7 +7,7 @@ use alias_common::key::{Family, Vlan, WideKey};
 use alias_common::table::Hit;
 use alias_common::type_abi::{ENTRY, Found};
 use alias_ebpf::link::Link;
-use alias_ebpf::network::{Address, Class};
+use alias_ebpf::network::Class;
 use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::helpers::generated::bpf_xdp_get_buff_len;
 use aya_ebpf::macros::{map, xdp};
@@ -15,7 +15,7 @@ use aya_ebpf::maps::{PerCpuArray, ProgramArray};
 use aya_ebpf::programs::XdpContext;
 
 use super::engine::{Engine, Reach};
-use super::lookup::Table;
+use super::lookup::{Copied, Table, find_prefix};
 
 #[map(name = "found")]
 static FOUND: PerCpuArray<Found> = PerCpuArray::with_max_entries(1, 0);
@@ -32,8 +32,11 @@ struct Full;
 
 impl Reach for Full {
     #[inline(always)]
-    fn find(table: Table, address: Address<'_>, vlan: Vlan) -> Option<Hit> {
-        table.find_any(address, vlan)
+    fn find(table: Table, address: Copied, vlan: Vlan) -> Option<Hit> {
+        match table.find(address, vlan) {
+            Some(hit) => Some(hit),
+            None => find_prefix(address, vlan),
+        }
     }
 
     #[inline(always)]

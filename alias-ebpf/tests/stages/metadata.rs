@@ -5,6 +5,8 @@ use alias_ebpf::metadata::Metadata;
 use alias_ebpf::network::Class;
 
 const PORTS: [u32; 6] = [0, 1, 7, 0x8000_0000, 0xa11a_5000, u32::MAX];
+/// The parent's.
+const SECRET: u64 = 0x0123_4567_89ab_cdef;
 const CLASSES: [Class; 3] = [Class::Data, Class::Neighbor, Class::Answer];
 
 #[test]
@@ -12,8 +14,11 @@ fn every_order_is_read_back() {
     for port in PORTS {
         for tags in 0..16 {
             for flags in 0..16 {
-                let order = Metadata { port, tags, flags };
-                assert_eq!(Metadata::from_words(order.to_words()), Some(order));
+                let order = Metadata::of(port, tags, flags);
+                assert_eq!(
+                    Metadata::from_words(order.to_words(SECRET), SECRET),
+                    Some(order)
+                );
             }
         }
     }
@@ -27,13 +32,12 @@ fn an_order_says_what_the_steer_word_and_the_frame_say() {
                 for peer in [0, Steer::PEER] {
                     for tags in 0..=2 {
                         let order = Metadata::new(Steer::new(port, slot, peer), class, tags);
-                        let expected = Metadata {
-                            port,
-                            tags,
-                            flags: peer | answer,
-                        };
+                        let expected = Metadata::of(port, tags, peer | answer);
                         assert_eq!(order, expected);
-                        assert_eq!(Metadata::from_words(order.to_words()), Some(expected));
+                        assert_eq!(
+                            Metadata::from_words(order.to_words(SECRET), SECRET),
+                            Some(expected)
+                        );
                     }
                 }
             }
@@ -43,16 +47,16 @@ fn an_order_says_what_the_steer_word_and_the_frame_say() {
 
 #[test]
 fn what_others_wrote_is_no_order() {
-    let ours = Metadata {
-        port: 7,
-        tags: 1,
-        flags: 1,
-    };
-    let [magic, port] = ours.to_words();
-    for bit in 8..32 {
-        assert_eq!(Metadata::from_words([magic ^ (1 << bit), port]), None);
+    let words @ [secret, order] = Metadata::of(7, 1, 1).to_words(SECRET);
+    for bit in 0..64 {
+        assert_eq!(
+            Metadata::from_words([secret ^ (1 << bit), order], SECRET),
+            None
+        );
+        // Another parent's secret differs somewhere.
+        assert_eq!(Metadata::from_words(words, SECRET ^ (1 << bit)), None);
     }
-    for words in [[0, 0], [u32::MAX, u32::MAX], [port, magic]] {
-        assert_eq!(Metadata::from_words(words), None, "{words:x?}");
+    for words in [[0, 0], [u64::MAX, u64::MAX], [order, secret]] {
+        assert_eq!(Metadata::from_words(words, SECRET), None, "{words:x?}");
     }
 }

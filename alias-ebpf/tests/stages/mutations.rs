@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use alias_ebpf::network::Address;
-use alias_ebpf::packet::Packet;
+use alias_ebpf::packet::{Mac, Packet};
 use alias_ebpf::send::{self, Claim};
 use alias_ebpf::{link, receive};
 
@@ -151,7 +151,7 @@ fn no_mutation_leads_outside_of_the_frame() {
         if let Ok(Some(source)) = send::source(packet, link) {
             assert_address_inside(&bytes, source.address);
         }
-        match send::claim(packet, link, &OWN) {
+        match send::claim(packet, link, Mac::of(&OWN)) {
             Ok(Claim::As(source)) => {
                 assert_address_inside(&bytes, source.address);
                 assert!(link.tags() == 0 && !link.stripped && link.source == &OWN);

@@ -4,7 +4,7 @@
 use alias_common::key::Vlan;
 use alias_ebpf::link;
 use alias_ebpf::network::{Address, Class};
-use alias_ebpf::packet::{Packet, Truncated};
+use alias_ebpf::packet::{self, Packet, Truncated};
 use alias_ebpf::send::{self, Claim, Refusal, Source};
 
 use crate::wire::*;
@@ -14,7 +14,11 @@ type Claims = Result<Claim<'static>, Refusal>;
 
 fn claim<'a>(bytes: &'a [u8], stripped: Option<Vlan>) -> Result<Claim<'a>, Refusal> {
     let packet = Packet::of(bytes);
-    send::claim(packet, link::parse(packet, stripped)?, &OWN)
+    send::claim(
+        packet,
+        link::parse(packet, stripped)?,
+        packet::Mac::of(&OWN),
+    )
 }
 
 /// The claim of a frame, and of the frame cut off at every length: a truncation
