@@ -185,7 +185,7 @@ pub(super) enum Log {
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// Load the alias types (*.bpf.o) in this directory too
+    /// Load the objects (*.bpf.o) in this directory too, in place of embedded ones of their name
     #[arg(long, value_name = "DIR")]
     pub(super) objects: Option<PathBuf>,
     /// Number of slots of the parent that they are loaded for

@@ -2,9 +2,10 @@
 //! whose other end is the port beside the parent. Made and removed here.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd};
 
+use alias_common::link_local;
 use alias_common::names;
 use alias_common::record::{Record, TargetKind};
 
@@ -96,7 +97,7 @@ pub fn make(
         .into_iter()
         .map(|(port, device)| (port.ifindex, device))
         .collect();
-    dress(link, batch, netns, &ends)?;
+    dress(link, parent.fixed().interface_id, batch, netns, &ends)?;
     // A port has no address and no neighbour discovery: without IPv6 it is also
     // quicker to bring up, by far when there are thousands.
     for item in &batch.items {
@@ -145,13 +146,24 @@ fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(Link, u
 
 /// Gives the device ends their alternative names and addresses, and brings them
 /// up, in their namespace.
-fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)]) -> Result<()> {
+fn dress(
+    link: &Link,
+    interface_id: u32,
+    batch: &Batch,
+    netns: Option<&Netns>,
+    ends: &[(u32, u32)],
+) -> Result<()> {
     let mut requests = Vec::with_capacity(ends.len() * 4);
-    for (item, (_, device)) in batch.items.iter().zip(ends) {
+    for (item, (port, device)) in batch.items.iter().zip(ends) {
         let name = alias_name(&link.name, item.slot);
         requests.push(Request::add_altname(*device, &name).about(&name));
         if item.address.is_ipv6() {
             requests.push(Request::quiet(*device).about(&name));
+        }
+        // A prefix's device has no address at all.
+        if item.address.is_ipv6() && item.address.ip().is_some() {
+            let link_local = link_local(interface_id, *port, *device);
+            requests.push(Request::add_address(&link_local).about(&name));
         }
         requests.push(Request::set_up(*device).about(&name));
         if let Some(ip) = item.address.ip() {
@@ -163,12 +175,12 @@ fn dress(link: &Link, batch: &Batch, netns: Option<&Netns>, ends: &[(u32, u32)])
     let dress = || -> Result<()> {
         for item in &batch.items {
             let device = device_name(link.ifindex, item.slot);
-            if !item.address.is_ipv6() {
+            if item.address.is_ipv6() {
+                ask_no_routers(&device)?;
+            } else {
                 silence_ipv6(&device)?;
             }
-            if netns.is_none() {
-                accept_by_parents_route(&device, item.address)?;
-            }
+            accept_by_any_route(&device, item.address)?;
         }
         let mut netlink = Conversation::new()?;
         Ok(all_done(progress::batch(
@@ -203,6 +215,27 @@ pub(super) fn device_address(
     }
 }
 
+/// What an alias device asks its neighbours from where the packet's own source is on
+/// another device of the namespace: `alias_common::link_local`.
+pub(super) fn link_local(interface_id: u32, port: u32, device: u32) -> AddressSpec {
+    let address = link_local::address(interface_id, port);
+    AddressSpec {
+        // Its neighbours are found by asking; thousands of routes to fe80::/64 are nobody's
+        // help.
+        no_prefix_route: true,
+        ..device_address(device, Ipv6Addr::from(address).into(), 64, false)
+    }
+}
+
+/// With a link-local address the kernel would look for routers, whose answers are the
+/// parent's.
+pub(super) fn ask_no_routers(device: &str) -> Result<()> {
+    Ok(sysctl::write(
+        &format!("ipv6/conf/{device}/router_solicitations"),
+        "0",
+    )?)
+}
+
 /// No addresses of its own, no neighbour discovery. A kernel without IPv6 has no
 /// such setting, and nothing to silence.
 pub(super) fn silence_ipv6(device: &str) -> Result<()> {
@@ -212,15 +245,23 @@ pub(super) fn silence_ipv6(device: &str) -> Result<()> {
     }
 }
 
-/// A device beside its parent gets packets whose way back is the parent's: strict
-/// reverse path filtering (RFC 3704) would drop them, loose does not; but on a device
+/// A device gets packets whose way back is another's: the parent's where it stands beside
+/// it, or that of the first alias of the same network. Strict reverse path filtering (RFC 3704) would drop them, loose does not; but on a device
 /// without an address, as a prefix's is, loose is as strict (`__fib_validate_source`).
-pub(super) fn accept_by_parents_route(device: &str, address: Address) -> Result<()> {
+pub(super) fn accept_by_any_route(device: &str, address: Address) -> Result<()> {
     let filter = if address.prefix().is_some() { "0" } else { "2" };
-    match sysctl::write(&format!("ipv4/conf/{device}/rp_filter"), filter) {
-        Err(error) if error.errno() == libc::ENOENT => Ok(()),
-        result => Ok(result?),
+    for (setting, value) in [
+        ("rp_filter", filter),
+        // A device that sends for another alias of its namespace asks in its own name: the
+        // answer to the other's would come to the other's device, which did not ask.
+        ("arp_announce", "2"),
+    ] {
+        match sysctl::write(&format!("ipv4/conf/{device}/{setting}"), value) {
+            Err(error) if error.errno() == libc::ENOENT => {}
+            result => result?,
+        }
     }
+    Ok(())
 }
 
 /// The namespace of an alias device; `None`: the parent's own.

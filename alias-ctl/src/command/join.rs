@@ -12,7 +12,7 @@ use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{Conversation, Request, sysctl};
 
 use super::batch::{Batch, of_kind};
-use super::device::{device_address, namespace};
+use super::device::{ask_no_routers, device_address, link_local, namespace};
 use super::host::Host;
 use super::prefix;
 use super::route::way;
@@ -58,12 +58,16 @@ pub fn join(
         .filter_map(|item| prefix::open(owner.device_ifindex, item.address))
         .collect();
     let has_ipv6 = batch.items.iter().any(|item| item.address.is_ipv6());
+    let interface_id = parent.fixed().interface_id;
     let assign = |conversation: &mut Conversation| -> Result<()> {
         if has_ipv6 {
             // The owner may be an IPv4 alias, whose device does without.
             if let Some(device) = conversation.link_by_index(owner.device_ifindex)? {
                 conversation.run(Request::quiet(device.ifindex))?;
                 sysctl::write(&format!("ipv6/conf/{}/disable_ipv6", device.name), "0")?;
+                ask_no_routers(&device.name)?;
+                let address = link_local(interface_id, owner.port_ifindex, device.ifindex);
+                conversation.run(Request::put_address(&address))?;
             }
         }
         all_done(conversation.batch(&requests)?)?;

@@ -1,10 +1,11 @@
 //! Ports: the ends of alias devices' veth pairs that stay with the parent. What a device
 //! sends comes in by its port, where `alias_tx` takes it; one filter serves all ports.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use alias_common::names;
-use alias_common::record::{Port, State, TargetKind};
+use alias_common::record::{Port, Record, State, TargetKind};
 
 use crate::dataplane::Parent;
 use crate::dataplane::sys;
@@ -38,15 +39,7 @@ pub fn hang(
     let mut requests = Vec::with_capacity(ends.len());
     for (item, (port, _)) in batch.items.iter().zip(ends) {
         let name = port_name(link.ifindex, item.slot);
-        let record = parent.record(item.slot);
-        let owner = Port {
-            key: item.slot,
-            vlan_outer: record.vlan_outer,
-            vlan_inner: record.vlan_inner,
-            ethertype: record.ethertype,
-            reserved: 0,
-        };
-        sys::map_update(ports.as_fd(), *port, &owner.bytes())
+        register(&ports, *port, item.slot, &parent.record(item.slot))
             .map_err(|error| Refusal::io(&name, "register port", &error))?;
         requests.push(Request::join_block(*port, block).about(name));
     }
@@ -54,6 +47,35 @@ pub fn hang(
     // In place of the one that is there: a block that outlived its parent's last
     // attachment would run the programs of that one.
     Ok(put_filter(host, link, parent)??)
+}
+
+/// Says whose a port is.
+fn register(ports: &OwnedFd, ifindex: u32, slot: u32, record: &Record) -> io::Result<()> {
+    let owner = Port {
+        key: slot,
+        vlan_outer: record.vlan_outer,
+        vlan_inner: record.vlan_inner,
+        ethertype: record.ethertype,
+        netns_cookie: record.netns_cookie,
+        ..Port::default()
+    };
+    sys::map_update(ports.as_fd(), ifindex, &owner.bytes())
+}
+
+/// Says it again of an alias whose device has moved to another namespace.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn follow(parent: &Parent, slot: u32) -> Result<()> {
+    let record = parent.record(slot);
+    if TargetKind::from_number(record.target) != Some(TargetKind::Device) {
+        // One that has joined: its owner's says it.
+        return Ok(());
+    }
+    let ports = parent.object(names::PORT)?;
+    register(&ports, record.port_ifindex, slot, &record)
+        .map_err(|error| Refusal::io(format!("port {}", record.port_ifindex), "register", &error))
 }
 
 /// Device aliases, by slot, whose port does not run `alias_tx`, each with its port:

@@ -16,8 +16,8 @@ use super::{Outcome, output};
 ///
 /// What stood in the way of trying.
 pub fn verify(objects: Option<&Path>, capacity: u32, json: bool) -> Result<Outcome> {
-    let others = objects.map(types_in).transpose()?.unwrap_or_default();
-    let all = verify::verify(&others, capacity)?;
+    let files = objects.map(objects_in).transpose()?.unwrap_or_default();
+    let all = verify::verify(&files, capacity)?;
     let views: Vec<ProgramView> = all.iter().map(view).collect();
     if json {
         output::write_json(views.into_iter().map(Ok))?;
@@ -55,17 +55,13 @@ fn view(one: &Verified) -> ProgramView {
     }
 }
 
-/// Objects that this binary carries itself.
-const EMBEDDED: [&str; 4] = ["alias.bpf.o", "types.bpf.o", "listing.bpf.o", "isno.bpf.o"];
-
-fn types_in(directory: &Path) -> Result<Vec<PathBuf>> {
-    let refused =
-        |error: io::Error| Refusal::io(directory.display().to_string(), "read", &error);
+fn objects_in(directory: &Path) -> Result<Vec<PathBuf>> {
+    let refused = |error: io::Error| Refusal::io(directory.display().to_string(), "read", &error);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(refused)? {
         let path = entry.map_err(refused)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.ends_with(".bpf.o") && !EMBEDDED.contains(&&*name) {
+        if name.ends_with(verify::SUFFIX) {
             found.push(path);
         }
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use alias_common::ABI_VERSION;
 use alias_common::header::Header;
 use alias_common::key::HashKey;
+use alias_common::link_local;
 use alias_common::names;
 use alias_common::record::MAX_SLOTS;
 
@@ -66,7 +67,7 @@ pub fn attach(
     let attach = |generic| {
         listing::make(directory, lock)?;
         let draft = directory.begin(link.ifindex, lock)?;
-        let (header, extent) = populate(&draft, link, spec, generic)?;
+        let (header, extent) = populate(&draft, link, spec, generic, lock)?;
         let place = Place {
             path: &draft,
             name: &link.name,
@@ -117,6 +118,7 @@ fn populate(
     link: &Link,
     spec: &AttachSpec,
     generic: bool,
+    lock: &WriteLock,
 ) -> Result<(Header, Extent)> {
     let refused = |what: &str, error: &io::Error| Refusal::io(&link.name, what.to_owned(), error);
     let rows = cpus::rows().map_err(|error| refused("count CPUs", &error))?;
@@ -125,6 +127,8 @@ fn populate(
         parent_ifindex: link.ifindex,
         max_aliases: spec.max_aliases.unwrap_or(MAX_SLOTS),
         hash_key: HashKey::from_random(random()?),
+        secret: random()?[0],
+        interface_id: link_local::interface_id(random()?[0] as u32),
         mac: link.mac,
         log_level: spec.log_level,
         name: header::padded_name(&link.name),
@@ -143,6 +147,9 @@ fn populate(
     header.flags |= hang_on_tc(draft, link, spec.hook)?;
     header.flags |= keep_tags_in_frames(link);
     header::initialise(draft, &header)?;
+    if let Some(parent) = Parent::open_at(draft.to_owned())? {
+        parent.set_mac(link.mac, lock);
+    }
     restrict(draft)?;
     Ok((header, extent))
 }

@@ -7,6 +7,7 @@ use std::ptr;
 
 use alias_common::ABI_VERSION;
 use alias_common::header::Header;
+use alias_common::layout::Front;
 use alias_common::names;
 use alias_common::prefix::Prefixes;
 use alias_common::record::State;
@@ -121,6 +122,7 @@ impl Parent {
     pub fn set_mac(&self, mac: [u8; 6], _lock: &WriteLock) {
         // SAFETY: the mapped header; the field is the writer's (see `claim`).
         unsafe { ptr::addr_of_mut!((*self.header.at(0)).mac).write_volatile(mac) };
+        self.station.store(0, Front::station_of(mac));
     }
 
     /// Follows a change of the parent's name.

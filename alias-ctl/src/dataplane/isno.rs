@@ -26,7 +26,8 @@ use super::{cgroup, object};
 use crate::error::{Refusal, Result};
 
 /// The compiled programs; empty when there were none to embed.
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/isno.bpf.o"));
+pub(super) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/isno.bpf.o"));
 
 /// Addresses with TCP options that there is room for at least: the map stays as it is
 /// when the parent grows. Room costs 16 bytes each until it is used.

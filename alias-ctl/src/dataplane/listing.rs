@@ -22,7 +22,8 @@ use super::{Types, object, sys};
 use crate::error::{Refusal, Result};
 
 /// The compiled iterators; empty when there were none to embed.
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/listing.bpf.o"));
+pub(super) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/listing.bpf.o"));
 
 /// The maps of maps, and what of a parent they hold.
 const OUTER: [(&str, &str); 3] = [
@@ -115,8 +116,24 @@ struct Programs {
     goes_over: GoesOver,
 }
 
-/// Loads the programs of `alias_types` and `aliases`, and pins the maps through which
-/// they find the parents.
+/// Makes and pins the maps through which the programs find the parents. Not by the
+/// loader: it describes the inner maps by BTF, and before Linux 6.2 one with and one
+/// without BTF are not alike (`bpf_map_meta_equal` compares `timer_off`), so that no
+/// parent's could be put in.
+fn make_outer(path: &Path) -> Result<()> {
+    for ((outer, _), inner) in OUTER
+        .iter()
+        .zip([shape::HEADER, shape::record(1), shape::order(1)])
+    {
+        shape::create(inner, None)
+            .and_then(|inner| shape::create(shape::outer(outer), Some(inner.as_fd())))
+            .and_then(|map| sys::obj_pin(map.as_fd(), &path.join(outer)))
+            .map_err(|error| refused(path, outer, "create", &error))?;
+    }
+    Ok(())
+}
+
+/// Loads the programs of `alias_types` and `aliases`, on maps that are pinned.
 fn load(path: &Path) -> Result<Programs> {
     object::check_embedded(OBJECT)?;
     let name = path.display().to_string();
@@ -127,16 +144,15 @@ fn load(path: &Path) -> Result<Programs> {
         let reason = format!("no {what} in it");
         Refusal::new(&name, "load the listing", reason, libc::ENOENT)
     };
+    make_outer(path)?;
     let btf = Btf::from_sys_fs().map_err(|error| refused(&error))?;
-    let mut ebpf = EbpfLoader::new()
-        .btf(Some(&btf))
-        .map_pin_path(names::TYPES, path.join(names::TYPES))
-        .load(OBJECT)
-        .map_err(|error| refused(&error))?;
-    for (outer, _) in OUTER {
-        let map = ebpf.map(outer).ok_or_else(|| missing(outer))?;
-        map.pin(path.join(outer)).map_err(|error| refused(&error))?;
+    let mut loader = EbpfLoader::new();
+    loader.btf(Some(&btf));
+    let outer = OUTER.iter().map(|(outer, _)| *outer);
+    for map in outer.chain([names::TYPES]) {
+        loader.map_pin_path(map, path.join(map));
     }
+    let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
     let mut program = |name, iterator| {
         let program = ebpf.program_mut(name).ok_or_else(|| missing(name))?;
         let program: &mut Iter = program.try_into().map_err(|error| refused(&error))?;

@@ -18,9 +18,11 @@ use super::{memory, symbols, sys};
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
+pub(super) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
 /// The full engine; empty likewise.
-pub(super) static TYPES_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/types.bpf.o"));
+pub(super) static TYPES_OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/types.bpf.o"));
 
 /// Whether this binary carries the datapath.
 #[must_use]
@@ -47,6 +49,8 @@ pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> 
     let mut loader = EbpfLoader::new();
     constants.set(&mut loader);
     loader
+        .override_global(constants::SECRET, &header.secret, true)
+        .override_global(constants::INTERFACE_ID, &header.interface_id, true)
         .override_global(constants::REDIRECT_SITE, &redirect_site, true)
         .override_global(constants::DEVMAP_ID, &devmap_id, true)
         .override_global(constants::PARENT_IFINDEX, &header.parent_ifindex, true);
@@ -132,6 +136,9 @@ pub fn load_full_engine(
     let constants = Constants::of(header, extent);
     let mut loader = EbpfLoader::new();
     constants.set(&mut loader);
+    loader
+        .override_global(constants::SECRET, &header.secret, true)
+        .override_global(constants::INTERFACE_ID, &header.interface_id, true);
     let mut maps: Vec<&str> = shapes(extent).iter().map(|shape| shape.name).collect();
     maps.extend(SMALL_MAPS);
     maps.extend(TYPES_MAPS);

@@ -1,6 +1,7 @@
 //! An attached parent: its pinned maps, opened and checked, and its records.
 
 use std::cell::OnceCell;
+use std::mem::offset_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::{Family, WideKey};
-use alias_common::layout::Layout;
+use alias_common::layout::{Front, Layout};
 use alias_common::names;
 use alias_common::order::Entry;
 use alias_common::record::{MAX_SLOTS, MAX_TARGETS, Record, State, Target};
@@ -32,6 +33,8 @@ pub struct Parent {
     extent: Extent,
     fixed: Header,
     pub(super) header: Shared<Header>,
+    /// [`Front::station`].
+    pub(super) station: Shared<u64>,
     pub(super) index: Shared<u64>,
     pub(super) wide: Shared<WideKey>,
     pub(super) steer: Shared<u64>,
@@ -83,6 +86,7 @@ impl Parent {
         Ok(Some(Parent {
             cells: Pinned::open(&path, &expected, names::COUNTERS)?,
             header,
+            station: Shared::within(&table, offset_of!(Front, station), 1),
             index: Shared::within(&table, Layout::WORDS, positions),
             wide: Shared::within(&table, layout.keys(), positions),
             steer: Shared::within(&table, layout.steers(), positions),

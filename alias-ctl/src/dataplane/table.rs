@@ -20,12 +20,13 @@ use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 
 impl Slots for Parent {
-    fn word(&self, position: u32) -> Option<Word> {
+    fn word(&self, position: u64) -> Option<Word> {
+        let position = u32::try_from(position).ok()?;
         (position < self.index.len()).then(|| Word(self.index.load(position)))
     }
 
-    fn wide_is(&self, position: u32, key: &WideKey) -> bool {
-        self.wide.read(position) == *key
+    fn wide_is(&self, position: u64, key: &WideKey) -> bool {
+        self.wide.read(position as u32) == *key
     }
 }
 
@@ -86,7 +87,7 @@ impl Parent {
     #[must_use]
     pub fn slot_of(&self, address: impl Into<Address>, vlan: Vlan) -> Option<u32> {
         self.find(address, vlan)
-            .map(|hit| Steer(self.steer.load(hit.position)).slot())
+            .map(|hit| Steer(self.steer.load(hit.position as u32)).slot())
     }
 
     /// Publishes a claimed slot; [`Parent::commit`] makes it live.
@@ -133,16 +134,18 @@ impl Parent {
                 "nothing was added; a larger index has room: alias-ctl set DEV --capacity NUMBER",
             )
         })?;
-        self.steer.store(vacancy.position, steer.0);
+        // It is below the index's length, which 32 bits hold.
+        let position = vacancy.position as u32;
+        self.steer.store(position, steer.0);
         if let Some(key) = sought.wide {
-            self.wide.write(vacancy.position, key);
+            self.wide.write(position, key);
         }
         // The position is in the record before the word is in the index: a
         // crash between the two leaves nothing that cannot be found again.
-        self.amend(slot, |record| record.position = vacancy.position, lock);
+        self.amend(slot, |record| record.position = position, lock);
         settle()?;
         let word = vacancy.word.with(verdict);
-        self.index.store(vacancy.position, word.0);
+        self.index.store(position, word.0);
         Ok(())
     }
 
@@ -261,6 +264,7 @@ impl Parent {
     ///
     /// [`Parent::NO_PLACE`] when an address's neighbourhood in the table is full.
     pub(super) fn take_over(&self, before: &Parent, lock: &WriteLock) -> Result<()> {
+        self.station.store(0, before.station.load(0));
         for slot in 0..before.slots_end() {
             let mut record = before.record(slot);
             if before.state(slot) == State::Free {

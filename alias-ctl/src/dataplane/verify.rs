@@ -32,13 +32,14 @@ pub struct Verified {
     pub refusal: Option<Refusal>,
 }
 
-/// Every program that this binary carries, and those of the objects in `others`.
+/// Every program of the objects in `files`, and of those that this binary carries where
+/// none of the files is its namesake (`alias.bpf.o`).
 ///
 /// # Errors
 ///
 /// ENOSYS without embedded programs, ENODEV without bpffs, what making maps was refused
 /// for. A program that is refused is no error here.
-pub fn verify(others: &[PathBuf], capacity: u32) -> Result<Vec<Verified>> {
+pub fn verify(files: &[PathBuf], capacity: u32) -> Result<Vec<Verified>> {
     let mut all = Vec::new();
     for (name, bytes) in [
         ("alias", object::OBJECT),
@@ -46,16 +47,28 @@ pub fn verify(others: &[PathBuf], capacity: u32) -> Result<Vec<Verified>> {
         ("listing", listing::OBJECT),
         ("isno", isno::OBJECT),
     ] {
+        if files.iter().any(|path| name_of(path) == name) {
+            continue;
+        }
         object::check_embedded(bytes)?;
         verify_object(name, bytes, capacity, &mut all)?;
     }
-    for path in others {
-        let shown = path.display().to_string();
-        let bytes = fs::read(path).map_err(|error| Refusal::io(&shown, "read", &error))?;
-        verify_object(&shown, &bytes, capacity, &mut all)?;
+    for path in files {
+        let bytes = fs::read(path)
+            .map_err(|error| Refusal::io(path.display().to_string(), "read", &error))?;
+        verify_object(&name_of(path), &bytes, capacity, &mut all)?;
     }
     Ok(all)
 }
+
+/// `alias` of `target/bpf/alias.bpf.o`.
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned()
+}
+
+/// What the name of an object's file ends with.
+pub const SUFFIX: &str = ".bpf.o";
 
 /// The program that does the same where the kernel takes it and not this one.
 #[must_use]
@@ -84,9 +97,8 @@ fn verify_object(name: &str, bytes: &[u8], capacity: u32, all: &mut Vec<Verified
             ..Header::default()
         };
         let constants = Constants::of(&header, extent);
-        let refused = |error: &(dyn std::error::Error + 'static)| {
-            object::kernel_refusal(name, "load", error)
-        };
+        let refused =
+            |error: &(dyn std::error::Error + 'static)| object::kernel_refusal(name, "load", error);
         let mut loader = EbpfLoader::new();
         let redirect_site = [1u64, 2];
         constants.set_optional(&mut loader, &redirect_site);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressScope,
 };
@@ -114,6 +114,15 @@ impl Request {
     /// has it, EINVAL for a prefix length out of range, ERANGE for a long label,
     /// EACCES when IPv6 is off on the link, ENODEV.
     pub fn add_address(spec: &AddressSpec) -> Self {
+        Self::new_address(spec, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// The same, where one that the link has already is no error.
+    pub fn put_address(spec: &AddressSpec) -> Self {
+        Self::new_address(spec, NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    fn new_address(spec: &AddressSpec, create: u16) -> Self {
         let mut message = address_message(spec);
         let mut flags = AddressFlags::empty();
         flags.set(AddressFlags::Noprefixroute, spec.no_prefix_route);
@@ -135,7 +144,7 @@ impl Request {
             .extend(spec.metric.map(AddressAttribute::RoutePriority));
         Self::new(
             RouteNetlinkMessage::NewAddress(message),
-            NLM_F_CREATE | NLM_F_EXCL,
+            create,
             address_object(spec),
             "add address",
         )

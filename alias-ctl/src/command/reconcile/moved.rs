@@ -5,12 +5,12 @@ use alias_common::record::{Record, Steer};
 
 use crate::command::device::{self, device_address};
 use crate::command::host::Host;
-use crate::command::{isno, prefix, retire};
+use crate::command::{isno, port, prefix, retire};
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::model::name::alias_name;
-use crate::netlink::{Conversation, Link, Netns, Request, sysctl};
+use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, sysctl};
 
 /// Follows the device of one alias, which may be one that it joined.
 pub(super) fn follow(
@@ -57,10 +57,12 @@ pub(super) fn follow(
         record.netns_cookie = cookie.unwrap_or(0);
     };
     parent.amend(slot, note, lock);
+    port::follow(parent, slot)?;
     isno::grant(host, link, parent, [slot].into_iter(), lock)?;
     parent.set_unfinished(false, lock);
     let record = parent.record(slot);
-    let dress = || dress(&name, &record);
+    let link_local = device::link_local(parent.fixed().interface_id, record.port_ifindex, ifindex);
+    let dress = || dress(&name, &record, &link_local);
     match &netns {
         Some(netns) => netns.within(dress)??,
         None => dress()?,
@@ -81,7 +83,7 @@ fn called(host: &mut Host, id: i32) -> Result<Option<Netns>> {
 
 /// Gives a device what an alias needs on it, in the calling thread's namespace.
 /// Whoever moved it may have done so already.
-fn dress(name: &str, record: &Record) -> Result<()> {
+fn dress(name: &str, record: &Record, link_local: &AddressSpec) -> Result<()> {
     let mut conversation = Conversation::new()?;
     let Some(device) = conversation.link_by_index(record.device_ifindex)? else {
         return Ok(());
@@ -93,12 +95,14 @@ fn dress(name: &str, record: &Record) -> Result<()> {
         requests.push(Request::quiet(device.ifindex));
         // A device that belongs to an IPv4 alias does without until it is joined.
         let _ = sysctl::write(&format!("ipv6/conf/{}/disable_ipv6", device.name), "0");
+        device::ask_no_routers(&device.name)?;
+        if address.ip().is_some() {
+            requests.push(Request::put_address(link_local));
+        }
     } else if !device.up {
         device::silence_ipv6(&device.name)?;
     }
-    if beside_parent {
-        device::accept_by_parents_route(&device.name, address)?;
-    }
+    device::accept_by_any_route(&device.name, address)?;
     if !device.answers_to(name) {
         requests.push(Request::add_altname(device.ifindex, name));
     }
