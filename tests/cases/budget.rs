@@ -7,18 +7,19 @@ use std::collections::BTreeMap;
 use alias_tests::{Lab, Mode, bpf::open_pinned, program_info::program_info};
 
 /// Instructions that the verifier may walk, over all paths, by the name that the
-/// program is pinned under. A tenth above what Linux 6.18 said when it was last
-/// looked at; another kernel's verifier counts a little otherwise.
+/// program is pinned under, on every kernel from 6.1 on: `cargo xtask vm` runs this on
+/// several. What was seen is in docs/KERNELS.md; all of it is far from the million at which
+/// the kernel gives up; newer verifiers have walked ten times as far as older ones.
 const BUDGET: &[(&str, u32)] = &[
-    ("alias_rx", 206_000),
-    ("alias_rx_types", 260_000),
-    ("alias_typed", 13_800),
-    ("alias_deliver", 46_500),
-    ("alias_tx", 113_500),
-    ("alias_return", 61_000),
-    ("alias_egress", 32_500),
-    ("alias_lost", 60),
-    ("alias_undelivered", 110),
+    ("alias_rx", 60_000),
+    ("alias_rx_types", 100_000),
+    ("alias_typed", 25_000),
+    ("alias_deliver", 60_000),
+    ("alias_tx", 60_000),
+    ("alias_return", 50_000),
+    ("alias_egress", 50_000),
+    ("alias_lost", 100),
+    ("alias_undelivered", 200),
 ];
 
 #[test]

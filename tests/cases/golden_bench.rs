@@ -217,6 +217,11 @@ impl Bench {
         (run, self.cells.risen())
     }
 
+    /// What stands in front of the parent's orders.
+    pub(crate) fn secret(&self) -> u64 {
+        self.cells.secret()
+    }
+
     /// Makes `alias_deliver` look up by itself, as on a driver without metadata.
     #[track_caller]
     pub(crate) fn refuse_metadata(&self) {

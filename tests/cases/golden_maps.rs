@@ -90,6 +90,11 @@ impl Cells {
 
     /// Changes what both sides know of the parent.
     #[track_caller]
+    /// What stands in front of this parent's orders.
+    pub(crate) fn secret(&self) -> u64 {
+        self.header.read(0).secret
+    }
+
     pub(crate) fn amend_header(&self, change: impl FnOnce(&mut Header)) {
         let mut header = self.header.read(0);
         change(&mut header);
@@ -225,7 +230,7 @@ fn alias_counters(cell: &AliasCell) -> [(&'static str, u64); 8] {
 }
 
 /// Without what is noted for the tracepoints, which counts nothing.
-fn parent_counters(cell: &ParentCell) -> [(&'static str, u64); 13] {
+fn parent_counters(cell: &ParentCell) -> [(&'static str, u64); 14] {
     [
         ("miss", cell.miss),
         ("malformed", cell.malformed),
@@ -238,6 +243,7 @@ fn parent_counters(cell: &ParentCell) -> [(&'static str, u64); 13] {
         ("tx", cell.tx),
         ("lost", cell.lost),
         ("undelivered", cell.undelivered),
+        ("other_station", cell.other_station),
         ("reserved", cell.reserved[0]),
         ("reserved", cell.reserved[1]),
     ]

@@ -92,19 +92,19 @@ pub(crate) fn check(bench: &mut Bench, row: &Row) {
     assert_eq!(risen, expected, "{what}: counters, to be {fate:?}");
 
     let order = match *fate {
-        Fate::Device { port, peer, .. } => Some(Metadata {
-            port,
-            tags: *tags,
-            flags: if peer { Steer::PEER } else { 0 }
-                | if *kind == Kind::Answer {
-                    Metadata::ANSWER
-                } else {
-                    0
-                },
-        }),
+        Fate::Device { port, peer, .. } => {
+            let peer = if peer { Steer::PEER } else { 0 };
+            let answer = match kind {
+                Kind::Answer => Metadata::ANSWER,
+                _ => 0,
+            };
+            Some(Metadata::of(port, *tags, peer | answer))
+        }
         _ => None,
     };
-    assert_eq!(decode(&run.data_meta), order, "{what}: metadata");
+    let secret = bench.secret();
+    assert_ne!(secret, 0, "{what}: no secret");
+    assert_eq!(decode(&run.data_meta, secret), order, "{what}: metadata");
     assert_eq!(
         run.data_meta.is_empty(),
         order.is_none(),
@@ -120,11 +120,12 @@ pub(crate) fn check(bench: &mut Bench, row: &Row) {
     assert_eq!(run.data_out, out, "{what}: the frame after it");
 }
 
-fn decode(metadata: &[u8]) -> Option<Metadata> {
-    let (words, rest) = metadata.as_chunks::<4>();
+fn decode(metadata: &[u8], secret: u64) -> Option<Metadata> {
+    let (words, rest) = metadata.as_chunks::<8>();
     match (words, rest) {
         ([first, second], []) => {
-            Metadata::from_words([first, second].map(|word| u32::from_ne_bytes(*word)))
+            let words = [first, second].map(|word| u64::from_ne_bytes(*word));
+            Metadata::from_words(words, secret)
         }
         _ => None,
     }

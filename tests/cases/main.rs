@@ -39,6 +39,7 @@ mod limits;
 mod list;
 mod listing;
 mod losses;
+mod many;
 mod moving;
 mod neighbours;
 mod on_drop;

@@ -109,20 +109,18 @@ impl Bench {
         assert_eq!(counted(slot), risen, "{what}: the alias's figures");
         match fate {
             Fate::Device(_) => {
-                let words: Vec<u32> = run
-                    .data_meta
-                    .as_chunks::<4>()
-                    .0
-                    .iter()
-                    .map(|word| u32::from_ne_bytes(*word))
-                    .collect();
+                let (words, _) = run.data_meta.as_chunks::<8>();
+                let [_secret, order] = words else {
+                    panic!("{what}: metadata of {} bytes", run.data_meta.len());
+                };
+                let order = u64::from_ne_bytes(*order);
                 let port = self.lab.a.link("eth0:1")["link"]
                     .as_str()
                     .map(str::to_owned);
                 let port = self.lab.a.ifindex(&port.expect("the other end"));
-                assert_eq!(words.get(1), Some(&port), "{what}: the port");
-                assert_eq!(words[0] & 0xf, u32::from(tags), "{what}: tags");
-                assert_eq!(words[0] >> 4 & u32::from(Steer::PEER), 0, "{what}");
+                assert_eq!(order as u32, port, "{what}: the port");
+                assert_eq!((order >> 32) as u8, tags, "{what}: tags");
+                assert_eq!((order >> 40) as u8 & Steer::PEER, 0, "{what}");
             }
             Fate::To(_) => assert_eq!(
                 run.data_out,

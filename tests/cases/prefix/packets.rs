@@ -257,7 +257,9 @@ fn what_is_not_in_it_is_forged() {
                 "--netns",
                 netns,
             ]);
-            lab.ctl_ok(&["add", "eth0:1", others, "--netns", netns]);
+            // In another namespace: what is an alias of its own the device may speak for.
+            let away = lab.namespace("away");
+            lab.ctl_ok(&["add", "eth0:1", others, "--netns", away.name()]);
             let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
             let device = device.expect("a device");
             let (at_alias, at_b) = (

@@ -58,11 +58,26 @@ pub(crate) fn measure(
         builder.attach_options(&["--capacity", capacity]).build()
     };
     let (thousands_v6, million_v6) = (attached("65536"), attached("1000000"));
+    // The rows' frames are for one station; so each parent is it. Its next change has the
+    // programs follow.
+    let mac = thousands.a.ip_json("link show dev eth0")[0]["address"]
+        .as_str()
+        .map(str::to_owned)
+        .unwrap_or_default();
+    let readdress = |lab: &Lab| {
+        lab.a.ip(&format!("link set eth0 address {mac}"));
+    };
+    for lab in [million, &thousands_v6, &million_v6] {
+        readdress(lab);
+    }
     million.ctl_ok(&["add", "eth0", "--range", MILLION_RANGE, "--drop"]);
     thousands_v6.ctl_ok(&["add", "eth0", "--range", THOUSANDS_RANGE_V6, "--drop"]);
     million_v6.ctl_ok(&["add", "eth0", "--range", MILLION_RANGE_V6, "--drop"]);
     let [_far, home] = fill(thousands);
     let (fitting, prefixed) = (attached("16384"), attached("65536"));
+    for lab in [&fitting, &prefixed] {
+        readdress(lab);
+    }
     fitting.ctl_ok(&["add", "eth0", "--range", THOUSANDS_RANGE, "--drop"]);
     prefixed.ctl_ok(&["add", "eth0", "--range", THOUSANDS_RANGE, "--drop"]);
     prefixed.ctl_ok(&["add", "eth0", PREFIX, "--prefix", "--drop"]);

@@ -72,7 +72,13 @@ pub(crate) fn fill(lab: &Lab) -> [Namespace; 2] {
     };
     one(&LOCAL.to_string(), &["--local"]);
     one(&DEVICE.to_string(), &["--netns", home.name()]);
-    one(&TO.to_string(), &["--to", "to0"]);
+    // The frame is run again as it came out: readdressed to another station than the
+    // parent, it would be nobody's from the second time on.
+    let mac = lab.a.ip_json("link show dev eth0")[0]["address"]
+        .as_str()
+        .map(str::to_owned)
+        .expect("a MAC address");
+    one(&TO.to_string(), &["--to", "to0", "--mac", &mac]);
     one(&WITH_TAG.to_string(), &["--drop", "--vlan", &vlan]);
     one(&v6, &["--drop"]);
     [far, home]

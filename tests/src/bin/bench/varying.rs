@@ -49,7 +49,7 @@ pub(crate) fn reseed(frame: &mut [u8], state: Option<usize>, run: u64) {
 }
 
 /// Bytes of metadata that `alias_rx` puts in front of a frame.
-pub(crate) const METADATA: i32 = 8;
+pub(crate) const METADATA: i32 = 16;
 
 /// BPF_FUNC_xdp_adjust_meta.
 const ADJUST_META: i32 = 54;
