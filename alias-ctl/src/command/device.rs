@@ -246,7 +246,8 @@ pub(super) fn silence_ipv6(device: &str) -> Result<()> {
 }
 
 /// A device gets packets whose way back is another's: the parent's where it stands beside
-/// it, or that of the first alias of the same network. Strict reverse path filtering (RFC 3704) would drop them, loose does not; but on a device
+/// it, or that of the first alias of the same network. Strict reverse path filtering
+/// (RFC 3704) would drop them, loose does not; but on a device
 /// without an address, as a prefix's is, loose is as strict (`__fib_validate_source`).
 pub(super) fn accept_by_any_route(device: &str, address: Address) -> Result<()> {
     let filter = if address.prefix().is_some() { "0" } else { "2" };

@@ -47,9 +47,13 @@ impl Row {
     /// Changes the cell of the alias in `slot`.
     #[inline(always)]
     pub fn alias(self, slot: u32, change: impl FnOnce(&mut AliasCell)) {
-        let slot = below(u64::from(slot), u64::from(CAPACITY.load()));
-        let cells = self.0.wrapping_add(layout().aliases()).cast::<AliasCell>();
-        // SAFETY: this CPU's (module documentation), and a row has a cell for each slot.
-        change(unsafe { &mut *cells.add(slot as usize) });
+        let (slot, end) = (u64::from(slot), u64::from(CAPACITY.load()));
+        if slot < end {
+            let slot = below(slot, end);
+            let cells = self.0.wrapping_add(layout().aliases()).cast::<AliasCell>();
+            // SAFETY: this CPU's (module documentation), and a row has a cell for each
+            // slot.
+            change(unsafe { &mut *cells.add(slot as usize) });
+        }
     }
 }

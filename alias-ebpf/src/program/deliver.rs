@@ -6,6 +6,7 @@ use alias_common::key::Vlan;
 use alias_common::record::Steer;
 use alias_common::word::Verdict;
 use alias_ebpf::metadata::{LEN, Metadata};
+use alias_ebpf::network::Class;
 use alias_ebpf::{link, receive};
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use aya_ebpf::helpers::generated::{
@@ -60,6 +61,9 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
         Some(hit) if hit.word.verdict_number() == Verdict::Device as u8 => table.steer(hit),
         Some(_) => return None,
         None => {
+            if class == Class::Data {
+                return None;
+            }
             let (ifindex, port) = lookup::find_link_local(address)?;
             if vlan != Vlan::new(port.vlan_outer, port.vlan_inner) {
                 return None;

@@ -129,6 +129,9 @@ impl<'a> Engine<'a> {
     /// An address that is no alias's; it may be one that an alias device asks from.
     #[inline(always)]
     fn no_alias(self, address: Copied, vlan: Vlan, class: Class, tags: u8) -> u32 {
+        if class == Class::Data {
+            return self.miss();
+        }
         let Some((ifindex, port)) = lookup::find_link_local(address) else {
             return self.miss();
         };

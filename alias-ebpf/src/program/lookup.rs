@@ -116,14 +116,18 @@ pub fn find_prefix(address: Copied, vlan: Vlan) -> Option<Hit> {
     }
     search.among(lengths);
     search_prefix(&raw mut search);
-    search.hit().map(bounded)
+    bounded(search.hit()?)
 }
 
 /// A position out of a function is any number to the verifier.
 #[inline(always)]
-pub fn bounded(hit: Hit) -> Hit {
-    let position = below(hit.position, u64::from(POSITIONS.load()));
-    Hit { position, ..hit }
+pub fn bounded(hit: Hit) -> Option<Hit> {
+    let end = u64::from(POSITIONS.load());
+    if hit.position >= end {
+        return None;
+    }
+    let position = below(hit.position, end);
+    Some(Hit { position, ..hit })
 }
 
 /// The index, which is below `end`, as the verifier can see it: a value of its own, which

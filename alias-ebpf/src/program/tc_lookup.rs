@@ -14,7 +14,7 @@ use super::maps::{HASH_KEY, HOME_SHIFT};
 pub fn find_any(address: Copied, vlan: Vlan) -> Option<Hit> {
     let mut search = address.search(vlan);
     look_up(&raw mut search);
-    search.hit().map(bounded)
+    bounded(search.hit()?)
 }
 
 /// The enabled alias of an address, and of no prefix.
@@ -22,7 +22,7 @@ pub fn find_any(address: Copied, vlan: Vlan) -> Option<Hit> {
 pub fn find_exact(address: Copied, vlan: Vlan) -> Option<Hit> {
     let mut search = address.search(vlan);
     look_up_exact(&raw mut search);
-    search.hit().map(bounded)
+    bounded(search.hit()?)
 }
 
 /// A look-up of the address itself.
