@@ -133,8 +133,9 @@ impl Text {
     /// One to four hexadecimal digits, without leading zeros.
     fn hex_group(&mut self, group: u16) {
         for shift in [12, 8, 4, 0] {
-            if group >> shift != 0 || shift == 0 {
-                self.push(digit((group >> shift) as u8));
+            let group = self.forget(u32::from(group) >> shift);
+            if group != 0 || shift == 0 {
+                self.push(digit(group as u8));
             }
         }
     }
@@ -186,8 +187,10 @@ impl Text {
         let zeros = self.forget(zeros);
         let mapped = zeros & 0x1f == 0x1f && group(5) == 0xffff;
         let run = self.forget(longest_run(zeros));
-        let (start, end) = (run & 0xf, run >> 4);
         for at in 0..8 {
+            // Anew for each group: what the last one told of it would count as another state.
+            let run = self.forget(run);
+            let (start, end) = (run & 0xf, run >> 4);
             if at == start {
                 self.push(b':');
                 self.push(b':');

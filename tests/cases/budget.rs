@@ -22,6 +22,14 @@ const BUDGET: &[(&str, u32)] = &[
     ("alias_undelivered", 200),
 ];
 
+/// Of what is not a parent's: the listing, by either iterator, and TCP options.
+const SHARED: &[(&str, u32)] = &[
+    ("aliases", 60_000),
+    ("alias_types", 10_000),
+    ("isno_note", 500),
+    ("isno_apply", 2_000),
+];
+
 #[test]
 fn every_program_keeps_to_its_budget() {
     for mode in [Mode::Native, Mode::Generic] {
@@ -52,6 +60,33 @@ fn every_program_keeps_to_its_budget() {
 fn budget(name: &str) -> Option<u32> {
     let entry = BUDGET.iter().find(|(of, _)| *of == name);
     entry.map(|&(_, budget)| budget)
+}
+
+/// What `alias-ctl verify` loads: every program there is, by itself.
+#[test]
+fn every_program_that_verify_loads_keeps_to_its_budget() {
+    let lab = Lab::plain();
+    let mut seen = 0;
+    for row in lab.ctl_json(&["verify"]).as_array().expect("rows") {
+        let program = row["program"].as_str().expect("a name");
+        let Some(walked) = row["walked_instructions"].as_u64() else {
+            // An iterator for which another stands in: `verify` would have failed else.
+            continue;
+        };
+        let name = program
+            .trim_end_matches("_generic")
+            .trim_end_matches("_ksym");
+        let budget = BUDGET.iter().chain(SHARED).find(|(of, _)| *of == name);
+        let budget = budget
+            .unwrap_or_else(|| panic!("{program}: {walked}, and it has no budget"))
+            .1;
+        assert!(
+            walked <= budget.into(),
+            "{program}: {walked}, and {budget} is its budget"
+        );
+        seen += 1;
+    }
+    assert!(seen >= BUDGET.len() + SHARED.len(), "{seen} programs");
 }
 
 /// Of every program that is pinned, the parent's and the namespace's.
