@@ -194,6 +194,12 @@ fn a_frame_for_another_station_is_nobodys() {
             at_b.send(&built.udp(5, 9, b"for us").padded().build());
             lab.wait_for_counter("eth0:1", "dropped.policy", 1);
             let after = lab.ctl_json(&["stats"]);
+            // With the line that the others are told in: what nobody was to see is counted.
+            let parent = &lab.ctl_json(&["stats", "--parent"])[0];
+            assert!(
+                parent["other_station"].as_u64() >= Some(3),
+                "{mode:?} {family:?}: {parent}"
+            );
             for number in [0, 2] {
                 assert_eq!(
                     after[number]["rx_packets"], before[number]["rx_packets"],

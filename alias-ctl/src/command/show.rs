@@ -286,6 +286,7 @@ fn parent_stats(section: &Section) -> Result<ParentStatsView> {
         parent: parent_view(section),
         miss: totals.miss,
         malformed: totals.malformed,
+        other_station: totals.other_station,
         local: totals.local,
         device: totals.device,
         to: totals.to,

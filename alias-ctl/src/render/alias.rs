@@ -227,6 +227,8 @@ pub struct ParentStatsView {
     pub miss: u64,
     /// Packets too short for their headers: passed untouched.
     pub malformed: u64,
+    /// Frames to another station's MAC, seen on a promiscuous port: passed untouched.
+    pub other_station: u64,
     /// Packets passed to the parent's stack for `local` aliases.
     pub local: u64,
     /// Packets sent towards alias devices.
@@ -242,11 +244,12 @@ pub struct ParentStatsView {
 /// The table of `stats --parent`.
 #[must_use]
 pub fn parent_stats(views: &[ParentStatsView]) -> String {
-    const COLUMNS: [(&str, Align); 11] = [
+    const COLUMNS: [(&str, Align); 12] = [
         ("PARENT", Align::Left),
         ("MODE", Align::Left),
         ("MISS", Align::Right),
         ("MALFORMED", Align::Right),
+        ("OTHER-STATION", Align::Right),
         ("LOCAL", Align::Right),
         ("DEVICE", Align::Right),
         ("TO", Align::Right),
@@ -261,6 +264,7 @@ pub fn parent_stats(views: &[ParentStatsView]) -> String {
             let numbers = [
                 view.miss,
                 view.malformed,
+                view.other_station,
                 view.local,
                 view.device,
                 view.to,
