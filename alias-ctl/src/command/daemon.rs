@@ -127,7 +127,11 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                     }
                     Err(refusal) => {
                         heard = both(again, std::mem::take(&mut heard));
-                        due.get_or_insert(Instant::now() + RETRY);
+                        // What the verifier gave up on, after a second of work, it will
+                        // give up on again.
+                        if refusal.errno != libc::E2BIG {
+                            due.get_or_insert(Instant::now() + RETRY);
+                        }
                         let text = refusal.to_string();
                         if last_failure.as_ref() != Some(&text) {
                             say(&text);

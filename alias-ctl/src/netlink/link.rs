@@ -22,6 +22,8 @@ const IFLA_MAX_MTU: u16 = 51;
 const IFLA_PROP_LIST: u16 = 52;
 const IFLA_ALT_IFNAME: u16 = 53;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_BOND_MODE: u16 = 1;
 const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_XDP_PROG_ID: u16 = 4;
 const IFLA_XDP_DRV_PROG_ID: u16 = 5;
@@ -32,6 +34,9 @@ const XDP_ATTACHED_MULTI: u8 = 4;
 
 /// Bytes of `struct ifinfomsg`.
 const HEADER: usize = 16;
+
+/// `BOND_MODE_ACTIVEBACKUP` of linux/if_bonding.h.
+pub const ACTIVE_BACKUP: u8 = 1;
 
 /// A link as observed. Source: RTM_NEWLINK of rtnetlink(7).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub struct Link {
     pub altnames: Vec<String>,
     /// Kind ("veth", "bridge"); `None` for a physical device and for loopback.
     pub kind: Option<String>,
+    /// `BOND_MODE_*` of linux/if_bonding.h; `None` for what is no bond.
+    pub bond_mode: Option<u8>,
     /// Hardware type, ARPHRD_* of linux/if_arp.h: 1 is Ethernet.
     pub hardware_type: u16,
     /// Ethernet address; zero when the link has none of 6 bytes.
@@ -110,6 +117,7 @@ impl Link {
             name: String::new(),
             altnames: Vec::new(),
             kind: None,
+            bond_mode: None,
             hardware_type,
             mac: [0; 6],
             mtu: 0,
@@ -134,7 +142,10 @@ impl Link {
                 IFLA_IFNAME => link.name = text(value),
                 IFLA_MTU => link.mtu = number?,
                 IFLA_LINK => link.link_ifindex = number.filter(|&index| index != 0),
-                IFLA_LINKINFO => link.kind = link_kind(value),
+                IFLA_LINKINFO => {
+                    link.kind = link_kind(value);
+                    link.bond_mode = bond_mode(value);
+                }
                 IFLA_STATS64 => link.tx_dropped = u64_at(value, TX_DROPPED).unwrap_or(0),
                 IFLA_TXQLEN => link.tx_queue_len = number?,
                 IFLA_GROUP => link.group = number?,
@@ -162,6 +173,16 @@ fn link_kind(value: &[u8]) -> Option<String> {
     attributes(value)
         .find(|(kind, _)| *kind == IFLA_INFO_KIND)
         .map(|(_, value)| text(value))
+}
+
+fn bond_mode(value: &[u8]) -> Option<u8> {
+    if link_kind(value)? != "bond" {
+        return None;
+    }
+    let find = |value, wanted| attributes(value).find(|(kind, _)| *kind == wanted);
+    let (_, data) = find(value, IFLA_INFO_DATA)?;
+    let (_, mode) = find(data, IFLA_BOND_MODE)?;
+    mode.first().copied()
 }
 
 fn alternative_names(value: &[u8]) -> Vec<String> {
@@ -236,5 +257,15 @@ mod tests {
         };
         assert_eq!(link.xdp, Some(expected));
         assert_eq!(Link::parse(&message[..20]), None, "no name");
+        assert_eq!(link.bond_mode, None, "no bond");
+    }
+
+    #[test]
+    fn a_bond_says_its_mode() {
+        let data = attribute(IFLA_INFO_DATA, &attribute(IFLA_BOND_MODE, &[1]));
+        for (kind, expected) in [("bond", Some(1)), ("veth", None)] {
+            let info = [attribute(IFLA_INFO_KIND, kind.as_bytes()), data.clone()].concat();
+            assert_eq!(bond_mode(&info), expected, "{kind}");
+        }
     }
 }

@@ -33,7 +33,7 @@ pub use address::{Address, AddressSpec};
 pub use announce::Announcement;
 pub use conversation::Conversation;
 pub use error::{NetlinkError, Result, errno_name, errno_text};
-pub use link::{Link, XdpMode, XdpStatus};
+pub use link::{ACTIVE_BACKUP, Link, XdpMode, XdpStatus};
 pub use link_request::{LinkSettings, VethSpec};
 pub use namespace::Netns;
 pub use request::Request;
