@@ -64,6 +64,8 @@ pub const ALIAS_TYPES: &str = "alias_types";
 pub const ALIASES_KSYM: &str = "aliases_ksym";
 /// See [`ALIASES_KSYM`].
 pub const ALIAS_TYPES_KSYM: &str = "alias_types_ksym";
+/// Says that the kernel took no program for [`ALIASES`] and [`ALIAS_TYPES`].
+pub const NO_LISTING: &str = "no_listing";
 
 /// [`crate::alias_type::TypeRow`] by row; one map for the namespace.
 pub const TYPES: &str = "types";
@@ -104,6 +106,8 @@ pub mod constants {
     pub const DEVMAP_ID: &str = "DEVMAP_ID";
     /// Start and end of the kernel's `skb_do_redirect`, as two `u64`.
     pub const REDIRECT_SITE: &str = "REDIRECT_SITE";
+    /// Whether frames of several fragments cannot be redirected: 0 or 1.
+    pub const FRAGMENTS_STAY: &str = "FRAGMENTS_STAY";
     /// The parent's ifindex.
     pub const PARENT_IFINDEX: &str = "PARENT_IFINDEX";
 }

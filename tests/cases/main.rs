@@ -34,6 +34,7 @@ mod ifconfig_device;
 mod ifconfig_list;
 mod ifconfig_script;
 mod isno;
+mod kernels;
 mod lifecycle;
 mod limits;
 mod list;

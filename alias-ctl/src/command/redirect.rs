@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::os::fd::AsFd;
 
+use alias_common::header::Header;
 use alias_common::key::Vlan;
 use alias_common::names;
 use alias_common::record::{Port, Record, Target, TargetKind};
 
 use crate::dataplane::header::padded_name;
-use crate::dataplane::sys;
 use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{probe, sys};
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 
@@ -55,6 +56,9 @@ pub fn check(
         )
         .way_out(format!("ip link set dev {} mtu {}", device.name, link.mtu)));
     }
+    if fragments_are_lost(link, parent) {
+        return Err(fragments_stay(link));
+    }
     if !device.up {
         return Err(refused("it is down".into(), libc::ENETDOWN)
             .way_out(format!("ip link set dev {} up", device.name)));
@@ -78,6 +82,34 @@ pub fn check(
         }
     }
     Ok(mac)
+}
+
+/// Whether the parent's frames may be in several fragments, which they are in native mode
+/// when one page does not hold them, on a kernel that does not redirect such a frame.
+#[must_use]
+pub fn fragments_are_lost(link: &Link, parent: &Parent) -> bool {
+    parent.header().flags & Header::GENERIC == 0
+        && link.mtu > probe::LINEAR_MTU
+        && !probe::redirects_fragments().unwrap_or(true)
+}
+
+/// What to say of such a parent.
+#[must_use]
+pub fn fragments_stay(link: &Link) -> Refusal {
+    Refusal::new(
+        &link.name,
+        "redirect",
+        format!(
+            "this kernel redirects no frame of several fragments, as its MTU {} makes them",
+            link.mtu
+        ),
+        libc::EOPNOTSUPP,
+    )
+    .way_out(format!(
+        "ip link set dev {} mtu {}; or attach with --mode generic; or boot Linux 6.3 or later",
+        link.name,
+        probe::LINEAR_MTU
+    ))
 }
 
 /// Whether an alias leads to a devmap key.

@@ -21,6 +21,7 @@ use super::hook::{Device, Hook};
 use super::listing;
 use super::object;
 use super::parent::Parent;
+use super::probe::LINEAR_MTU;
 use super::registry::Registered;
 use super::shape::Extent;
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
@@ -205,7 +206,7 @@ fn attach_xdp(draft: &Path, link: &Link, generic: bool) -> Result<()> {
         sys::obj_pin(hung.as_fd(), &draft.join(link_name(names::ALIAS_RX)))
     };
     if generic {
-        xdp(XDP_FLAGS_SKB_MODE).map_err(|error| Refusal::io(&link.name, "attach", &error))
+        xdp(XDP_FLAGS_SKB_MODE).map_err(|error| no_generic(link, &error))
     } else {
         xdp(XDP_FLAGS_DRV_MODE).map_err(|error| no_native(link, &error))
     }
@@ -220,15 +221,45 @@ fn no_native(link: &Link, error: &io::Error) -> Refusal {
             ..refusal
         }
         .way_out("attach with --mode generic (slower) or --mode best-effort"),
+        Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) if link.mtu > LINEAR_MTU => Refusal {
+            reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
+            ..refusal
+        }
+        .way_out(format!(
+            "ip link set dev {} mtu {LINEAR_MTU} (a frame then fits one page; some drivers want \
+             less), or attach with --mode generic (slower)",
+            link.name
+        )),
         Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) => Refusal {
             reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
             ..refusal
         }
-        .way_out("lower the MTU, or attach with --mode generic (slower)"),
+        .way_out("lower the MTU, switch LRO off (ethtool -K DEVICE lro off), or attach with --mode generic (slower)"),
+        Some(libc::EEXIST) => above(refusal),
         Some(libc::EBUSY) => refusal
             .way_out("another XDP program came first, or the device is part of a bond or bridge"),
         _ => refusal.way_out("see the kernel's log"),
     }
+}
+
+fn no_generic(link: &Link, error: &io::Error) -> Refusal {
+    let refusal = Refusal::io(&link.name, "attach", error);
+    match error.raw_os_error() {
+        Some(libc::EEXIST) => above(refusal),
+        _ => refusal,
+    }
+}
+
+/// The kernel attaches no program below a device that has one (`dev_xdp_attach`).
+fn above(refusal: Refusal) -> Refusal {
+    let device = refusal.object.clone();
+    Refusal {
+        reason: "a device above it (VLAN, bond, bridge) has an XDP program".into(),
+        ..refusal
+    }
+    .way_out(format!(
+        "attach the lower device first, or detach the one above; it is among: ls -d /sys/class/net/{device}/upper_*"
+    ))
 }
 
 /// A NIC that takes VLAN tags out of frames hides them from XDP: an alias would

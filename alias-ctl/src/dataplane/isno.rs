@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 
 use alias_common::isno::{Grant, LocalAddress};
 use alias_common::names;
-use aya::EbpfLoader;
 use aya::programs::{CgroupSockopt, ProgramError, SockOps};
 
 use super::directory::{Directory, WriteLock, link_name};
@@ -161,7 +160,7 @@ fn make(path: &Path, alias: &str, capacity: u32) -> Result<()> {
     let refuse = |error: &(dyn std::error::Error + 'static)| {
         kernel_refusal(alias, "load the TCP option programs", error)
     };
-    let mut ebpf = EbpfLoader::new()
+    let mut ebpf = object::loader()
         .map_max_entries(names::ISNO, capacity)
         .load(OBJECT)
         .map_err(|error| refuse(&error))?;

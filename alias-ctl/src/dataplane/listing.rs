@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use alias_common::names::{self, MAX_PARENTS};
+use aya::Btf;
 use aya::programs::Iter;
-use aya::{Btf, EbpfLoader};
 
 use super::directory::{Directory, WriteLock};
 use super::shape::{self, check, foreign, open_pin};
@@ -39,8 +39,8 @@ const OUTER: [(&str, &str); 3] = [
 /// What the kernel refused.
 pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
     let path = directory.shared();
-    // What is pinned last says that all of it is there.
-    if path.join(names::ALIASES).exists() {
+    // What is pinned last says that all of it is there, or that there is to be none.
+    if is_made(directory) || is_refused(directory) {
         return Ok(());
     }
     let others = OUTER.map(|(outer, _)| outer);
@@ -53,10 +53,15 @@ pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
         }
     }
     Types::open_or_make(directory, lock)?;
-    let programs = load(&path)?;
     // Nothing but their number of elements matters: each is a step of a reading.
     let steps = shape::create(shape::STEPS, None)
         .map_err(|error| refused(&path, names::ALIASES, "create", &error))?;
+    let Ok(programs) = load(&path) else {
+        // A kernel that takes no iterator is no reason to do without aliases. It is not
+        // asked again while there is a parent: `alias-ctl verify` tells why it refuses.
+        return sys::obj_pin(steps.as_fd(), &path.join(names::NO_LISTING))
+            .map_err(|error| refused(&path, names::NO_LISTING, "pin", &error));
+    };
     let types = open(&path, names::TYPES)?;
     let over = |map: &OwnedFd| match programs.goes_over {
         GoesOver::Elements => Some(map.as_raw_fd()),
@@ -74,6 +79,17 @@ pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
             .map_err(|error| refused(&path, name, "attach", &error))?;
     }
     Ok(())
+}
+
+/// Whether the files are there.
+fn is_made(directory: &Directory) -> bool {
+    directory.shared().join(names::ALIASES).exists()
+}
+
+/// Whether this kernel has refused them.
+#[must_use]
+pub fn is_refused(directory: &Directory) -> bool {
+    directory.shared().join(names::NO_LISTING).exists()
 }
 
 /// Makes it again if somebody removed it, or clears away what no parent needs.
@@ -146,7 +162,7 @@ fn load(path: &Path) -> Result<Programs> {
     };
     make_outer(path)?;
     let btf = Btf::from_sys_fs().map_err(|error| refused(&error))?;
-    let mut loader = EbpfLoader::new();
+    let mut loader = object::loader();
     loader.btf(Some(&btf));
     let outer = OUTER.iter().map(|(outer, _)| *outer);
     for map in outer.chain([names::TYPES]) {
@@ -184,6 +200,9 @@ fn load(path: &Path) -> Result<Programs> {
 /// ENOSPC when there are too many; what the kernel refused.
 pub(super) fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result<()> {
     let path = directory.shared();
+    if is_refused(directory) {
+        return Ok(());
+    }
     let outer = open_outer(&path)?;
     let free = (0..MAX_PARENTS).find(|number| matches!(inner_id(&outer[0], *number), Ok(None)));
     let number = free.ok_or_else(|| {
@@ -211,7 +230,7 @@ pub(super) fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) ->
 pub(super) fn follow(directory: &Directory, ifindex: u32, _lock: &WriteLock) -> Result<()> {
     let path = directory.shared();
     let parent = directory.parent(ifindex);
-    if !path.join(names::ALIASES).exists() {
+    if !is_made(directory) {
         return Ok(());
     }
     let outer = open_outer(&path)?;
@@ -241,7 +260,7 @@ pub(super) fn follow(directory: &Directory, ifindex: u32, _lock: &WriteLock) -> 
 /// What the kernel refused.
 pub fn drop_strangers(directory: &Directory, _lock: &WriteLock) -> Result<()> {
     let path = directory.shared();
-    if !path.join(names::ALIASES).exists() {
+    if !is_made(directory) {
         // It is made anew, with those parents that there are.
         return Ok(());
     }

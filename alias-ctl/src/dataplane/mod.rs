@@ -18,6 +18,7 @@ mod memory;
 pub mod object;
 mod order;
 pub mod parent;
+pub mod probe;
 pub mod registry;
 pub mod seat;
 pub mod shape;

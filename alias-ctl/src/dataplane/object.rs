@@ -11,10 +11,10 @@ use alias_common::key::HashKey;
 use alias_common::names::{self, constants};
 use alias_common::type_abi;
 use aya::programs::Program;
-use aya::{Ebpf, EbpfLoader};
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 
 use super::shape::{self, Extent, shapes};
-use super::{memory, symbols, sys};
+use super::{memory, probe, symbols, sys};
 use crate::error::{Refusal, Result};
 
 /// The compiled datapath; empty when there was none to embed.
@@ -46,7 +46,7 @@ pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> 
     };
     let constants = Constants::of(header, extent);
     let redirect_site = symbols::redirect_site();
-    let mut loader = EbpfLoader::new();
+    let mut loader = loader();
     constants.set(&mut loader);
     loader
         .override_global(constants::SECRET, &header.secret, true)
@@ -82,6 +82,12 @@ pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> 
             .map_err(|error| refused(&error))?;
     }
     Ok(())
+}
+
+/// Whether frames of several fragments cannot be redirected. A kernel that cannot be
+/// asked is taken for one of today, which can: to drop a frame in vain would be worse.
+fn fragments_stay() -> u32 {
+    u32::from(!probe::redirects_fragments().unwrap_or(true))
 }
 
 /// The maps that are as the object describes them.
@@ -134,7 +140,7 @@ pub fn load_full_engine(
     let refused =
         |error: &(dyn std::error::Error + 'static)| kernel_refusal(parent, OPERATION, error);
     let constants = Constants::of(header, extent);
-    let mut loader = EbpfLoader::new();
+    let mut loader = loader();
     constants.set(&mut loader);
     loader
         .override_global(constants::SECRET, &header.secret, true)
@@ -176,7 +182,7 @@ pub fn load_type(
     const OPERATION: &str = "load alias type";
     let refused =
         |error: &(dyn std::error::Error + 'static)| kernel_refusal(object, OPERATION, error);
-    let mut loader = EbpfLoader::new();
+    let mut loader = loader();
     if let Some(pins) = pins {
         for map in [type_abi::FOUND, type_abi::ENGINE] {
             loader.map_pin_path(map, pins.join(map));
@@ -211,12 +217,21 @@ fn loaded<'a>(
     }
 }
 
+/// A loader whose programs, when they are refused, are tried a second time with a log, and
+/// no third time: without a trace of each state the log fits aya's first buffer.
+pub(super) fn loader<'a>() -> EbpfLoader<'a> {
+    let mut loader = EbpfLoader::new();
+    loader.verifier_log_level(VerifierLogLevel::STATS);
+    loader
+}
+
 /// What is constant for a parent, as its programs want it.
 pub(super) struct Constants {
     hash_key: HashKeyBytes,
     home_shift: u32,
     positions: u32,
     capacity: u32,
+    fragments_stay: u32,
     log_level: u8,
 }
 
@@ -228,6 +243,7 @@ impl Constants {
             home_shift: geometry.home_shift(),
             positions: geometry.positions(),
             capacity: extent.capacity,
+            fragments_stay: fragments_stay(),
             log_level: header.log_level,
         }
     }
@@ -243,6 +259,7 @@ impl Constants {
             .override_global(constants::HOME_SHIFT, &self.home_shift, false)
             .override_global(constants::POSITIONS, &self.positions, false)
             .override_global(constants::CAPACITY, &self.capacity, false)
+            .override_global(constants::FRAGMENTS_STAY, &self.fragments_stay, false)
             .override_global(constants::REDIRECT_SITE, redirect_site, false);
     }
 
@@ -252,6 +269,7 @@ impl Constants {
             .override_global(constants::HOME_SHIFT, &self.home_shift, true)
             .override_global(constants::POSITIONS, &self.positions, true)
             .override_global(constants::CAPACITY, &self.capacity, true)
+            .override_global(constants::FRAGMENTS_STAY, &self.fragments_stay, true)
             .override_global("AYA_LOG_LEVEL", &self.log_level, false);
     }
 }
@@ -310,5 +328,10 @@ pub(super) fn kernel_refusal(
     // The verifier's log is long; its last lines say what it refused.
     let tail: Vec<&str> = reason.lines().rev().take(6).collect();
     let reason = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
+    if errno == libc::E2BIG {
+        let reason = format!("this kernel's verifier gave up: {reason}");
+        return Refusal::new(object, operation, reason, errno)
+            .way_out("what it takes: alias-ctl verify; kernels that were tried: docs/KERNELS.md");
+    }
     Refusal::new(object, operation, reason, errno)
 }

@@ -19,7 +19,6 @@ pub fn redirect_site() -> [u64; 2] {
 
 fn range(listing: impl BufRead) -> [u64; 2] {
     let mut start = 0;
-    let mut addresses = Vec::new();
     for line in listing.lines().map_while(Result::ok) {
         let mut words = line.split_ascii_whitespace();
         let address = words
@@ -29,20 +28,16 @@ fn range(listing: impl BufRead) -> [u64; 2] {
         else {
             continue;
         };
-        addresses.push(address);
+        // The kernel lists its functions by their addresses: the next one begins where this
+        // one ends at the latest.
+        if start != 0 && address > start {
+            return [start, address];
+        }
         if name == REDIRECT {
             start = address;
         }
     }
-    // The next function begins where this one ends at the latest.
-    let end = addresses
-        .into_iter()
-        .filter(|address| *address > start)
-        .min();
-    match end {
-        Some(end) if start != 0 => [start, end],
-        _ => [0; 2],
-    }
+    [0; 2]
 }
 
 #[cfg(test)]
@@ -53,7 +48,7 @@ mod tests {
     fn the_range_ends_at_the_next_function() {
         for (listing, expected) in [
             (
-                "0010 T before\n0058 T behind\n0020 T skb_do_redirect\n0030 d data\n0040 t next\n",
+                "0010 T before\n0020 T skb_do_redirect\n0020 T alias\n0030 d data\n0040 t next\n0058 T behind\n",
                 [0x20, 0x40],
             ),
             ("0000 T before\n0000 T skb_do_redirect\n", [0; 2]),

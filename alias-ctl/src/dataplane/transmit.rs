@@ -130,7 +130,8 @@ pub fn transmit(ifindex: u32, frames: &[Vec<u8>]) -> io::Result<()> {
     Ok(())
 }
 
-fn load(ifindex: u32) -> io::Result<OwnedFd> {
+/// The program that sends out of this device. Nothing runs it here.
+pub(super) fn load(ifindex: u32) -> io::Result<OwnedFd> {
     let instructions = program(ifindex);
     let mut attribute = LoadAttribute {
         prog_type: BPF_PROG_TYPE_SCHED_CLS,

@@ -23,7 +23,7 @@ use aya_log_ebpf::warn;
 use super::count::Row;
 use super::journal;
 use super::lookup::{self, Copied, Table, only_value};
-use super::maps::{DEVMAP, HEADER, SECRET};
+use super::maps::{DEVMAP, FRAGMENTS_STAY, HEADER, SECRET};
 
 /// What a frame needs on its way: where to look up, where to count. Found first, when
 /// there is nothing else yet that a call would have to leave in place.
@@ -225,6 +225,9 @@ impl<'a> Engine<'a> {
     #[inline(always)]
     fn redirect(self, steer: Steer, tags: u8) -> u32 {
         let target = self.table.target(steer.target());
+        if FRAGMENTS_STAY.load() != 0 && self.is_fragmented() {
+            return self.lost(steer.slot());
+        }
         if !readdress(self.ctx, target, tags) {
             return self.no_target(steer.slot());
         }
@@ -244,6 +247,23 @@ impl<'a> Engine<'a> {
         cell.to += 1;
         cell.last_to = u64::from(steer.slot());
         action
+    }
+
+    /// Whether the frame has more than its linear part.
+    #[inline(always)]
+    fn is_fragmented(self) -> bool {
+        let linear = (self.ctx.data_end() - self.ctx.data()) as u64;
+        // SAFETY: the program's own context.
+        (unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) }) > linear
+    }
+
+    /// A frame that the kernel would drop without a word, not even to `alias_lost`: one of
+    /// several fragments, before Linux 6.3.
+    #[inline(always)]
+    fn lost(self, slot: u32) -> u32 {
+        self.row.parent().lost += 1;
+        self.row.alias(slot, |cell| cell.lost += 1);
+        XDP_DROP
     }
 
     #[inline(always)]

@@ -48,6 +48,8 @@ pub static CAPACITY: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static DEVMAP_ID: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
+pub static FRAGMENTS_STAY: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
 pub static PARENT_IFINDEX: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static REDIRECT_SITE: Global<[u64; 2]> = Global::new([0; 2]);

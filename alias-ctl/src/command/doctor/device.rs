@@ -1,17 +1,17 @@
 //! A main device: what it can do, and what its programs are at.
 
 use alias_common::header::Header;
-use alias_common::record::MAX_SLOTS;
+use alias_common::record::{MAX_SLOTS, Record, TargetKind};
 
 use super::super::device as alias_device;
-use super::super::hooks;
 use super::super::host::Host;
+use super::super::{hooks, redirect};
 use super::aliases;
 use crate::dataplane::{Parent, sys};
 use crate::error::Result;
 use crate::model::finding::Findings;
 use crate::model::lifecycle::OnDown;
-use crate::netlink::{Link, hardware, sysctl};
+use crate::netlink::{ACTIVE_BACKUP, Link, hardware, sysctl};
 
 /// Above this share of its capacity, a device is said to be nearly full.
 const NEARLY_FULL_PERCENT: u64 = 90;
@@ -136,6 +136,27 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
             name,
             "its driver takes no XDP metadata: a delivery costs a second lookup",
             "",
+        );
+    }
+    let is_native = header.flags & Header::GENERIC == 0;
+    if is_native && link.bond_mode == Some(ACTIVE_BACKUP) {
+        findings.note(
+            name,
+            "a bond in active-backup mode: in native mode its programs run on every port, so \
+             that a frame a switch floods to two of them is counted, and delivered, twice",
+            "detach, and attach with --mode generic, where it is counted once",
+        );
+    }
+    let to = |record: Record| record.target == TargetKind::To as u8;
+    if redirect::fragments_are_lost(link, parent) && parent.live().any(|(_, record)| to(record)) {
+        let refusal = redirect::fragments_stay(link);
+        findings.problem(
+            name,
+            format!(
+                "{}: they are lost on the way to --to devices",
+                refusal.reason
+            ),
+            refusal.way_out,
         );
     }
     let is_veth = link.kind.as_deref() == Some("veth");

@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::fs;
 
 use super::super::host::Host;
-use crate::dataplane::{object, symbols};
+use crate::dataplane::probe::{self, Probe};
+use crate::dataplane::{listing, object};
 use crate::error::Result;
 use crate::model::finding::Findings;
 use crate::netlink::Netns;
 
 /// What can be seen without any right.
 pub(super) fn examine(findings: &mut Findings) {
-    kernel(findings);
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    findings.fine("kernel", format!("Linux {}", release.trim()));
     if !object::is_embedded() {
         findings.problem(
             "alias-ctl",
@@ -41,37 +43,26 @@ pub(super) fn examine(findings: &mut Findings) {
             "sysctl -w net.core.bpf_jit_harden=1 hardens for others only",
         );
     }
-    if symbols::redirect_site() == [0; 2] {
-        findings.note(
-            "kernel",
-            "it hides its addresses: losses on the way to alias devices stay uncounted",
-            "sysctl -w kernel.kptr_restrict=1 as root, then attach anew",
-        );
-    }
 }
 
-/// tcx came with Linux 6.6; links of XDP programs with 5.9.
-fn kernel(findings: &mut Findings) {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let release = release.trim();
-    match version(release) {
-        Some(version) if version < (5, 9) => findings.problem(
-            "kernel",
-            format!("Linux {release} has no links for XDP programs"),
-            "Linux 6.1 or later is needed, 6.6 is better",
-        ),
-        Some(version) if version < (6, 6) => findings.note(
-            "kernel",
-            format!("Linux {release} has no tcx: clsact is used"),
-            "",
-        ),
-        _ => findings.fine("kernel", format!("Linux {release}")),
+/// What the kernel answered when it was asked what it can do.
+fn probes(findings: &mut Findings) {
+    for Probe {
+        feature,
+        there,
+        without,
+    } in probe::all()
+    {
+        match there {
+            Ok(true) => findings.fine("kernel", format!("it has {feature}")),
+            Ok(false) => findings.note("kernel", format!("it has no {feature}: {without}"), ""),
+            Err(error) => findings.note(
+                "kernel",
+                format!("whether it has {feature} cannot be found out: {error}"),
+                "",
+            ),
+        }
     }
-}
-
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn setting(path: &str) -> Option<i64> {
@@ -87,6 +78,14 @@ pub(super) fn examine_state(host: &Host, findings: &mut Findings) -> Result<()> 
     let dead = dead
         .iter()
         .filter(|sibling| !alive.contains(&sibling.cookie()));
+    probes(findings);
+    if listing::is_refused(&host.directory) {
+        findings.note(
+            "kernel",
+            "it took no iterator: there are no files aliases and alias_types on bpffs",
+            "alias-ctl show --proc prints the same; why: alias-ctl verify",
+        );
+    }
     match dead.count() {
         0 => findings.fine("state", "bpffs is mounted, and the directory is ours alone"),
         count => findings.note(
@@ -96,21 +95,4 @@ pub(super) fn examine_state(host: &Host, findings: &mut Findings) -> Result<()> 
         ),
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::version;
-
-    #[test]
-    fn versions_of_kernels() {
-        for (release, expected) in [
-            ("6.18.5-microvm", Some((6, 18))),
-            ("5.9.0", Some((5, 9))),
-            ("6.6-rc1", Some((6, 6))),
-            ("", None),
-        ] {
-            assert_eq!(version(release), expected, "{release}");
-        }
-    }
 }
