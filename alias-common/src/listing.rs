@@ -119,15 +119,9 @@ impl Text {
     }
 
     /// A number without leading zeros.
+    #[inline(always)]
     fn decimal(&mut self, number: u32) {
-        let number = self.forget(number);
-        let mut power: u32 = 1_000_000_000;
-        while power > 0 {
-            if number >= power || power == 1 {
-                self.push(b'0' + (number / power % 10) as u8);
-            }
-            power /= 10;
-        }
+        push_decimal(self, number);
     }
 
     /// One to four hexadecimal digits, without leading zeros.
@@ -251,6 +245,43 @@ impl Text {
     }
 }
 
+// Global functions in the kernel: the verifier walks each once, by itself, and not for each
+// place that calls it and each way that leads there. Hence pointers that may be null, which
+// it holds possible, and numbers to return, which nobody needs.
+
+/// Appends a number without leading zeros.
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle), inline(never))]
+extern "C" fn push_decimal(text: *mut Text, number: u32) -> i32 {
+    // SAFETY: null or the caller's.
+    let Some(text) = (unsafe { text.as_mut() }) else {
+        return 0;
+    };
+    let number = text.forget(number);
+    let mut power: u32 = 1_000_000_000;
+    while power > 0 {
+        if number >= power || power == 1 {
+            text.push(b'0' + (number / power % 10) as u8);
+        }
+        power /= 10;
+    }
+    0
+}
+
+/// Appends a record's address, and its length if it is a prefix.
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle), inline(never))]
+extern "C" fn push_address(text: *mut Text, record: *const Record) -> i32 {
+    // SAFETY: null or the caller's.
+    let (Some(text), Some(record)) = (unsafe { (text.as_mut(), record.as_ref()) }) else {
+        return 0;
+    };
+    text.address(record.format, &record.address, record.address_len);
+    if record.flags & Record::PREFIX != 0 {
+        text.push(b'/');
+        text.decimal(u32::from(record.prefix_len));
+    }
+    0
+}
+
 #[inline(always)]
 const fn digit(value: u8) -> u8 {
     let value = value & 0xf;
@@ -321,11 +352,7 @@ impl Line {
     pub fn alias(&mut self, parent: &[u8; 16], slot: u32, record: &Record) {
         let Line { text, address } = self;
         address.clear();
-        address.address(record.format, &record.address, record.address_len);
-        if record.flags & Record::PREFIX != 0 {
-            address.push(b'/');
-            address.decimal(u32::from(record.prefix_len));
-        }
+        push_address(address, record);
         text.clear();
         // Behind the name: a colon, the slot, two spaces, the family, a newline.
         let taken = address.len() + digits(slot) + FAMILY_WIDTH + 4;
