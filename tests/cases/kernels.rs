@@ -3,10 +3,12 @@
 //! the same test holds on old and new ones: `cargo xtask vm --filter kernels::`.
 
 use std::fs;
+use std::net::IpAddr;
 
-use alias_tests::{Lab, Mode, RawSocket, wait_for};
+use alias_tests::frame::{Echo, frame, read};
+use alias_tests::{Lab, Mode, RawSocket, Tap, wait_for};
 
-use crate::scene::{Family, LIMIT, MODES, from_b_to_a};
+use crate::scene::{FAMILIES, Family, LIMIT, MODES, from_b_to_a};
 
 const JUMBO: u32 = 9000;
 
@@ -110,4 +112,64 @@ fn doctor_prints_what_it_asked_the_kernel() {
     }
     let claims = said.contains("it has XDP redirect of frames in several fragments");
     assert_eq!(claims, redirects_fragments(), "{said}");
+}
+
+/// A device whose driver takes no XDP metadata: tun before Linux 6.15. What is delivered
+/// goes its way all the same, by a second lookup, and `doctor` says so.
+#[test]
+fn a_driver_without_metadata_delivers_all_the_same() {
+    for family in FAMILIES {
+        let lab = Lab::plain();
+        let home = lab.namespace("home");
+        let tap = Tap::open(&lab.a, "tap0");
+        lab.ctl_ok(&["attach", "tap0", "--mode", "native"]);
+        let to = |number| format!("{}/{}", family.alias(number), family.prefix_len());
+        lab.ctl_ok(&["add", "tap0:0", &to(0), "--netns", home.name()]);
+        lab.ctl_ok(&["add", "tap0:1", &to(1)]);
+        let (gateway, station) = ([2, 0, 0, 0, 0, 1], lab.a.mac("tap0"));
+        for (number, host) in [(0, &home), (1, &lab.a)] {
+            let name = format!("tap0:{number}");
+            // Behind the tap nobody answers ARP and ND: the neighbour is known.
+            let far = far_end(family, number);
+            host.ip(&format!(
+                "neigh replace {far} lladdr 02:00:00:00:00:01 dev {name}"
+            ));
+            let built = frame().between(gateway, station);
+            let built = built.ip(far, family.alias_ip(number));
+            tap.send(&built.echo(Echo::Request, 7, 1, b"over a tap").build());
+            let answer = |got: &[u8]| {
+                let seen = read(got);
+                seen.is_some_and(|s| s.destination == gateway && s.echo_reply() == Some((7, 1)))
+            };
+            assert!(
+                tap.receive(LIMIT, answer).is_some(),
+                "{family:?}: {name} does not answer"
+            );
+            lab.wait_for_counter(&name, "rx_packets", 1);
+            lab.wait_for_counter(&name, "tx_packets", 1);
+        }
+        let (said, _) = doctor(&lab);
+        let without = said.contains("takes no XDP metadata");
+        println!("{family:?}: the tap's driver takes metadata: {}", !without);
+        assert_eq!(without, !takes_metadata_on_tun(), "{said}");
+    }
+}
+
+/// In the network of an alias.
+fn far_end(family: Family, number: usize) -> IpAddr {
+    let text = match (family, number) {
+        (Family::V4, 0) => "198.51.100.77",
+        (Family::V4, _) => "203.0.113.77",
+        (Family::V6, 0) => "2001:db8:5::77",
+        (Family::V6, _) => "2001:db8:6::77",
+    };
+    text.parse().expect("an address")
+}
+
+/// Which came without a name that could be asked for.
+fn takes_metadata_on_tun() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split('.').map(|n| n.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= (6, 15)
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Write},
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
     time::Duration,
 };
 
@@ -70,6 +70,9 @@ fn make(name: &str) -> io::Result<File> {
     let queue = OpenOptions::new()
         .read(true)
         .write(true)
+        // As a machine's emulator has it: only then does the driver run XDP itself, and
+        // not the stack behind it (`tun_can_build_skb`).
+        .custom_flags(libc::O_NONBLOCK)
         .open("/dev/net/tun")?;
     // SAFETY: all zero is a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

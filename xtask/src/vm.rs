@@ -63,6 +63,7 @@ const FILTERS: &[&str] = &[
     "hooks::a_killed,lifecycle::a_killed,lifecycle::deletion_leaves",
     "isno::they_are_on,isno::traces::add",
     "listing::parents",
+    "kernels::,budget::",
     "growth::beyond,growth::traffic::every_kind_of_alias_goes_on_native",
     "stacked::",
 ];
