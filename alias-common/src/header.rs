@@ -2,8 +2,8 @@
 //! when the parent grows: how large the parent is, its other maps tell.
 
 use crate::Plain;
+use crate::bits::Prefixes;
 use crate::key::HashKey;
-use crate::prefix::Prefixes;
 
 /// What both sides know of one parent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -13,7 +13,7 @@ pub struct Header {
     pub abi_version: u32,
     /// The parent's ifindex.
     pub parent_ifindex: u32,
-    /// Slots below this may be created; [`crate::record::MAX_SLOTS`] when nobody set a
+    /// Slots below this may be created; [`crate::limits::MAX_SLOTS`] when nobody set a
     /// limit.
     pub max_aliases: u32,
     /// One past the highest slot in use or in use before.

@@ -9,7 +9,7 @@
 //! told from an address's by one more bit.
 
 use crate::Plain;
-use crate::prefix::Bits;
+use crate::bits::Bits;
 
 /// In the scope of a wide key: it is a prefix's ([`crate::prefix`]).
 const PREFIX: u64 = 1 << 24;

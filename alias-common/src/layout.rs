@@ -19,7 +19,8 @@
 use crate::Plain;
 use crate::counters::{AliasCell, ParentCell, RxCell};
 use crate::key::WideKey;
-use crate::record::{MAX_TARGETS, Steer, Target};
+use crate::limits::{MAX_SLOTS, MAX_TARGETS};
+use crate::record::{Steer, Target};
 use crate::table::Geometry;
 use crate::word::Word;
 
@@ -122,7 +123,7 @@ impl Layout {
 
 // The verifier takes no offset into a map of 2^29 bytes or more (BPF_MAX_VAR_OFF of
 // `linux/bpf_verifier.h`): that is what bounds the number of slots.
-const LARGEST: Layout = Layout::for_capacity(crate::record::MAX_SLOTS);
+const LARGEST: Layout = Layout::for_capacity(MAX_SLOTS);
 const _: () = assert!(LARGEST.table_len() < 1 << 29);
 const _: () = assert!(LARGEST.row_len() < 1 << 29);
 
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn everything_is_aligned_and_nothing_overlaps() {
-        for capacity in [1, 2, 3, 65_536, 65_537, 1_000_000, crate::record::MAX_SLOTS] {
+        for capacity in [1, 2, 3, 65_536, 65_537, 1_000_000, MAX_SLOTS] {
             let layout = Layout::for_capacity(capacity);
             assert!(layout.positions > 2 * capacity, "{capacity}");
             // Each on whole elements, which is also what mapping in parts needs.

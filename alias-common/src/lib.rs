@@ -14,11 +14,13 @@
 #![no_std]
 
 pub mod alias_type;
+pub mod bits;
 pub mod counters;
 pub mod header;
 pub mod isno;
 pub mod key;
 pub mod layout;
+pub mod limits;
 pub mod link_local;
 pub mod listing;
 pub mod names;

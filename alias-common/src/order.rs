@@ -17,7 +17,7 @@
 //! record of its slot has its creation number; whether the alias is to be shown
 //! the record says, never the log.
 
-use crate::record::MAX_SLOTS;
+use crate::limits::MAX_SLOTS;
 
 /// Which half is in use, and how many entries it has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

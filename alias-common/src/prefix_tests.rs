@@ -6,8 +6,10 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
+use crate::bits::Length;
+use crate::limits::PROBE_LIMIT;
 use crate::table::Geometry;
-use crate::word::{PROBE_LIMIT, Verdict};
+use crate::word::Verdict;
 
 const KEY: HashKey = HashKey::from_random([
     0x082e_fa98_ec4e_6c89,

@@ -4,10 +4,7 @@
 use crate::Plain;
 use crate::isno::TcpOptions;
 use crate::key::{Family, Vlan};
-
-/// Highest slot number plus one: the verifier takes no larger tables
-/// ([`crate::layout`]).
-pub const MAX_SLOTS: u32 = 1 << 22;
+use crate::limits::MAX_SLOTS;
 
 /// Where a device or `to` verdict leads, one per table position.
 ///
@@ -122,9 +119,6 @@ impl Port {
         unsafe { core::mem::transmute(self) }
     }
 }
-
-/// Keys of the devmap: how many devices `--to` can name at once.
-pub const MAX_TARGETS: u32 = 4096;
 
 /// Where a record is in its life. A record is written while its state is
 /// `Pending` and read only while it is `Live`; what a crash leaves in another

@@ -6,8 +6,8 @@
 //! reader needs no lock: it sees the old word or the new one.
 
 use crate::key::{Hash, WideKey};
-use crate::record::MAX_SLOTS;
-use crate::word::{MIN_HOME_BITS, PROBE_LIMIT, Word};
+use crate::limits::{MAX_SLOTS, MIN_HOME_BITS, PROBE_LIMIT};
+use crate::word::Word;
 
 /// Read access to a table. `None` means out of bounds, which ends a lookup.
 pub trait Slots {

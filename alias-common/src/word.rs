@@ -18,14 +18,7 @@
 //! hold all 64 bits of the hash, and a narrow match is exact.
 
 use crate::key::Hash;
-
-/// How far from its home a word may stand: the loop bound of every lookup. At
-/// half load, 1,000,000 random keys never needed it.
-pub const PROBE_LIMIT: u32 = 64;
-
-/// Fewest homes of a table, as a power of two: below it, position and word
-/// would not identify a narrow key.
-pub const MIN_HOME_BITS: u32 = u64::BITS - HASH_BITS;
+use crate::limits::{MIN_HOME_BITS, PROBE_LIMIT};
 
 const WIDE: u64 = 1 << 6;
 const DEAD: u64 = 1 << 7;
@@ -33,6 +26,11 @@ const VERDICT_SHIFT: u32 = 8;
 const VERDICT: u64 = 0xf << VERDICT_SHIFT;
 const HASH_SHIFT: u32 = 12;
 const HASH_BITS: u32 = u64::BITS - HASH_SHIFT;
+
+// The home gives the bits of the hash that the word does not hold.
+const _: () = assert!(MIN_HOME_BITS + HASH_BITS == u64::BITS);
+// The displacement does not reach into the bit above it.
+const _: () = assert!(PROBE_LIMIT as u64 <= WIDE);
 
 /// What happens to a packet for this address.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
-use alias_common::record::{MAX_SLOTS, Record, TargetKind};
+use alias_common::limits::MAX_SLOTS;
+use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::ptr;
 
 use alias_common::ABI_VERSION;
+use alias_common::bits::Prefixes;
 use alias_common::header::Header;
 use alias_common::layout::Front;
 use alias_common::names;
-use alias_common::prefix::Prefixes;
 use alias_common::record::State;
 
 use super::directory::WriteLock;

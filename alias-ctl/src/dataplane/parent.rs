@@ -11,9 +11,10 @@ use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::{Family, WideKey};
 use alias_common::layout::{Front, Layout};
+use alias_common::limits::{MAX_SLOTS, MAX_TARGETS};
 use alias_common::names;
 use alias_common::order::Entry;
-use alias_common::record::{MAX_SLOTS, MAX_TARGETS, Record, State, Target};
+use alias_common::record::{Record, State, Target};
 
 use super::directory::{Directory, WriteLock, link_name};
 use super::header::header_at;

@@ -6,9 +6,10 @@
 
 use std::net::IpAddr;
 
+use alias_common::bits::{Bits, Length};
 use alias_common::counters::{AliasCell, RxCell};
 use alias_common::key::{Hash, Vlan, WideKey};
-use alias_common::prefix::{Bits, Length, Scope};
+use alias_common::prefix::Scope;
 use alias_common::record::{Record, State, Steer};
 use alias_common::table::{self, Hit, Slots};
 use alias_common::word::{Verdict, Word};

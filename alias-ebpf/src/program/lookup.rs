@@ -7,12 +7,14 @@
 
 use core::arch::asm;
 
+use alias_common::bits::{Bits, Lengths};
 use alias_common::header::Header;
 use alias_common::key::{Family, Vlan, WideKey};
 use alias_common::layout::{Front, Layout};
+use alias_common::limits::MAX_TARGETS;
 use alias_common::link_local;
-use alias_common::prefix::{Bits, Lengths, MAX_LENGTHS, Scope, Search};
-use alias_common::record::{MAX_TARGETS, Port, Steer, Target};
+use alias_common::prefix::{MAX_LENGTHS, Scope, Search};
+use alias_common::record::{Port, Steer, Target};
 use alias_common::table::{self, Hit, Slots};
 use alias_common::word::Word;
 use alias_ebpf::network::Address;

@@ -1,7 +1,7 @@
 //! A main device: what it can do, and what its programs are at.
 
 use alias_common::header::Header;
-use alias_common::record::MAX_SLOTS;
+use alias_common::limits::MAX_SLOTS;
 
 use super::super::device as alias_device;
 use super::super::hooks;
