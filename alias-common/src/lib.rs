@@ -17,7 +17,6 @@ pub mod alias_type;
 pub mod bits;
 pub mod counters;
 pub mod header;
-pub mod isno;
 pub mod key;
 pub mod layout;
 pub mod limits;
@@ -28,6 +27,7 @@ pub mod order;
 pub mod prefix;
 pub mod record;
 pub mod table;
+pub mod tcp_options;
 pub mod type_abi;
 pub mod word;
 

@@ -79,12 +79,12 @@ pub const JOURNAL_GATE: &str = "journal_gate";
 pub const JOURNAL: &str = "AYA_LOGS";
 
 /// sock_ops: gives sockets the TCP options of their alias.
-pub const ISNO_APPLY: &str = "isno_apply";
+pub const TCP_APPLY: &str = "tcp_apply";
 /// cgroup/setsockopt: notes what applications set by themselves.
-pub const ISNO_NOTE: &str = "isno_note";
-/// [`crate::isno::Grant`] by [`crate::isno::LocalAddress`]; there while an
-/// alias of the parent has options.
-pub const ISNO: &str = "isno";
+pub const TCP_NOTE: &str = "tcp_note";
+/// [`crate::tcp_options::Grant`] by [`crate::tcp_options::LocalAddress`]; there while
+/// an alias of the parent has options.
+pub const TCP_OPTIONS: &str = "tcp_options";
 
 /// Constants of the programs, set when they are loaded.
 pub mod constants {

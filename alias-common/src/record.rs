@@ -2,9 +2,9 @@
 //! the controller's, kept in the kernel so that no daemon has to remember it.
 
 use crate::Plain;
-use crate::isno::TcpOptions;
 use crate::key::{Family, Vlan};
 use crate::limits::MAX_SLOTS;
+use crate::tcp_options::TcpOptions;
 
 /// Where a device or `to` verdict leads, one per table position.
 ///

@@ -1,4 +1,4 @@
-//! `isno_apply`: sets an alias's TCP options on its sockets, but for those that
+//! `tcp_apply`: sets an alias's TCP options on its sockets, but for those that
 //! the application set. Three moments matter:
 //!
 //! - a connection is about to be opened: its local address is known, and nothing
@@ -10,7 +10,7 @@
 
 use core::ptr;
 
-use alias_common::isno::{Grant, LocalAddress, TcpOption};
+use alias_common::tcp_options::{Grant, LocalAddress, TcpOption};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB,
@@ -20,7 +20,7 @@ use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 
 use crate::option::{SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, SOL_TCP, TCP_MAXSEG, TCP_NODELAY};
-use crate::{ISNO, NOTED};
+use crate::{NOTED, TCP_OPTIONS};
 
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
@@ -29,7 +29,7 @@ const AF_INET6: u32 = 10;
 const DONE: u32 = 1;
 
 #[sock_ops]
-pub fn isno_apply(ctx: SockOpsContext) -> u32 {
+pub fn tcp_apply(ctx: SockOpsContext) -> u32 {
     const SEGMENT: u8 = TcpOption::TcpMssdflt.bit();
     let wanted = match ctx.op() {
         BPF_SOCK_OPS_TCP_CONNECT_CB => u8::MAX,
@@ -50,7 +50,7 @@ fn apply(ctx: &SockOpsContext, wanted: u8) -> Option<()> {
         netns_cookie: unsafe { bpf_get_netns_cookie(ctx.as_ptr()) },
     };
     // SAFETY: replaced as a whole by the controller, and not before this run ends.
-    let Grant { options, .. } = *unsafe { ISNO.get(key) }?;
+    let Grant { options, .. } = *unsafe { TCP_OPTIONS.get(key) }?;
     // SAFETY: the context is live; the socket is checked before it is used, and so
     // is what is stored with it.
     let noted = unsafe {

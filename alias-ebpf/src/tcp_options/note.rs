@@ -1,7 +1,7 @@
-//! `isno_note`: what an application sets by itself, no alias changes. Runs before
+//! `tcp_note`: what an application sets by itself, no alias changes. Runs before
 //! the kernel has looked at the call, and lets every call through unchanged.
 
-use alias_common::isno::TcpOption;
+use alias_common::tcp_options::TcpOption;
 use aya_ebpf::macros::cgroup_sockopt;
 use aya_ebpf::programs::SockoptContext;
 
@@ -20,7 +20,7 @@ const PAGE_SIZE: i32 = 4096;
 const IPPROTO_TCP: u32 = 6;
 
 #[cgroup_sockopt(setsockopt)]
-pub fn isno_note(ctx: SockoptContext) -> i32 {
+pub fn tcp_note(ctx: SockoptContext) -> i32 {
     // SAFETY: the context is live; a zero length means the caller's own value.
     unsafe {
         if (*ctx.sockopt).optlen > PAGE_SIZE {
