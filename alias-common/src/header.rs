@@ -25,8 +25,9 @@ pub struct Header {
     pub looked_at: u32,
     /// Secret of the index.
     pub hash_key: HashKey,
-    /// Creation number the next alias gets.
-    pub next_created: u64,
+    /// The highest creation number that was given out, that of the newest alias; 0
+    /// before the first.
+    pub last_created: u64,
     /// The parent's MAC: what an alias device may send from.
     pub mac: [u8; 6],
     /// Highest level that the programs write to the journal, as aya-log counts:

@@ -2,11 +2,11 @@
 //! secret key.
 //!
 //! An IPv4 address and two VLAN ids are 56 bits, so their *narrow* key fits a
-//! `u64` and is hashed by a **bijection**: the 64-bit result identifies the key,
-//! and a table slot that holds the rest of the hash needs no second look at the
-//! address. Longer addresses make a *wide* key, whose hash is only a filter;
-//! the key itself stands beside the slot. So does a prefix's, of either family,
-//! told from an address's by one more bit.
+//! `u64` and is hashed by a **bijection**: the 64-bit result identifies the key, so a
+//! bucket that holds the hash need not be compared with the address. Longer addresses
+//! make a *wide* key, whose hash is only a filter: the key itself is stored beside the
+//! bucket and compared. So is that of a prefix, of either family; one more bit tells it
+//! from an address's.
 
 use crate::Plain;
 use crate::bits::Bits;
@@ -152,16 +152,16 @@ impl HashKey {
 unsafe impl Plain for HashKey {}
 const _: () = assert!(size_of::<HashKey>() == 24);
 
-/// The hash of a key; where it starts in a table and what its slot must hold.
+/// The hash of a key: in which bucket a lookup starts, and what the bucket must hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hash {
-    /// The top bits choose the home position, the low 52 stand in the slot.
+    /// The top bits choose the home bucket, the low 52 are in the bucket's word.
     pub bits: u64,
-    /// Whether the key is wide, so that the slot's key must be compared too.
+    /// Whether the key is wide, so that the bucket's key must be compared too.
     pub wide: bool,
 }
 
-/// A key of up to 16 address bytes, as it stands beside its slot.
+/// A key of up to 16 address bytes, as it is stored beside its bucket.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct WideKey {
@@ -171,7 +171,7 @@ pub struct WideKey {
     /// Family in bits 32 to 47, bit 24 for a prefix, outer VLAN id in 12 to 23,
     /// inner in 0 to 11.
     pub scope: u64,
-    /// Zero; the slot is 32 bytes so that none straddles a cache line.
+    /// Zero; a key is 32 bytes so that none straddles a cache line.
     pub reserved: u64,
 }
 

@@ -1,9 +1,9 @@
 //! The ABI between the datapath (`alias-ebpf`) and the controller (`alias-ctl`).
 //!
 //! Everything both sides must agree on is stated here and nowhere else: the
-//! hashed key, the slot word, the records, the counters and the names under
-//! which they are pinned. Both sides run the same [`table::find`], so a lookup
-//! cannot mean two things, and print with the same [`listing`].
+//! hashed key, the index, the records, the counters and the names under
+//! which they are pinned. Both sides look up with the same [`table::find`], so a lookup
+//! has the same result in both, and print with the same [`listing`].
 //!
 //! This crate does no I/O, allocates nothing and depends on nothing. It must
 //! stay that way: it is compiled for the BPF target.
@@ -33,7 +33,7 @@ pub mod word;
 
 /// Version of everything in this crate. It is part of the pin path, so a
 /// controller never opens maps of another layout; bump it with any change to a
-/// `#[repr(C)]` type, a key, the slot word or a map's shape.
+/// `#[repr(C)]` type, a key, [`word::Word`] or a map's shape.
 pub const ABI_VERSION: u32 = 5;
 
 /// A type that may be read from and written to shared memory as it stands:

@@ -7,7 +7,7 @@
 
 use crate::bits::{Bits, Lengths, Prefixes};
 use crate::key::{Family, HashKey, Vlan, WideKey};
-use crate::table::{self, Hit, Slots};
+use crate::table::{self, Buckets, Hit};
 use crate::word::Word;
 
 /// Lengths that there are, and so steps that a search may take: 1 to 127. All 128 bits
@@ -87,15 +87,15 @@ impl Search {
 
     /// Looks for the alias that the address is itself. Whether there is one.
     #[inline(always)]
-    pub fn exact<S: Slots>(&mut self, slots: &S, home_shift: u32, hash_key: &HashKey) -> bool {
+    pub fn exact<B: Buckets>(&mut self, buckets: &B, home_shift: u32, hash_key: &HashKey) -> bool {
         let Scope { family, vlan } = self.scope();
         let Bits { high, low } = self.address;
         let found = if family.0 == Family::IPV4.0 {
             let hash = hash_key.narrow_word(((high >> 32) as u32).to_be(), vlan);
-            table::find(slots, home_shift, hash, None)
+            table::find(buckets, home_shift, hash, None)
         } else {
             let key = WideKey::of_words(family, [high.to_be(), low.to_be()], vlan);
-            table::find(slots, home_shift, hash_key.wide(&key), Some(&key))
+            table::find(buckets, home_shift, hash_key.wide(&key), Some(&key))
         };
         match found {
             Some(hit) => {
@@ -122,12 +122,12 @@ impl Search {
     /// Looks for the longest that is left. Whether the search is over: found, or none
     /// left. An alias that is disabled is as if it were not.
     #[inline(always)]
-    pub fn step<S: Slots>(&mut self, slots: &S, home_shift: u32, hash_key: &HashKey) -> bool {
+    pub fn step<B: Buckets>(&mut self, buckets: &B, home_shift: u32, hash_key: &HashKey) -> bool {
         let Some(length) = self.lengths.take_longest() else {
             return true;
         };
         let key = self.scope().key(self.address.marked(length));
-        match table::find(slots, home_shift, hash_key.wide(&key), Some(&key)) {
+        match table::find(buckets, home_shift, hash_key.wide(&key), Some(&key)) {
             Some(hit) => {
                 (self.position, self.word) = (hit.position, hit.word.0);
                 true

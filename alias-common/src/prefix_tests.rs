@@ -45,7 +45,7 @@ struct Host {
     entries: Vec<Entry>,
 }
 
-impl Slots for Host {
+impl Buckets for Host {
     fn word(&self, position: u64) -> Option<Word> {
         self.words.get(position as usize).copied()
     }
@@ -269,14 +269,15 @@ fn every_length_may_be_in_use() {
                 let hash = KEY.wide(&key);
                 let home = (hash.bits >> host.shift) as u32;
                 let last = home + PROBE_LIMIT - 1;
-                let sought = (1..PROBE_LIMIT).fold(Word::sought(hash), |word, _| word.next());
+                let lookup_key =
+                    (1..PROBE_LIMIT).fold(Word::lookup_key(hash), |word, _| word.next());
                 let enabled = length == wanted;
                 let verdict = if enabled {
                     Verdict::Drop
                 } else {
                     Verdict::Disabled
                 };
-                host.words[last as usize] = sought.with(verdict);
+                host.words[last as usize] = lookup_key.with(verdict);
                 host.wide[last as usize] = key;
                 host.entries.push(Entry {
                     scope,

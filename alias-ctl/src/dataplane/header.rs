@@ -26,9 +26,9 @@ impl Parent {
     pub fn reserve_created(&self, count: u64, _lock: &WriteLock) -> u64 {
         // SAFETY: the mapped header; the field is the writer's (see `claim`).
         unsafe {
-            let next = ptr::addr_of_mut!((*self.header.at(0)).next_created);
-            let last = next.read_volatile();
-            next.write_volatile(last + count);
+            let field = ptr::addr_of_mut!((*self.header.at(0)).last_created);
+            let last = field.read_volatile();
+            field.write_volatile(last + count);
             last + 1
         }
     }

@@ -265,8 +265,8 @@ impl Parent {
         // fields of its own in the same structure.
         unsafe {
             if record.created == 0 {
-                record.created = ptr::addr_of!((*header).next_created).read_volatile() + 1;
-                ptr::addr_of_mut!((*header).next_created).write_volatile(record.created);
+                record.created = ptr::addr_of!((*header).last_created).read_volatile() + 1;
+                ptr::addr_of_mut!((*header).last_created).write_volatile(record.created);
             }
             let end = ptr::addr_of!((*header).slots_end).read_volatile();
             ptr::addr_of_mut!((*header).slots_end).write_volatile(end.max(slot + 1));

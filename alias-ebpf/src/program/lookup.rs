@@ -15,7 +15,7 @@ use alias_common::limits::MAX_TARGETS;
 use alias_common::link_local;
 use alias_common::prefix::{MAX_LENGTHS, Scope, Search};
 use alias_common::record::{Port, Steer, Target};
-use alias_common::table::{self, Hit, Slots};
+use alias_common::table::{self, Buckets, Hit};
 use alias_common::word::Word;
 use alias_ebpf::network::Address;
 use alias_ebpf::packet::{Mac, part, u32_of, u64_of};
@@ -214,7 +214,7 @@ pub fn layout() -> Layout {
 #[derive(Clone, Copy)]
 pub struct Table(*const u8);
 
-impl Slots for Table {
+impl Buckets for Table {
     #[inline(always)]
     fn word(&self, position: u64) -> Option<Word> {
         // SAFETY: inside (see `Table`), 8 bytes, aligned. The controller stores words
