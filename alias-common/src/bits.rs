@@ -60,7 +60,7 @@ impl Bits {
         }
     }
 
-    /// What identifies the prefix of one length: its bits, and a one behind them, so
+    /// What identifies the prefix of one length: its bits and a one after them, so
     /// that no other length gives the same.
     #[inline(always)]
     #[must_use]
@@ -138,7 +138,7 @@ impl Lengths {
         self.high | self.low == 0
     }
 
-    /// Takes the longest out.
+    /// Removes the longest and returns it.
     #[inline(always)]
     pub(crate) fn take_longest(&mut self) -> Option<Length> {
         if self.low != 0 {
@@ -155,8 +155,8 @@ impl Lengths {
     }
 }
 
-/// The lengths of the prefixes that are aliases of a parent. A length without an
-/// alias costs a search a lookup and changes nothing.
+/// The lengths of the prefixes that are aliases of a parent. A length without an alias
+/// costs a search one lookup and does no harm.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Prefixes {
@@ -180,7 +180,7 @@ impl Prefixes {
         }
     }
 
-    /// As they stand in the header: each word changes by itself.
+    /// As they are in the header: each word is stored by itself.
     #[must_use]
     pub const fn words(self) -> [u64; 4] {
         let Prefixes { ipv4, ipv6 } = self;

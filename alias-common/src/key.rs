@@ -1,4 +1,4 @@
-//! What the index is asked: an address on a VLAN of one parent, hashed under a
+//! What the index is looked up by: an address on a VLAN of one parent, hashed under a
 //! secret key.
 //!
 //! An IPv4 address and two VLAN ids are 56 bits, so their *narrow* key fits a
@@ -17,9 +17,9 @@ const PREFIX: u64 = 1 << 24;
 /// The VLAN tags of a frame, or the VLAN an alias is scoped to. A tag with id 0
 /// is a priority tag (IEEE 802.1Q, 6.9.2) and counts as no tag.
 ///
-/// Packed, because the datapath carries it from the link layer to the lookup, in a
-/// register of its own: outer
-/// VLAN id in bits 12 to 23, inner in 0 to 11, 1 to 4094 each and 0 for none.
+/// Packed, because the datapath carries it from the link layer to the lookup in a
+/// register of its own: outer VLAN id in bits 12 to 23, inner in 0 to 11, 1 to 4094 each
+/// and 0 for none.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Vlan(u64);
 
@@ -89,7 +89,7 @@ impl Family {
 }
 
 /// The secret of one parent's index. It is drawn when the parent is attached,
-/// so that nobody outside can choose destinations that collide.
+/// so that no sender can choose destinations that collide.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct HashKey {
@@ -117,7 +117,7 @@ impl HashKey {
         self.narrow_word(u32::from_ne_bytes(address), vlan)
     }
 
-    /// The same of an address that was loaded as one native word.
+    /// The same for an address that was loaded as one native word.
     #[inline(always)]
     #[must_use]
     pub const fn narrow_word(&self, address: u32, vlan: Vlan) -> Hash {
@@ -181,8 +181,8 @@ impl WideKey {
     #[must_use]
     pub const fn new(family: Family, address: &[u8; 16], vlan: Vlan) -> WideKey {
         let words = u128::from_ne_bytes(*address);
-        // Native words of the byte sequence, so that the datapath loads them as
-        // they stand. Which half comes first only has to be the same everywhere.
+        // Native words of the byte sequence, so that the datapath loads them without
+        // swapping bytes. Which half comes first only has to be the same everywhere.
         let (first, second) = if cfg!(target_endian = "little") {
             (words as u64, (words >> 64) as u64)
         } else {
@@ -191,7 +191,7 @@ impl WideKey {
         WideKey::of_words(family, [first, second], vlan)
     }
 
-    /// The same of an address whose halves were loaded as native words.
+    /// The same for an address whose halves were loaded as native words.
     #[inline(always)]
     #[must_use]
     pub const fn of_words(family: Family, address_words: [u64; 2], vlan: Vlan) -> WideKey {

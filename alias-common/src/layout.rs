@@ -1,6 +1,6 @@
-//! Where things stand in the two maps that every packet needs. The datapath finds
-//! each of them by one lookup and goes on by offsets, which the verifier bounds
-//! because all that they are made of is constant for a parent.
+//! Layout of the two maps that every packet needs. The datapath looks each of them up
+//! once and reaches everything in it by offsets, which the verifier can bound because
+//! they are computed from constants of the parent.
 //!
 //! Map `table`, one value: what the controller writes and the datapath reads.
 //!
@@ -28,12 +28,12 @@ use crate::word::Word;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Front {
-    /// The parent's MAC as it stands on the wire, in the lower 48 bits of a number in
-    /// this machine's order: the station whose frames may be an alias's.
+    /// The parent's MAC, its bytes as on the wire, in the lower 48 bits of a number in
+    /// this machine's order: only frames for this station can be for an alias.
     pub station: u64,
-    /// Zero, and must stay so: a number of which the kernel's verifier knows nothing.
-    /// Added to one that it knows too well, it makes paths the same that differ in
-    /// nothing else.
+    /// Zero, and must stay so; but the kernel's verifier cannot know its value. Added to a
+    /// value that the verifier has tracked exactly, it makes the sum unknown: paths that
+    /// differ only in that value become equal, and what follows is walked once.
     pub nothing: u64,
     /// Zero, up to a cache line.
     pub reserved: [u64; 6],

@@ -9,7 +9,7 @@
 //! stay that way: it is compiled for the BPF target.
 //!
 //! Numbers are in host byte order unless a field is a byte array; byte arrays
-//! are in network order, as they stand in the packet.
+//! are in network order, as in the packet.
 
 #![no_std]
 
@@ -36,7 +36,7 @@ pub mod word;
 /// `#[repr(C)]` type, a key, [`word::Word`] or a map's shape.
 pub const ABI_VERSION: u32 = 5;
 
-/// A type that may be read from and written to shared memory as it stands:
+/// A type that may be read from and written to shared memory as it is:
 /// every bit pattern is valid, and there is no implicit padding.
 ///
 /// # Safety

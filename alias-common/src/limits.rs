@@ -7,7 +7,7 @@ pub const MAX_SLOTS: u32 = 1 << 22;
 /// Keys of the devmap: how many devices `--to` can name at once.
 pub const MAX_TARGETS: u32 = 4096;
 
-/// How far from its home a word may stand: the loop bound of every lookup. At
+/// How far from its home a word may be: the loop bound of every lookup. At
 /// half load, 1,000,000 random keys never needed it.
 pub const PROBE_LIMIT: u32 = 64;
 

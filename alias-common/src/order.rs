@@ -1,4 +1,4 @@
-//! In which order a parent's aliases were made (map `order`): a log of slots, so
+//! The order in which a parent's aliases were created (map `order`): a log of slots, so
 //! that a listing need not sort.
 //!
 //! ```text
@@ -7,15 +7,15 @@
 //! word 2, 4, 6, …   the other half
 //! ```
 //!
-//! Where an entry stands does not depend on the capacity, so that a reader needs
-//! nothing but the log, also while a parent grows.
+//! The place of an entry does not depend on the capacity, so that a reader needs
+//! nothing but the log, even while a parent grows.
 //!
-//! The half in use only grows. When it is full, what still counts is copied into
-//! the other half, and one store of the head makes that the one in use. Creation
-//! numbers rise within a half, so a reader that knows the number it read last
-//! finds its place again, whatever happened meanwhile. An entry counts if the
-//! record of its slot has its creation number; whether the alias is to be shown
-//! the record says, never the log.
+//! The half in use only grows. When it is full, its valid entries are copied into the
+//! other half, and one store of the head makes that the one in use. Creation numbers rise
+//! within a half, so a reader that knows the number it read last finds its place again,
+//! whatever happened meanwhile. An entry is valid if the record of its slot has its
+//! creation number. Whether the alias is to be shown is up to the record, never to the
+//! log.
 
 use crate::limits::MAX_SLOTS;
 
@@ -47,7 +47,7 @@ impl Head {
         self.0 as u32
     }
 
-    /// Where the half's entry number `at` stands.
+    /// Index of the word of the half's entry number `at`.
     #[inline(always)]
     #[must_use]
     pub const fn place(self, at: u32) -> u32 {
@@ -95,7 +95,7 @@ pub const fn words(capacity: u32) -> u32 {
     1 + 2 * capacity
 }
 
-/// Steps that halve a log of [`MAX_SLOTS`] entries down to one.
+/// Steps of a binary search among [`MAX_SLOTS`] entries.
 const HALVINGS: u32 = MAX_SLOTS.ilog2() + 1;
 
 /// The first of `count` entries whose creation number is above `created`.

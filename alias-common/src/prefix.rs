@@ -1,8 +1,8 @@
 //! Aliases that are a prefix: one alias for all addresses that begin with it, unless
 //! a longer prefix or the address itself is an alias too.
 //!
-//! A prefix stands in the same table as every other alias, under a key that no whole
-//! address has. Looking for the longest that an address is in means one more lookup
+//! A prefix is in the same table as every other alias, under a key that no whole
+//! address has. A search for the longest that contains an address takes one more lookup
 //! for each length that is in use, so the header says which are ([`Prefixes`]).
 
 use crate::bits::{Bits, Lengths, Prefixes};
@@ -10,7 +10,7 @@ use crate::key::{Family, HashKey, Vlan, WideKey};
 use crate::table::{self, Buckets, Hit};
 use crate::word::Word;
 
-/// Lengths that there are, and so steps that a search may take: 1 to 127. All 128 bits
+/// Number of lengths, and so of steps that a search may take: 1 to 127 bits. All 128 bits
 /// are an address.
 pub const MAX_LENGTHS: u32 = 127;
 
@@ -27,7 +27,7 @@ impl Prefixes {
     }
 }
 
-/// What a prefix is looked up by: family, and what it is scoped to.
+/// What besides its bits a prefix is looked up by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Scope {
     /// IPv4 or IPv6.
@@ -37,8 +37,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The key of a prefix. Those of IPv4 are wide too: so all are searched by one
-    /// loop.
+    /// The key of a prefix. It is wide for IPv4 too, so that one loop searches both
+    /// families.
     #[inline(always)]
     #[must_use]
     pub const fn key(self, marked: Bits) -> WideKey {
@@ -46,9 +46,9 @@ impl Scope {
     }
 }
 
-/// A search for the longest prefix that an address is in. It is made step by step, a
-/// length each, so that the kernel's verifier need not follow one loop in another.
-/// Words of eight bytes, as the verifier wants them on a stack.
+/// A search for the longest prefix that contains an address. It runs in steps, one length
+/// each, so that the kernel's verifier need not follow one loop inside another.
+/// Its fields are words of eight bytes, as the verifier wants them on a stack.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Search {
@@ -85,7 +85,7 @@ impl Search {
         }
     }
 
-    /// Looks for the alias that the address is itself. Whether there is one.
+    /// Looks for the alias of the address itself. Whether there is one.
     #[inline(always)]
     pub fn exact<B: Buckets>(&mut self, buckets: &B, home_shift: u32, hash_key: &HashKey) -> bool {
         let Scope { family, vlan } = self.scope();
@@ -119,8 +119,8 @@ impl Search {
         Family(self.family as u16)
     }
 
-    /// Looks for the longest that is left. Whether the search is over: found, or none
-    /// left. An alias that is disabled is as if it were not.
+    /// Looks for the prefix of the longest length that is left. Whether the search is over:
+    /// found, or no length left. A disabled alias is not found.
     #[inline(always)]
     pub fn step<B: Buckets>(&mut self, buckets: &B, home_shift: u32, hash_key: &HashKey) -> bool {
         let Some(length) = self.lengths.take_longest() else {

@@ -39,7 +39,7 @@ impl TcpOption {
     }
 }
 
-/// Options that were given values. One without is the system's default.
+/// Options that were given values. One without has the system's default.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[repr(C)]
 pub struct TcpOptions {
@@ -111,7 +111,7 @@ impl TcpOptions {
 unsafe impl Plain for TcpOptions {}
 const _: () = assert!(size_of::<TcpOptions>() == 12);
 
-/// Where sockets are: the key of map `tcp_options`.
+/// The local address of sockets: the key of map `tcp_options`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[repr(C)]
 pub struct LocalAddress {

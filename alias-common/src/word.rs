@@ -51,7 +51,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict whose number stands in a word, if it is one.
+    /// The verdict with this number, if it is one.
     #[inline(always)]
     #[must_use]
     pub const fn from_number(number: u8) -> Option<Verdict> {
