@@ -74,7 +74,7 @@ impl Layout {
     /// The [`Front`] of `table`.
     pub const FRONT: usize = 0;
 
-    /// The index in `table`: behind the front, on a cache line of its own.
+    /// The index in `table`: after the front, on a cache line of its own.
     pub const WORDS: usize = size_of::<Front>();
 
     /// The steer words in `table`.

@@ -9,7 +9,7 @@
 /// fe80:0:0:0, the first half: its bytes as on the wire, in this machine's order.
 pub const PREFIX_WORD: u64 = u64::from_ne_bytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0]);
 
-/// The address behind a port.
+/// The address of the device behind a port.
 #[must_use]
 pub const fn address(interface_id: u32, port: u32) -> [u8; 16] {
     let [a, b, c, d] = interface_id.to_be_bytes();

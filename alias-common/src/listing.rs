@@ -324,7 +324,7 @@ impl Line {
             address.decimal(u32::from(record.prefix_len));
         }
         text.clear();
-        // Behind the name: a colon, the slot, two spaces, the family, a newline.
+        // After the name: a colon, the slot, two spaces, the family, a newline.
         let taken = address.len() + digits(slot) + FAMILY_WIDTH + 4;
         text.name(parent, (ALIAS_LINE as u32).saturating_sub(taken));
         text.push(b':');

@@ -42,7 +42,7 @@ pub const DEVMAP: &str = "devmap";
 /// [`crate::record::Port`] by ifindex.
 pub const PORT: &str = "port";
 
-/// [`crate::order::Entry`] in the order of creation, behind a
+/// [`crate::order::Entry`] in the order of creation, after a
 /// [`crate::order::Head`].
 pub const ORDER: &str = "order";
 

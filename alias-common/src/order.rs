@@ -100,7 +100,7 @@ const HALVINGS: u32 = MAX_SLOTS.ilog2() + 1;
 
 /// The first of `count` entries whose creation number is above `created`.
 #[inline(always)]
-pub fn behind(count: u32, created: u64, entry: impl Fn(u32) -> Option<Entry>) -> Option<u32> {
+pub fn first_after(count: u32, created: u64, entry: impl Fn(u32) -> Option<Entry>) -> Option<u32> {
     let (mut low, mut high) = (0, count);
     for _ in 0..HALVINGS {
         if low >= high {
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn the_place_behind_a_creation_number() {
+    fn the_first_after_a_creation_number() {
         // Numbers 10, 12, 14, …: every second one is missing.
         for count in [0, 1, 2, 3, 1000, MAX_SLOTS] {
             let entry = |at: u32| Some(Entry::new(10 + 2 * u64::from(at), 0));
             for created in (0..30).chain([2 * u64::from(count), 2 * u64::from(count) + 40]) {
                 let expected = (created.saturating_sub(8) / 2).min(u64::from(count));
-                let found = behind(count, created, entry);
+                let found = first_after(count, created, entry);
                 assert_eq!(found, Some(expected as u32), "{created} among {count}");
             }
         }

@@ -261,7 +261,7 @@ fn every_length_may_be_in_use() {
     ] {
         for wanted in [1, longest / 2, longest] {
             let mut host = Host::new();
-            // Every position is somebody else's: each length costs all of its steps.
+            // Every bucket is taken by another key: each length costs all of its steps.
             host.words.fill(Word(0x1234).with(Verdict::Drop));
             for length in 1..=longest {
                 let marked = halves(address).marked(Length::of(length));

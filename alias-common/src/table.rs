@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_does_not_hide_what_stands_behind_it() {
+    fn a_tombstone_does_not_hide_what_is_after_it() {
         let mut host = Host::for_capacity(1);
         // Same home: the top bits of these hashes are equal by construction.
         let hashes: Vec<Hash> = (0..5u64)
@@ -329,7 +329,7 @@ mod tests {
         host.insert(wide, Some(&other));
         assert!(
             find(&host, host.shift, wide, Some(&other)).is_some(),
-            "behind it"
+            "after it"
         );
     }
 

@@ -34,7 +34,7 @@ pub const ENGINE: &str = "engine";
 /// Where in [`ENGINE`] the engine takes over.
 pub const ENTRY: u32 = 0;
 
-/// Farthest from a frame's start that a network header begins: behind the Ethernet
+/// Farthest from a frame's start that a network header begins: after the Ethernet
 /// header and two tags.
 pub const MAX_NETWORK: u32 = 22;
 

@@ -86,7 +86,7 @@ impl Word {
         Word(hash.bits << HASH_SHIFT | if hash.wide { WIDE } else { 0 })
     }
 
-    /// The lookup key for the bucket behind this one.
+    /// The lookup key for the bucket after this one.
     #[inline(always)]
     #[must_use]
     pub const fn next(self) -> Word {

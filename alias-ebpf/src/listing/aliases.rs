@@ -205,7 +205,7 @@ fn resume(order: &Orders, head: Head, place: &Place) -> Option<u32> {
     if is_here && (at != 0 || place.created == 0) {
         return Some(at);
     }
-    order::behind(head.count(), place.created, |at| {
+    order::first_after(head.count(), place.created, |at| {
         entry(order, head.place(at))
     })
 }

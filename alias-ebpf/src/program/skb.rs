@@ -55,7 +55,7 @@ pub fn segments(ctx: &TcContext) -> u64 {
     }
 }
 
-/// Offset of `dev` in `struct sk_buff` since Linux 4.17: behind `next` and `prev`.
+/// Offset of `dev` in `struct sk_buff` since Linux 4.17: after `next` and `prev`.
 /// Only ever compared: were it another field, losses would not be counted.
 const DEV: u64 = 16;
 
