@@ -7,7 +7,12 @@ use std::path::PathBuf;
 use std::{env, fs, io};
 
 /// The objects, by their file names.
-const OBJECTS: [&str; 4] = ["alias.bpf.o", "isno.bpf.o", "types.bpf.o", "listing.bpf.o"];
+const OBJECTS: [&str; 4] = [
+    "alias.bpf.o",
+    "tcp_options.bpf.o",
+    "types.bpf.o",
+    "listing.bpf.o",
+];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=ALIAS_EBPF_OBJECTS");

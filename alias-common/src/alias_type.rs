@@ -10,7 +10,7 @@ pub const MAX_TYPES: u32 = 16;
 /// Bytes of the longest address.
 pub const MAX_ADDRESS: u8 = 16;
 
-/// One address family. [`TypeRow::BUILT_IN`] stand first.
+/// One address family. The first rows are [`TypeRow::BUILT_IN`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct TypeRow {
@@ -31,7 +31,7 @@ pub struct TypeRow {
 }
 
 impl TypeRow {
-    /// The types that are there from the start.
+    /// The types that exist from the start.
     pub const BUILT_IN: [TypeRow; 2] = [
         TypeRow {
             family: Family::IPV4.0,
@@ -75,7 +75,7 @@ pub enum AddressFormat {
 }
 
 impl AddressFormat {
-    /// The format whose number stands in a row or a record.
+    /// The format with this number.
     #[inline(always)]
     #[must_use]
     pub const fn from_number(number: u8) -> Option<AddressFormat> {

@@ -1,12 +1,13 @@
 //! What is counted, and where. A CPU writes only its own row with plain loads and
 //! stores, and a reader adds the rows up ([`crate::layout`] says where each cell
-//! stands). A parent that has grown has one row more, in which the controller keeps
+//! is). A parent that has grown has one more row, in which the controller keeps
 //! what was counted before.
 
 use crate::Plain;
 
-/// Packets and bytes of one table position, on one CPU. Bytes are whole frames as the parent received them, Ethernet header included, FCS
-/// not. 16 bytes, so that a miss costs one cache line.
+/// Packets and bytes of one table position, on one CPU. Bytes are whole frames as the
+/// parent received them, Ethernet header included, FCS not. 16 bytes, so that a miss costs
+/// one cache line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct RxCell {
@@ -18,7 +19,7 @@ pub struct RxCell {
 }
 
 impl RxCell {
-    /// What both have counted.
+    /// The sum of both.
     #[must_use]
     pub const fn plus(self, other: RxCell) -> RxCell {
         RxCell {
@@ -32,7 +33,7 @@ impl RxCell {
 unsafe impl Plain for RxCell {}
 const _: () = assert!(size_of::<RxCell>() == 16);
 
-/// The less frequent figures of one alias, one cell per CPU and slot. One cache line.
+/// The less frequent counters of one alias, one cell per CPU and slot. One cache line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct AliasCell {
@@ -49,15 +50,15 @@ pub struct AliasCell {
     pub spoof: u64,
     /// Packets whose `--to` device is gone: dropped.
     pub no_target: u64,
-    /// Packets the kernel dropped after a program had sent them on: device down or
-    /// gone, frame too long. For a shared device, its owner's.
+    /// Packets the kernel dropped after a program had redirected them: device down or
+    /// gone, frame too long. On a shared device, counted for the alias that owns it.
     pub lost: u64,
     /// Zero.
     pub reserved: u64,
 }
 
 impl AliasCell {
-    /// What both have counted.
+    /// The sum of both.
     #[must_use]
     pub const fn plus(self, other: AliasCell) -> AliasCell {
         AliasCell {
@@ -77,8 +78,8 @@ impl AliasCell {
 unsafe impl Plain for AliasCell {}
 const _: () = assert!(size_of::<AliasCell>() == 64);
 
-/// What the programs of one parent did on one CPU. Every packet that enters `alias_rx` is in exactly one of the first seven, or in `lost`,
-/// `undelivered` or `other_station`.
+/// What the programs of one parent did on one CPU. Every packet that enters `alias_rx` is
+/// in exactly one of the first seven, or in `lost`, `undelivered` or `other_station`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct ParentCell {
@@ -103,8 +104,8 @@ pub struct ParentCell {
     /// Redirected, and then refused by the kernel: the `--to` device is down, or
     /// its MTU too small. Not in `to`.
     pub lost: u64,
-    /// Slot of the packet that was redirected last, for whoever hears that the
-    /// kernel refused it.
+    /// Slot of the packet that was redirected last: `alias_lost` counts for it if the
+    /// kernel refuses the redirect.
     pub last_to: u64,
     /// Handed to an alias device that was down or gone, and dropped by the kernel.
     /// Not in `device`.
@@ -116,8 +117,8 @@ pub struct ParentCell {
 }
 
 impl ParentCell {
-    /// What both have counted. A cell may be below zero: what one generation counted
-    /// for a packet, the next may have taken back.
+    /// The sum of both. A cell may be below zero: what one generation counted for a
+    /// packet, the next may have subtracted again.
     #[must_use]
     pub const fn plus(self, other: ParentCell) -> ParentCell {
         ParentCell {
@@ -143,10 +144,10 @@ impl ParentCell {
 unsafe impl Plain for ParentCell {}
 const _: () = assert!(size_of::<ParentCell>() == 128);
 
-/// What `alias_deliver` handed on last, one for each CPU (map `handed`), for whoever
-/// hears that it was dropped. It is not in [`ParentCell`], because the generations of
-/// a parent that grows share it: a note that the one before has left must not look
-/// like a loss to it, once the next one hands on.
+/// What `alias_deliver` handed on last, one for each CPU (map `handed`): by it
+/// `alias_undelivered` recognises a packet that the kernel drops. It is not in
+/// [`ParentCell`], because the generations of a parent that grows share it: once the next
+/// generation delivers, what the one before has noted must not count as its loss.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Handed {
@@ -154,7 +155,7 @@ pub struct Handed {
     pub skb: u64,
     /// The port it was handed to.
     pub port: u32,
-    /// Whose note it is: id of the generation's devmap.
+    /// Which generation noted it: id of its devmap.
     pub generation: u32,
 }
 

@@ -1,22 +1,22 @@
-//! The one page of facts about an attached parent (map `header`, one entry). It stays
-//! when the parent grows: how large the parent is, its other maps tell.
+//! What both sides know of an attached parent (map `header`, one entry). The map stays the
+//! same when the parent grows: the sizes follow from the other maps.
 
 use crate::Plain;
+use crate::bits::Prefixes;
 use crate::key::HashKey;
-use crate::prefix::Prefixes;
 
-/// What both sides know of one parent.
+/// The value of map `header`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Header {
-    /// [`crate::ABI_VERSION`] of whoever made the maps.
+    /// [`crate::ABI_VERSION`] of the controller that created the maps.
     pub abi_version: u32,
     /// The parent's ifindex.
     pub parent_ifindex: u32,
-    /// Slots below this may be created; [`crate::record::MAX_SLOTS`] when nobody set a
-    /// limit.
+    /// Slots below this may be created; [`crate::limits::MAX_SLOTS`] when no limit is
+    /// set.
     pub max_aliases: u32,
-    /// One past the highest slot in use or in use before.
+    /// One past the highest slot that is or was in use.
     pub slots_end: u32,
     /// Bits of [`Header::GENERIC`] and the like.
     pub flags: u32,
@@ -25,8 +25,9 @@ pub struct Header {
     pub looked_at: u32,
     /// Secret of the index.
     pub hash_key: HashKey,
-    /// Creation number the next alias gets.
-    pub next_created: u64,
+    /// The highest creation number that was given out, that of the newest alias; 0
+    /// before the first.
+    pub last_created: u64,
     /// The parent's MAC: what an alias device may send from.
     pub mac: [u8; 6],
     /// Highest level that the programs write to the journal, as aya-log counts:
@@ -34,24 +35,24 @@ pub struct Header {
     pub log_level: u8,
     /// Zero.
     pub reserved: u8,
-    /// Kernel's address of the parent's device, once the datapath has delivered a
+    /// The kernel's pointer to the parent's device, once the datapath has delivered a
     /// packet. Written by the datapath.
     pub parent_device: u64,
-    /// Non-zero once the driver refused XDP metadata: `alias_deliver` then looks
-    /// up by itself. Written by the datapath.
+    /// Non-zero once the driver refused XDP metadata: `alias_deliver` then does its own
+    /// lookup. Written by the datapath.
     pub metadata_refused: u32,
-    /// [`Header::AT_WORK`] or [`Header::COMMITTED`] while a writer is at work; found
-    /// so under the lock, the writer before was killed.
+    /// [`Header::AT_WORK`] or [`Header::COMMITTED`] while a writer makes a change. A
+    /// writer that takes the lock and finds it set knows that the one before was killed.
     pub unfinished: u32,
-    /// The parent's name, padded with zero bytes: what the kernel's listing calls it.
+    /// The parent's name, padded with zero bytes, for the kernel's listing.
     pub name: [u8; 16],
-    /// Lengths that aliases of this parent have as prefixes. Set before the first of
-    /// a length is published, cleared after the last was.
+    /// Lengths of the prefixes that are aliases of this parent. A length is set before
+    /// its first prefix is published, and cleared after its last was removed.
     pub prefixes: Prefixes,
-    /// What stands in front of a frame that this parent's `alias_rx` has ordered
-    /// somewhere, so that no other parent's `alias_deliver` obeys it. Random.
+    /// Random number that this parent's `alias_rx` puts in front of a delivery order, so
+    /// that no other parent's `alias_deliver` follows it.
     pub secret: u64,
-    /// What its alias devices' link-local addresses have in common
+    /// The part that the link-local addresses of its alias devices have in common
     /// ([`crate::link_local`]).
     pub interface_id: u32,
     /// Zero.
@@ -59,23 +60,24 @@ pub struct Header {
 }
 
 impl Header {
-    /// What is pending or retiring is to be undone or finished.
+    /// A change has begun: pending records are to be undone, retiring ones finished.
     pub const AT_WORK: u32 = 1;
-    /// What is pending is complete: it only has to be made live.
+    /// Everything of the change is written: pending records only have to become live.
     pub const COMMITTED: u32 = 2;
     /// XDP runs in generic mode.
     pub const GENERIC: u32 = 1;
     /// `attach` turned the parent's VLAN offload off; `detach` turns it on again.
     pub const RXVLAN_WAS_ON: u32 = 4;
-    /// The tc programs hang on clsact, because there is no tcx.
+    /// The tc programs are attached through clsact, not tcx.
     pub const CLSACT: u32 = 8;
-    /// When the parent goes down, its aliases stay. Without this and without
-    /// [`Header::FREE_WHEN_DOWN`] it is the daemon's choice, and else they go.
+    /// When the parent goes down, its aliases stay. With neither this nor
+    /// [`Header::FREE_WHEN_DOWN`] the daemon's setting decides; without a daemon they are
+    /// deleted.
     pub const KEEP_WHEN_DOWN: u32 = 16;
-    /// When the parent goes down, its aliases go.
+    /// When the parent goes down, its aliases are deleted.
     pub const FREE_WHEN_DOWN: u32 = 32;
-    /// The parent was down and kept its aliases: the kernel has taken routes, and
-    /// addresses of IPv6, which come back with it.
+    /// The parent was down and kept its aliases: the kernel has removed their routes and
+    /// IPv6 addresses, which are to be restored once it is up.
     pub const WAS_DOWN: u32 = 64;
 }
 

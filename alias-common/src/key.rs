@@ -1,15 +1,15 @@
-//! What the index is asked: an address on a VLAN of one parent, hashed under a
+//! What the index is looked up by: an address on a VLAN of one parent, hashed under a
 //! secret key.
 //!
 //! An IPv4 address and two VLAN ids are 56 bits, so their *narrow* key fits a
-//! `u64` and is hashed by a **bijection**: the 64-bit result identifies the key,
-//! and a table slot that holds the rest of the hash needs no second look at the
-//! address. Longer addresses make a *wide* key, whose hash is only a filter;
-//! the key itself stands beside the slot. So does a prefix's, of either family,
-//! told from an address's by one more bit.
+//! `u64` and is hashed by a **bijection**: the 64-bit result identifies the key, so a
+//! bucket that holds the hash need not be compared with the address. Longer addresses
+//! make a *wide* key, whose hash is only a filter: the key itself is stored beside the
+//! bucket and compared. So is that of a prefix, of either family; one more bit tells it
+//! from an address's.
 
 use crate::Plain;
-use crate::prefix::Bits;
+use crate::bits::Bits;
 
 /// In the scope of a wide key: it is a prefix's ([`crate::prefix`]).
 const PREFIX: u64 = 1 << 24;
@@ -17,9 +17,9 @@ const PREFIX: u64 = 1 << 24;
 /// The VLAN tags of a frame, or the VLAN an alias is scoped to. A tag with id 0
 /// is a priority tag (IEEE 802.1Q, 6.9.2) and counts as no tag.
 ///
-/// Packed, because the datapath carries it from the link layer to the lookup, in a
-/// register of its own: outer
-/// VLAN id in bits 12 to 23, inner in 0 to 11, 1 to 4094 each and 0 for none.
+/// Packed, because the datapath carries it from the link layer to the lookup in a
+/// register of its own: outer VLAN id in bits 12 to 23, inner in 0 to 11, 1 to 4094 each
+/// and 0 for none.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Vlan(u64);
 
@@ -89,7 +89,7 @@ impl Family {
 }
 
 /// The secret of one parent's index. It is drawn when the parent is attached,
-/// so that nobody outside can choose destinations that collide.
+/// so that no sender can choose destinations that collide.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct HashKey {
@@ -117,7 +117,7 @@ impl HashKey {
         self.narrow_word(u32::from_ne_bytes(address), vlan)
     }
 
-    /// The same of an address that was loaded as one native word.
+    /// The same for an address that was loaded as one native word.
     #[inline(always)]
     #[must_use]
     pub const fn narrow_word(&self, address: u32, vlan: Vlan) -> Hash {
@@ -152,16 +152,16 @@ impl HashKey {
 unsafe impl Plain for HashKey {}
 const _: () = assert!(size_of::<HashKey>() == 24);
 
-/// The hash of a key; where it starts in a table and what its slot must hold.
+/// The hash of a key: in which bucket a lookup starts, and what the bucket must hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hash {
-    /// The top bits choose the home position, the low 52 stand in the slot.
+    /// The top bits choose the home bucket, the low 52 are in the bucket's word.
     pub bits: u64,
-    /// Whether the key is wide, so that the slot's key must be compared too.
+    /// Whether the key is wide, so that the bucket's key must be compared too.
     pub wide: bool,
 }
 
-/// A key of up to 16 address bytes, as it stands beside its slot.
+/// A key of up to 16 address bytes, as it is stored beside its bucket.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct WideKey {
@@ -171,7 +171,7 @@ pub struct WideKey {
     /// Family in bits 32 to 47, bit 24 for a prefix, outer VLAN id in 12 to 23,
     /// inner in 0 to 11.
     pub scope: u64,
-    /// Zero; the slot is 32 bytes so that none straddles a cache line.
+    /// Zero; a key is 32 bytes so that none straddles a cache line.
     pub reserved: u64,
 }
 
@@ -181,8 +181,8 @@ impl WideKey {
     #[must_use]
     pub const fn new(family: Family, address: &[u8; 16], vlan: Vlan) -> WideKey {
         let words = u128::from_ne_bytes(*address);
-        // Native words of the byte sequence, so that the datapath loads them as
-        // they stand. Which half comes first only has to be the same everywhere.
+        // Native words of the byte sequence, so that the datapath loads them without
+        // swapping bytes. Which half comes first only has to be the same everywhere.
         let (first, second) = if cfg!(target_endian = "little") {
             (words as u64, (words >> 64) as u64)
         } else {
@@ -191,7 +191,7 @@ impl WideKey {
         WideKey::of_words(family, [first, second], vlan)
     }
 
-    /// The same of an address whose halves were loaded as native words.
+    /// The same for an address whose halves were loaded as native words.
     #[inline(always)]
     #[must_use]
     pub const fn of_words(family: Family, address_words: [u64; 2], vlan: Vlan) -> WideKey {

@@ -1,6 +1,6 @@
-//! Where things stand in the two maps that every packet needs. The datapath finds
-//! each of them by one lookup and goes on by offsets, which the verifier bounds
-//! because all that they are made of is constant for a parent.
+//! Layout of the two maps that every packet needs. The datapath looks each of them up
+//! once and reaches everything in it by offsets, which the verifier can bound because
+//! they are computed from constants of the parent.
 //!
 //! Map `table`, one value: what the controller writes and the datapath reads.
 //!
@@ -19,7 +19,8 @@
 use crate::Plain;
 use crate::counters::{AliasCell, ParentCell, RxCell};
 use crate::key::WideKey;
-use crate::record::{MAX_TARGETS, Steer, Target};
+use crate::limits::{MAX_SLOTS, MAX_TARGETS};
+use crate::record::{Steer, Target};
 use crate::table::Geometry;
 use crate::word::Word;
 
@@ -27,12 +28,12 @@ use crate::word::Word;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Front {
-    /// The parent's MAC as it stands on the wire, in the lower 48 bits of a number in
-    /// this machine's order: the station whose frames may be an alias's.
+    /// The parent's MAC, its bytes as on the wire, in the lower 48 bits of a number in
+    /// this machine's order: only frames for this station can be for an alias.
     pub station: u64,
-    /// Zero, and must stay so: a number of which the kernel's verifier knows nothing.
-    /// Added to one that it knows too well, it makes paths the same that differ in
-    /// nothing else.
+    /// Zero, and must stay so; but the kernel's verifier cannot know its value. Added to a
+    /// value that the verifier has tracked exactly, it makes the sum unknown: paths that
+    /// differ only in that value become equal, and what follows is walked once.
     pub nothing: u64,
     /// Zero, up to a cache line.
     pub reserved: [u64; 6],
@@ -73,7 +74,7 @@ impl Layout {
     /// The [`Front`] of `table`.
     pub const FRONT: usize = 0;
 
-    /// The index in `table`: behind the front, on a cache line of its own.
+    /// The index in `table`: after the front, on a cache line of its own.
     pub const WORDS: usize = size_of::<Front>();
 
     /// The steer words in `table`.
@@ -122,7 +123,7 @@ impl Layout {
 
 // The verifier takes no offset into a map of 2^29 bytes or more (BPF_MAX_VAR_OFF of
 // `linux/bpf_verifier.h`): that is what bounds the number of slots.
-const LARGEST: Layout = Layout::for_capacity(crate::record::MAX_SLOTS);
+const LARGEST: Layout = Layout::for_capacity(MAX_SLOTS);
 const _: () = assert!(LARGEST.table_len() < 1 << 29);
 const _: () = assert!(LARGEST.row_len() < 1 << 29);
 
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn everything_is_aligned_and_nothing_overlaps() {
-        for capacity in [1, 2, 3, 65_536, 65_537, 1_000_000, crate::record::MAX_SLOTS] {
+        for capacity in [1, 2, 3, 65_536, 65_537, 1_000_000, MAX_SLOTS] {
             let layout = Layout::for_capacity(capacity);
             assert!(layout.positions > 2 * capacity, "{capacity}");
             // Each on whole elements, which is also what mapping in parts needs.

@@ -2,14 +2,14 @@
 //! sends for another alias of its namespace. (Linux asks from the packet's own source only
 //! if that is on the device; else from a link-local address, and without one not at all.)
 //!
-//! All devices of a parent have its MAC, so the address is not made of that: behind fe80::
-//! stand a number drawn for the parent and the port's ifindex. So an answer finds its
-//! device without an entry in the index.
+//! All devices of a parent have its MAC, so the address is not derived from that: after
+//! fe80:: follow a number drawn for the parent and the port's ifindex. So an answer finds
+//! its device without an entry in the index.
 
-/// fe80:0:0:0, the first half as it stands on the wire, in this machine's order.
+/// fe80:0:0:0, the first half: its bytes as on the wire, in this machine's order.
 pub const PREFIX_WORD: u64 = u64::from_ne_bytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0]);
 
-/// The address behind a port.
+/// The address of the device behind a port.
 #[must_use]
 pub const fn address(interface_id: u32, port: u32) -> [u8; 16] {
     let [a, b, c, d] = interface_id.to_be_bytes();
@@ -30,8 +30,8 @@ pub const fn port_of(address_words: [u64; 2], interface_id: u32) -> Option<u32> 
 }
 
 /// A number for a parent out of a random one. Its universal/local bit (RFC 4291, 2.5.1) is
-/// clear, as in every address that is not made of a MAC; it is not zero, because small
-/// interface ids are people's.
+/// clear, as in every address that is not derived from a MAC; it is not zero, because small
+/// interface ids are those that people assign by hand.
 #[must_use]
 pub const fn interface_id(random: u32) -> u32 {
     (random & !(1 << 25)) | 1

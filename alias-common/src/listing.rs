@@ -2,9 +2,9 @@
 //! kernel's iterators print with this code and so does the controller, so that
 //! both print the same.
 //!
-//! A line is built in memory of the caller's. In the kernel that is a map's
-//! value, which the verifier takes for unknown whenever it is read: otherwise it
-//! would follow every length that a text can have.
+//! A line is built in the caller's memory. In the kernel that is a map's value, which the
+//! verifier treats as unknown whenever it is read: otherwise it would walk every length
+//! that a text can have.
 
 use crate::Plain;
 use crate::alias_type::{AddressFormat, TypeRow};
@@ -24,7 +24,7 @@ pub const TYPES_HEAD: &[u8; 33] = b"type    name            n_attach\n";
 const NAME_WIDTH: u32 = 16;
 const FAMILY_WIDTH: u32 = 6;
 
-/// A text of at most 63 bytes; what is more is dropped.
+/// A text of at most 63 bytes; the rest is cut off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(C)]
 pub struct Text {
@@ -92,7 +92,7 @@ impl Text {
         }
     }
 
-    /// Goes on in this column, or behind what is there.
+    /// Continues in this column, or after the text if that is longer.
     #[inline(always)]
     fn pad_to(&mut self, column: u32) {
         if self.len() < column {
@@ -233,11 +233,11 @@ impl Text {
         }
     }
 
-    /// The same number, of which the verifier knows nothing any more.
+    /// The same number, but unknown to the verifier.
     #[inline(always)]
     fn forget(&mut self, number: u32) -> u32 {
         let place = &raw mut self.scratch;
-        // SAFETY: a live field, and nobody else's.
+        // SAFETY: a live field, borrowed exclusively.
         unsafe {
             place.write_volatile(number);
             place.read_volatile()
@@ -347,14 +347,14 @@ impl Line {
     }
 
     /// `"%-16s %-6d "`, then the address, padded to 64 bytes. Where a long name and
-    /// a long address do not fit together the name of the parent gives way, since
+    /// a long address do not fit together, the name of the parent is cut, since
     /// slot and address say more.
     pub fn alias(&mut self, parent: &[u8; 16], slot: u32, record: &Record) {
         let Line { text, address } = self;
         address.clear();
         push_address(address, record);
         text.clear();
-        // Behind the name: a colon, the slot, two spaces, the family, a newline.
+        // After the name: a colon, the slot, two spaces, the family, a newline.
         let taken = address.len() + digits(slot) + FAMILY_WIDTH + 4;
         text.name(parent, (ALIAS_LINE as u32).saturating_sub(taken));
         text.push(b':');

@@ -23,10 +23,10 @@ pub const ALIAS_RETURN: &str = "alias_return";
 /// tc egress of the parent.
 pub const ALIAS_EGRESS: &str = "alias_egress";
 
-/// Raw tracepoint `xdp_redirect_err`: hears of redirects that came to nothing.
+/// Raw tracepoint `xdp_redirect_err`: counts redirects that the kernel refused.
 pub const ALIAS_LOST: &str = "alias_lost";
 
-/// Raw tracepoint `kfree_skb`: hears of deliveries that came to nothing.
+/// Raw tracepoint `kfree_skb`: counts deliveries that the kernel dropped.
 pub const ALIAS_UNDELIVERED: &str = "alias_undelivered";
 
 /// [`crate::header::Header`], one.
@@ -42,12 +42,12 @@ pub const DEVMAP: &str = "devmap";
 /// [`crate::record::Port`] by ifindex.
 pub const PORT: &str = "port";
 
-/// [`crate::order::Entry`] in the order of creation, behind a
+/// [`crate::order::Entry`] in the order of creation, after a
 /// [`crate::order::Head`].
 pub const ORDER: &str = "order";
 
 /// The parents' maps [`HEADER`], by a number that a parent has while it is attached;
-/// one map of maps for the namespace, as are the next two.
+/// one map of maps for the namespace, like the next two.
 pub const HEADERS: &str = "headers";
 /// The parents' maps [`RECORD`].
 pub const RECORDS: &str = "records";
@@ -56,11 +56,12 @@ pub const ORDERS: &str = "orders";
 /// Elements of the maps of maps: how many parents a namespace can have.
 pub const MAX_PARENTS: u32 = 1024;
 
-/// The iterators, programs and pins alike: files that `cat` reads.
+/// Iterator, the name of its program and of its pin: a file that `cat` reads.
 pub const ALIASES: &str = "aliases";
 /// See [`ALIASES`].
 pub const ALIAS_TYPES: &str = "alias_types";
-/// The same two for kernels that allow no iterator over map elements; only programs.
+/// The same two for kernels that allow no iterator over map elements; only programs have
+/// these names.
 pub const ALIASES_KSYM: &str = "aliases_ksym";
 /// See [`ALIASES_KSYM`].
 pub const ALIAS_TYPES_KSYM: &str = "alias_types_ksym";
@@ -81,12 +82,12 @@ pub const JOURNAL_GATE: &str = "journal_gate";
 pub const JOURNAL: &str = "AYA_LOGS";
 
 /// sock_ops: gives sockets the TCP options of their alias.
-pub const ISNO_APPLY: &str = "isno_apply";
+pub const TCP_APPLY: &str = "tcp_apply";
 /// cgroup/setsockopt: notes what applications set by themselves.
-pub const ISNO_NOTE: &str = "isno_note";
-/// [`crate::isno::Grant`] by [`crate::isno::LocalAddress`]; there while an
-/// alias of the parent has options.
-pub const ISNO: &str = "isno";
+pub const TCP_NOTE: &str = "tcp_note";
+/// [`crate::tcp_options::Grant`] by [`crate::tcp_options::LocalAddress`]; there while
+/// an alias of the parent has options.
+pub const TCP_OPTIONS: &str = "tcp_options";
 
 /// Constants of the programs, set when they are loaded.
 pub mod constants {
@@ -102,7 +103,7 @@ pub mod constants {
     pub const POSITIONS: &str = "POSITIONS";
     /// Number of slots.
     pub const CAPACITY: &str = "CAPACITY";
-    /// Kernel's id of the devmap: whose refused redirect a tracepoint tells of.
+    /// Kernel's id of the devmap: by it `alias_lost` knows this parent's redirects.
     pub const DEVMAP_ID: &str = "DEVMAP_ID";
     /// Start and end of the kernel's `skb_do_redirect`, as two `u64`.
     pub const REDIRECT_SITE: &str = "REDIRECT_SITE";

@@ -1,4 +1,4 @@
-//! In which order a parent's aliases were made (map `order`): a log of slots, so
+//! The order in which a parent's aliases were created (map `order`): a log of slots, so
 //! that a listing need not sort.
 //!
 //! ```text
@@ -7,17 +7,17 @@
 //! word 2, 4, 6, …   the other half
 //! ```
 //!
-//! Where an entry stands does not depend on the capacity, so that a reader needs
-//! nothing but the log, also while a parent grows.
+//! The place of an entry does not depend on the capacity, so that a reader needs
+//! nothing but the log, even while a parent grows.
 //!
-//! The half in use only grows. When it is full, what still counts is copied into
-//! the other half, and one store of the head makes that the one in use. Creation
-//! numbers rise within a half, so a reader that knows the number it read last
-//! finds its place again, whatever happened meanwhile. An entry counts if the
-//! record of its slot has its creation number; whether the alias is to be shown
-//! the record says, never the log.
+//! The half in use only grows. When it is full, its valid entries are copied into the
+//! other half, and one store of the head makes that the one in use. Creation numbers rise
+//! within a half, so a reader that knows the number it read last finds its place again,
+//! whatever happened meanwhile. An entry is valid if the record of its slot has its
+//! creation number. Whether the alias is to be shown is up to the record, never to the
+//! log.
 
-use crate::record::MAX_SLOTS;
+use crate::limits::MAX_SLOTS;
 
 /// Which half is in use, and how many entries it has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,7 +47,7 @@ impl Head {
         self.0 as u32
     }
 
-    /// Where the half's entry number `at` stands.
+    /// Index of the word of the half's entry number `at`.
     #[inline(always)]
     #[must_use]
     pub const fn place(self, at: u32) -> u32 {
@@ -95,12 +95,12 @@ pub const fn words(capacity: u32) -> u32 {
     1 + 2 * capacity
 }
 
-/// Steps that halve a log of [`MAX_SLOTS`] entries down to one.
+/// Steps of a binary search among [`MAX_SLOTS`] entries.
 const HALVINGS: u32 = MAX_SLOTS.ilog2() + 1;
 
 /// The first of `count` entries whose creation number is above `created`.
 #[inline(always)]
-pub fn behind(count: u32, created: u64, entry: impl Fn(u32) -> Option<Entry>) -> Option<u32> {
+pub fn first_after(count: u32, created: u64, entry: impl Fn(u32) -> Option<Entry>) -> Option<u32> {
     let (mut low, mut high) = (0, count);
     for _ in 0..HALVINGS {
         if low >= high {
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn the_place_behind_a_creation_number() {
+    fn the_first_after_a_creation_number() {
         // Numbers 10, 12, 14, …: every second one is missing.
         for count in [0, 1, 2, 3, 1000, MAX_SLOTS] {
             let entry = |at: u32| Some(Entry::new(10 + 2 * u64::from(at), 0));
             for created in (0..30).chain([2 * u64::from(count), 2 * u64::from(count) + 40]) {
                 let expected = (created.saturating_sub(8) / 2).min(u64::from(count));
-                let found = behind(count, created, entry);
+                let found = first_after(count, created, entry);
                 assert_eq!(found, Some(expected as u32), "{created} among {count}");
             }
         }

@@ -1,185 +1,18 @@
 //! Aliases that are a prefix: one alias for all addresses that begin with it, unless
 //! a longer prefix or the address itself is an alias too.
 //!
-//! A prefix stands in the same table as every other alias, under a key that no whole
-//! address has. Looking for the longest that an address is in means one more lookup
+//! A prefix is in the same table as every other alias, under a key that no whole
+//! address has. A search for the longest that contains an address takes one more lookup
 //! for each length that is in use, so the header says which are ([`Prefixes`]).
-//!
-//! A length is written as the last bit that counts: 64-bit halves, the address's
-//! first bit on top, so that a length gives a mask by one subtraction and the
-//! longest of a set is its lowest bit. An IPv4 address is the upper half of the
-//! first half.
 
-use crate::Plain;
+use crate::bits::{Bits, Lengths, Prefixes};
 use crate::key::{Family, HashKey, Vlan, WideKey};
-use crate::table::{self, Hit, Slots};
+use crate::table::{self, Buckets, Hit};
 use crate::word::Word;
 
-/// Lengths that there are, and so steps that a search may take: 1 to 127. All 128 bits
+/// Number of lengths, and so of steps that a search may take: 1 to 127 bits. All 128 bits
 /// are an address.
 pub const MAX_LENGTHS: u32 = 127;
-
-/// An address, or what of it a prefix holds, with its first bit on top.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(C)]
-pub struct Bits {
-    /// The first 64 bits.
-    pub high: u64,
-    /// The rest; 0 for IPv4.
-    pub low: u64,
-}
-
-impl Bits {
-    /// Of an IPv4 address in network order.
-    #[inline(always)]
-    #[must_use]
-    pub const fn of_ipv4(address: [u8; 4]) -> Bits {
-        Bits {
-            high: (u32::from_be_bytes(address) as u64) << 32,
-            low: 0,
-        }
-    }
-
-    /// Of an IPv4 address that was loaded as one native word.
-    #[inline(always)]
-    #[must_use]
-    pub const fn of_ipv4_word(address: u32) -> Bits {
-        Bits {
-            high: (u32::from_be(address) as u64) << 32,
-            low: 0,
-        }
-    }
-
-    /// Of an IPv6 address whose halves were loaded as native words.
-    #[inline(always)]
-    #[must_use]
-    pub const fn of_ipv6_words(address: [u64; 2]) -> Bits {
-        Bits {
-            high: u64::from_be(address[0]),
-            low: u64::from_be(address[1]),
-        }
-    }
-
-    /// Of an IPv6 address in network order.
-    #[inline(always)]
-    #[must_use]
-    pub const fn of_ipv6(address: &[u8; 16]) -> Bits {
-        let bits = u128::from_be_bytes(*address);
-        Bits {
-            high: (bits >> 64) as u64,
-            low: bits as u64,
-        }
-    }
-
-    /// What identifies the prefix of one length: its bits, and a one behind them, so
-    /// that no other length gives the same.
-    #[inline(always)]
-    #[must_use]
-    pub const fn marked(self, length: Length) -> Bits {
-        if length.low != 0 {
-            Bits {
-                high: self.high,
-                low: (self.low & length.low.wrapping_neg()) | (length.low >> 1),
-            }
-        } else {
-            Bits {
-                high: (self.high & length.high.wrapping_neg()) | (length.high >> 1),
-                low: (length.high & 1) << 63,
-            }
-        }
-    }
-}
-
-/// One length: its last bit is set, in one of the halves.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Length {
-    high: u64,
-    low: u64,
-}
-
-/// A set of lengths.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[repr(C)]
-pub struct Lengths {
-    /// 1 to 64: bit `64 - length`.
-    high: u64,
-    /// 65 to 127: bit `128 - length`.
-    low: u64,
-}
-
-impl Length {
-    /// Of 1 to 127 bits.
-    #[must_use]
-    pub const fn of(length: u8) -> Length {
-        if length <= 64 {
-            Length {
-                high: 1 << (64 - length as u32),
-                low: 0,
-            }
-        } else {
-            Length {
-                high: 0,
-                low: 1 << (128 - length as u32),
-            }
-        }
-    }
-}
-
-impl Lengths {
-    /// Only this length, of 1 to 127 bits.
-    #[must_use]
-    pub const fn of(length: u8) -> Lengths {
-        let Length { high, low } = Length::of(length);
-        Lengths { high, low }
-    }
-
-    /// Those of both sets.
-    #[must_use]
-    pub const fn and(self, other: Lengths) -> Lengths {
-        Lengths {
-            high: self.high | other.high,
-            low: self.low | other.low,
-        }
-    }
-
-    /// Whether there is none.
-    #[inline(always)]
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.high | self.low == 0
-    }
-
-    /// Takes the longest out.
-    #[inline(always)]
-    fn take_longest(&mut self) -> Option<Length> {
-        if self.low != 0 {
-            let low = self.low & self.low.wrapping_neg();
-            self.low ^= low;
-            return Some(Length { high: 0, low });
-        }
-        if self.high != 0 {
-            let high = self.high & self.high.wrapping_neg();
-            self.high ^= high;
-            return Some(Length { high, low: 0 });
-        }
-        None
-    }
-}
-
-/// The lengths of the prefixes that are aliases of a parent. A length without an
-/// alias costs a search a lookup and changes nothing.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[repr(C)]
-pub struct Prefixes {
-    /// Those of IPv4.
-    pub ipv4: Lengths,
-    /// Those of IPv6.
-    pub ipv6: Lengths,
-}
-
-// SAFETY: four u64, no padding (asserted below).
-unsafe impl Plain for Prefixes {}
-const _: () = assert!(size_of::<Prefixes>() == 32);
 
 impl Prefixes {
     /// Only this length of this family.
@@ -192,31 +25,9 @@ impl Prefixes {
         }
         prefixes
     }
-
-    /// Those of both.
-    #[must_use]
-    pub const fn and(self, other: Prefixes) -> Prefixes {
-        Prefixes {
-            ipv4: self.ipv4.and(other.ipv4),
-            ipv6: self.ipv6.and(other.ipv6),
-        }
-    }
-
-    /// As they stand in the header: each word changes by itself.
-    #[must_use]
-    pub const fn words(self) -> [u64; 4] {
-        let Prefixes { ipv4, ipv6 } = self;
-        [ipv4.high, ipv4.low, ipv6.high, ipv6.low]
-    }
-
-    /// Whether no alias is a prefix.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.ipv4.is_empty() && self.ipv6.is_empty()
-    }
 }
 
-/// What a prefix is looked up by: family, and what it is scoped to.
+/// What besides its bits a prefix is looked up by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Scope {
     /// IPv4 or IPv6.
@@ -226,8 +37,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The key of a prefix. Those of IPv4 are wide too: so all are searched by one
-    /// loop.
+    /// The key of a prefix. It is wide for IPv4 too, so that one loop searches both
+    /// families.
     #[inline(always)]
     #[must_use]
     pub const fn key(self, marked: Bits) -> WideKey {
@@ -235,9 +46,9 @@ impl Scope {
     }
 }
 
-/// A search for the longest prefix that an address is in. It is made step by step, a
-/// length each, so that the kernel's verifier need not follow one loop in another.
-/// Words of eight bytes, as the verifier wants them on a stack.
+/// A search for the longest prefix that contains an address. It runs in steps, one length
+/// each, so that the kernel's verifier need not follow one loop inside another.
+/// Its fields are words of eight bytes, as the verifier wants them on a stack.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Search {
@@ -274,17 +85,17 @@ impl Search {
         }
     }
 
-    /// Looks for the alias that the address is itself. Whether there is one.
+    /// Looks for the alias of the address itself. Whether there is one.
     #[inline(always)]
-    pub fn exact<S: Slots>(&mut self, slots: &S, home_shift: u32, hash_key: &HashKey) -> bool {
+    pub fn exact<B: Buckets>(&mut self, buckets: &B, home_shift: u32, hash_key: &HashKey) -> bool {
         let Scope { family, vlan } = self.scope();
         let Bits { high, low } = self.address;
         let found = if family.0 == Family::IPV4.0 {
             let hash = hash_key.narrow_word(((high >> 32) as u32).to_be(), vlan);
-            table::find(slots, home_shift, hash, None)
+            table::find(buckets, home_shift, hash, None)
         } else {
             let key = WideKey::of_words(family, [high.to_be(), low.to_be()], vlan);
-            table::find(slots, home_shift, hash_key.wide(&key), Some(&key))
+            table::find(buckets, home_shift, hash_key.wide(&key), Some(&key))
         };
         match found {
             Some(hit) => {
@@ -308,15 +119,15 @@ impl Search {
         Family(self.family as u16)
     }
 
-    /// Looks for the longest that is left. Whether the search is over: found, or none
-    /// left. An alias that is disabled is as if it were not.
+    /// Looks for the prefix of the longest length that is left. Whether the search is over:
+    /// found, or no length left. A disabled alias is not found.
     #[inline(always)]
-    pub fn step<S: Slots>(&mut self, slots: &S, home_shift: u32, hash_key: &HashKey) -> bool {
+    pub fn step<B: Buckets>(&mut self, buckets: &B, home_shift: u32, hash_key: &HashKey) -> bool {
         let Some(length) = self.lengths.take_longest() else {
             return true;
         };
         let key = self.scope().key(self.address.marked(length));
-        match table::find(slots, home_shift, hash_key.wide(&key), Some(&key)) {
+        match table::find(buckets, home_shift, hash_key.wide(&key), Some(&key)) {
             Some(hit) => {
                 (self.position, self.word) = (hit.position, hit.word.0);
                 true

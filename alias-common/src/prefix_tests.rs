@@ -6,8 +6,10 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
+use crate::bits::Length;
+use crate::limits::PROBE_LIMIT;
 use crate::table::Geometry;
-use crate::word::{PROBE_LIMIT, Verdict};
+use crate::word::Verdict;
 
 const KEY: HashKey = HashKey::from_random([
     0x082e_fa98_ec4e_6c89,
@@ -43,7 +45,7 @@ struct Host {
     entries: Vec<Entry>,
 }
 
-impl Slots for Host {
+impl Buckets for Host {
     fn word(&self, position: u64) -> Option<Word> {
         self.words.get(position as usize).copied()
     }
@@ -259,7 +261,7 @@ fn every_length_may_be_in_use() {
     ] {
         for wanted in [1, longest / 2, longest] {
             let mut host = Host::new();
-            // Every position is somebody else's: each length costs all of its steps.
+            // Every bucket is taken by another key: each length costs all of its steps.
             host.words.fill(Word(0x1234).with(Verdict::Drop));
             for length in 1..=longest {
                 let marked = halves(address).marked(Length::of(length));
@@ -267,14 +269,15 @@ fn every_length_may_be_in_use() {
                 let hash = KEY.wide(&key);
                 let home = (hash.bits >> host.shift) as u32;
                 let last = home + PROBE_LIMIT - 1;
-                let sought = (1..PROBE_LIMIT).fold(Word::sought(hash), |word, _| word.next());
+                let lookup_key =
+                    (1..PROBE_LIMIT).fold(Word::lookup_key(hash), |word, _| word.next());
                 let enabled = length == wanted;
                 let verdict = if enabled {
                     Verdict::Drop
                 } else {
                     Verdict::Disabled
                 };
-                host.words[last as usize] = sought.with(verdict);
+                host.words[last as usize] = lookup_key.with(verdict);
                 host.wide[last as usize] = key;
                 host.entries.push(Entry {
                     scope,

@@ -2,14 +2,11 @@
 //! the controller's, kept in the kernel so that no daemon has to remember it.
 
 use crate::Plain;
-use crate::isno::TcpOptions;
 use crate::key::{Family, Vlan};
+use crate::limits::MAX_SLOTS;
+use crate::tcp_options::TcpOptions;
 
-/// Highest slot number plus one: the verifier takes no larger tables
-/// ([`crate::layout`]).
-pub const MAX_SLOTS: u32 = 1 << 22;
-
-/// Where a device or `to` verdict leads, one per table position.
+/// Where a packet with the verdict device or `to` is sent, one per table position.
 ///
 /// ```text
 ///  63     56 55                  32 31                                   0
@@ -72,7 +69,7 @@ pub struct Target {
     pub reserved: u16,
     /// Zero.
     pub reserved2: u32,
-    /// Its name, padded with NUL: a device that comes back with it takes its place.
+    /// Its name, padded with zero bytes: a device that reappears under it replaces it.
     pub name: [u8; 16],
     /// Zero, up to a cache line.
     pub reserved3: [u64; 3],
@@ -88,7 +85,7 @@ impl Target {
 unsafe impl Plain for Target {}
 const _: () = assert!(size_of::<Target>() == 64);
 
-/// Whose a port or a `--to` device is (map `port`, by ifindex).
+/// Which alias a port or a `--to` device belongs to (map `port`, by ifindex).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Port {
@@ -106,7 +103,8 @@ pub struct Port {
     /// Zero.
     pub reserved2: u32,
     /// A port: cookie of the namespace that the device behind it is in, 0 for the
-    /// parent's. A device may speak for every alias whose device is in the same one.
+    /// parent's. A device may send from the address of every alias whose device is in the
+    /// same namespace.
     pub netns_cookie: u64,
 }
 
@@ -123,27 +121,24 @@ impl Port {
     }
 }
 
-/// Keys of the devmap: how many devices `--to` can name at once.
-pub const MAX_TARGETS: u32 = 4096;
-
-/// Where a record is in its life. A record is written while its state is
-/// `Pending` and read only while it is `Live`; what a crash leaves in another
-/// state, the next writer undoes.
+/// Life cycle of a record. It is written while its state is `Pending` and read only while
+/// it is `Live`; what a crash leaves in another state, the next writer undoes or
+/// finishes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u32)]
 pub enum State {
-    /// Nothing here.
+    /// No alias.
     Free = 0,
-    /// Being made: undo it if its maker is gone.
+    /// Being created: to be undone if its creator was killed.
     Pending = 1,
     /// An alias.
     Live = 2,
-    /// Being deleted: finish it if its deleter is gone.
+    /// Being deleted: to be finished if its deleter was killed.
     Retiring = 3,
 }
 
 impl State {
-    /// The state whose number stands in a record.
+    /// The state with this number.
     #[must_use]
     pub const fn from_number(number: u32) -> Option<State> {
         Some(match number {
@@ -173,7 +168,7 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    /// The kind whose number stands in a record.
+    /// The kind with this number.
     #[must_use]
     pub const fn from_number(number: u8) -> Option<TargetKind> {
         Some(match number {
@@ -187,9 +182,10 @@ impl TargetKind {
     }
 }
 
-/// One alias; its index in the map `record` is its slot number. One entry more,
-/// at index capacity, is the journal: what an alias that is being changed shall
-/// become, should its changer be killed.
+/// One alias; its index in the map `record` is its slot number. There is one more entry,
+/// at the index that is the capacity: the redo record. It holds what an alias that is
+/// being changed is to become, so that the next writer can finish the change if this one
+/// is killed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Record {
@@ -207,7 +203,7 @@ pub struct Record {
     pub vlan_outer: u16,
     /// Inner VLAN id; 0 for none.
     pub vlan_inner: u16,
-    /// Where its word stands in the index; [`Record::NO_POSITION`] before.
+    /// Position of its bucket in the index; [`Record::NO_POSITION`] before it has one.
     pub position: u32,
     /// Bits of [`Record::ENABLED`] and the like.
     pub flags: u32,
@@ -233,12 +229,12 @@ pub struct Record {
     pub format: u8,
     /// Bytes of the address.
     pub address_len: u8,
-    /// In the journal: the slot that this record shall replace.
+    /// In the redo record: the slot whose record it replaces.
     pub replaces: u32,
-    /// What the parent's namespace calls that one (IFLA_LINK_NETNSID) plus one; 0
-    /// when it is its own.
+    /// Id of that namespace in the parent's (IFLA_LINK_NETNSID) plus one; 0 when it is
+    /// the parent's own.
     pub netnsid: u32,
-    /// Cookie of that namespace: unlike the inode never used again.
+    /// Cookie of that namespace: unlike the inode, it is never reused.
     pub netns_cookie: u64,
     /// TCP options of its sockets.
     pub tcp: TcpOptions,
@@ -249,19 +245,19 @@ pub struct Record {
 }
 
 impl Record {
-    /// The alias is matched.
+    /// Packets for the alias are matched.
     pub const ENABLED: u32 = 1;
     /// The address was put on a device by the controller.
     pub const ADDRESSED: u32 = 2;
-    /// The alias was announced, and so may be announced again.
+    /// The alias was announced to the neighbours, and so may be announced again.
     pub const ANNOUNCE: u32 = 4;
-    /// In the journal: the counters of the alias it replaces are in it.
+    /// In the redo record: it includes the counters of the alias that it replaces.
     pub const HARVESTED: u32 = 8;
-    /// In the journal: nothing but its TCP options change.
+    /// In the redo record: only TCP options change.
     pub const TCP_ONLY: u32 = 16;
-    /// A configuration made the alias: it may change and delete it.
+    /// The alias was created by a configuration, which may change and delete it.
     pub const DECLARED: u32 = 32;
-    /// The alias is a prefix: every address that begins with it.
+    /// The alias is a prefix: it matches every address that begins with it.
     pub const PREFIX: u32 = 64;
     /// Not in the index.
     pub const NO_POSITION: u32 = u32::MAX;

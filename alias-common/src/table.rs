@@ -1,22 +1,24 @@
-//! Open addressing over a table of slot words: how every lookup runs, in the
-//! datapath and in the controller.
+//! The index: a hash table with open addressing, one [`Word`] for each bucket. Every
+//! lookup runs through here, in the datapath and in the controller. A bucket's number in
+//! the table is its position.
 //!
-//! A table of 2^n homes has `PROBE_LIMIT` positions more, so that a probe never
+//! A table of 2^n homes has `PROBE_LIMIT` buckets more, so that a probe never
 //! wraps. Words are published by one store and removed by a tombstone, so a
 //! reader needs no lock: it sees the old word or the new one.
 
 use crate::key::{Hash, WideKey};
-use crate::record::MAX_SLOTS;
-use crate::word::{MIN_HOME_BITS, PROBE_LIMIT, Word};
+use crate::limits::{MAX_SLOTS, MIN_HOME_BITS, PROBE_LIMIT};
+use crate::word::Word;
 
-/// Read access to a table. `None` means out of bounds, which ends a lookup.
-pub trait Slots {
+/// Read access to a table's buckets. `None` means out of bounds, which ends a lookup.
+pub trait Buckets {
     /// The word at `position`.
     fn word(&self, position: u64) -> Option<Word>;
-    /// Whether the wide key beside `position` is `key`.
+    /// Whether the wide key of the bucket at `position` is `key`.
     fn wide_is(&self, position: u64, key: &WideKey) -> bool;
-    /// The position where a search ends. For the kernel's verifier, which otherwise
-    /// follows what comes next once for each step that a search can take.
+    /// The position where a lookup ends. An implementation may make it a number of
+    /// which the kernel's verifier does not know how it came about; otherwise the verifier
+    /// walks what follows once for each step that a lookup can take.
     #[inline(always)]
     fn settle(&self, position: u64) -> u64 {
         position
@@ -27,10 +29,10 @@ pub trait Slots {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hit {
     /// Position in the table; it also indexes the steer and rx arrays. 64 bits, though 32
-    /// would hold it: smaller fields are packed into one register with whatever stands
-    /// beside them, and in there the kernel's verifier loses a bound.
+    /// would hold it: a compiler packs smaller fields into one register with their
+    /// neighbours, and there the kernel's verifier loses a bound.
     pub position: u64,
-    /// The slot's word at the time of the lookup.
+    /// The bucket's word at the time of the lookup.
     pub word: Word,
 }
 
@@ -42,7 +44,7 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The smallest table in which `capacity` aliases are at most half the slots.
+    /// The smallest table in which `capacity` aliases take at most half of the buckets.
     #[must_use]
     pub const fn for_capacity(capacity: u32) -> Geometry {
         let mut home_bits = MIN_HOME_BITS;
@@ -63,7 +65,7 @@ impl Geometry {
         Some(capacity as u32)
     }
 
-    /// Number of positions, homes and overflow.
+    /// Number of buckets, homes and overflow.
     #[must_use]
     pub const fn positions(self) -> u32 {
         (1 << self.home_bits) + PROBE_LIMIT
@@ -77,75 +79,75 @@ impl Geometry {
 }
 
 /// Finds the enabled alias of `hash` in a table whose homes are `bits >> home_shift`.
-/// For a wide hash, `key` is what the slot's key must be.
+/// For a wide hash, `key` is what the bucket's key must be.
 #[inline(always)]
-pub fn find<S: Slots>(
-    slots: &S,
+pub fn find<B: Buckets>(
+    buckets: &B,
     home_shift: u32,
     hash: Hash,
     key: Option<&WideKey>,
 ) -> Option<Hit> {
-    probe(slots, home_shift, hash, key, Word::matches)
+    probe(buckets, home_shift, hash, key, Word::matches)
 }
 
 /// The same, enabled or not.
-pub fn find_any<S: Slots>(
-    slots: &S,
+pub fn find_any<B: Buckets>(
+    buckets: &B,
     home_shift: u32,
     hash: Hash,
     key: Option<&WideKey>,
 ) -> Option<Hit> {
-    probe(slots, home_shift, hash, key, Word::is)
+    probe(buckets, home_shift, hash, key, Word::is)
 }
 
 #[inline(always)]
-fn probe<S: Slots>(
-    slots: &S,
+fn probe<B: Buckets>(
+    buckets: &B,
     home_shift: u32,
     hash: Hash,
     key: Option<&WideKey>,
-    is_sought: impl Fn(Word, Word) -> bool,
+    is_match: impl Fn(Word, Word) -> bool,
 ) -> Option<Hit> {
     let home = hash.bits >> home_shift;
-    let mut sought = Word::sought(hash);
+    let mut lookup_key = Word::lookup_key(hash);
     for displacement in 0..u64::from(PROBE_LIMIT) {
         let position = home + displacement;
-        let word = slots.word(position)?;
+        let word = buckets.word(position)?;
         if word == Word::EMPTY {
             return None;
         }
-        if is_sought(word, sought) {
+        if is_match(word, lookup_key) {
             match key {
-                Some(key) if !slots.wide_is(position, key) => {}
-                // Not the displacement that stands in the word, which would spare the
-                // verifier half of its work: the counter's cache miss would then wait for
-                // the word's.
+                Some(key) if !buckets.wide_is(position, key) => {}
+                // The position could be had from the displacement in the word, which would
+                // spare the verifier half of its work. But then the counter's cache miss
+                // would wait for the word's.
                 _ => {
-                    let position = slots.settle(position);
+                    let position = buckets.settle(position);
                     return Some(Hit { position, word });
                 }
             }
         }
-        sought = sought.next();
+        lookup_key = lookup_key.next();
     }
     None
 }
 
-/// Where a new key can go: the first tombstone or empty slot within reach of
-/// its home, and the word to publish there. The caller has checked that the key
-/// is not in the table. `None` means 64 slots in a row are taken.
-pub fn vacancy<S: Slots>(slots: &S, home_shift: u32, hash: Hash) -> Option<Hit> {
+/// Where a new key can go: the first tombstone or empty bucket within reach of
+/// its home, and its lookup key there, which only lacks a verdict. The caller has checked
+/// that the key is not in the table. `None` means that 64 buckets in a row are taken.
+pub fn vacancy<B: Buckets>(buckets: &B, home_shift: u32, hash: Hash) -> Option<Hit> {
     let home = hash.bits >> home_shift;
-    let mut sought = Word::sought(hash);
+    let mut lookup_key = Word::lookup_key(hash);
     for displacement in 0..u64::from(PROBE_LIMIT) {
         let position = home + displacement;
-        if !slots.word(position)?.is_taken() {
+        if !buckets.word(position)?.is_taken() {
             return Some(Hit {
                 position,
-                word: sought,
+                word: lookup_key,
             });
         }
-        sought = sought.next();
+        lookup_key = lookup_key.next();
     }
     None
 }
@@ -171,7 +173,7 @@ mod tests {
         shift: u32,
     }
 
-    impl Slots for Host {
+    impl Buckets for Host {
         fn word(&self, position: u64) -> Option<Word> {
             self.words.get(position as usize).copied()
         }
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn geometry_keeps_half_the_slots_free() {
+    fn geometry_keeps_half_the_buckets_free() {
         for (capacity, home_bits) in [
             (1, 12),
             (2_048, 12),
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_does_not_hide_what_stands_behind_it() {
+    fn a_tombstone_does_not_hide_what_is_after_it() {
         let mut host = Host::for_capacity(1);
         // Same home: the top bits of these hashes are equal by construction.
         let hashes: Vec<Hash> = (0..5u64)
@@ -327,7 +329,7 @@ mod tests {
         host.insert(wide, Some(&other));
         assert!(
             find(&host, host.shift, wide, Some(&other)).is_some(),
-            "behind it"
+            "after it"
         );
     }
 

@@ -1,13 +1,13 @@
-//! What an alias type (a BPF object that is registered at run time) and the engine
-//! say to one another. It has a version of its own: an object goes on to work with
-//! controllers whose records look otherwise.
+//! The interface between an alias type (a BPF object that is registered at run time) and
+//! the engine. It has a version of its own, so that an object keeps working with a
+//! controller of another [`crate::ABI_VERSION`].
 //!
 //! ```text
 //!  alias_rx_types ── Found::network ──► type's program ── Found::address ──► alias_typed
 //!          by_ethertype[ethertype]                    engine[ENTRY]
 //! ```
 //!
-//! Each arrow is a tail call; [`Found`] waits in a map with one value for each CPU.
+//! Each arrow is a tail call; [`Found`] is passed in a map with one value for each CPU.
 
 use crate::Plain;
 use crate::alias_type::AddressFormat;
@@ -23,8 +23,8 @@ pub const SECTION: &str = "description";
 
 /// The type's program for parents in native mode: XDP that takes fragments.
 pub const PROGRAM: &str = "alias_type";
-/// The same for generic mode: XDP that does not. A tail call joins only programs
-/// that agree in this.
+/// The same for generic mode: XDP that does not. The kernel allows a tail call only
+/// between programs that agree in this.
 pub const PROGRAM_GENERIC: &str = "alias_type_generic";
 
 /// The map of one [`Found`] for each CPU.
@@ -34,11 +34,11 @@ pub const ENGINE: &str = "engine";
 /// Where in [`ENGINE`] the engine takes over.
 pub const ENTRY: u32 = 0;
 
-/// Farthest from a frame's start that a network header begins: behind the Ethernet
+/// Farthest from a frame's start that a network header begins: after the Ethernet
 /// header and two tags.
 pub const MAX_NETWORK: u32 = 22;
 
-/// What an object says of its type. Byte order is the host's.
+/// How an object describes its type. Byte order is the host's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(C)]
 pub struct Description {
@@ -50,8 +50,8 @@ pub struct Description {
     pub family: u16,
     /// Ethertype of its frames.
     pub ethertype: u16,
-    /// Bits of an address, 1 to 128. It stands in the fewest bytes that hold them;
-    /// the bits to spare are the first byte's highest, and zero.
+    /// Bits of an address, 1 to 128. An address takes the fewest bytes that hold them;
+    /// the bits left over are the highest of the first byte, and zero.
     pub address_bits: u8,
     /// How an address is printed and read: an [`AddressFormat`].
     pub format: u8,
@@ -101,7 +101,7 @@ impl Description {
 unsafe impl Plain for Description {}
 const _: () = assert!(size_of::<Description>() == 36);
 
-/// What is known of the frame that a CPU is at.
+/// What is known of the frame that a CPU is processing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Found {
@@ -125,7 +125,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// The frame is nobody's.
+    /// The frame is for no address.
     pub const NOTHING: u8 = 0;
     /// The frame is for `address` of `family`.
     pub const ADDRESS: u8 = 1;

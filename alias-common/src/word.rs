@@ -1,6 +1,6 @@
-//! The slot word: one aligned `u64` that says whose slot this is and what
-//! happens to its packets. It is the only thing the datapath must read to miss,
-//! to drop or to pass, and the only thing a writer must store to publish.
+//! The word of a bucket of the index: one aligned `u64` that says which key the bucket
+//! holds and what happens to the packets for it. It is all that the datapath must read
+//! to miss, to drop or to pass, and all that a writer must store to publish.
 //!
 //! ```text
 //!  63                                        12 11      8  7    6   5          0
@@ -9,23 +9,16 @@
 //! +--------------------------------------------+---------+----+----+--------------+
 //! ```
 //!
-//! `dead` is set where no packet may match: no sought word has it. The hash stands
-//! highest, where one shift puts it; the displacement lowest, so that a probe goes on
-//! by adding one; the verdict where a 32-bit immediate can mask it.
+//! `dead` is set where no packet may match: no lookup key has it. The hash is in the
+//! highest bits, where one shift puts it; the displacement in the lowest, so that a probe
+//! moves on by adding one; the verdict where a 32-bit immediate can mask it.
 //!
 //! A word's position minus its displacement is its home, which is the top bits
 //! of the hash; a table has at least 2^12 homes. So position and word together
 //! hold all 64 bits of the hash, and a narrow match is exact.
 
 use crate::key::Hash;
-
-/// How far from its home a word may stand: the loop bound of every lookup. At
-/// half load, 1,000,000 random keys never needed it.
-pub const PROBE_LIMIT: u32 = 64;
-
-/// Fewest homes of a table, as a power of two: below it, position and word
-/// would not identify a narrow key.
-pub const MIN_HOME_BITS: u32 = u64::BITS - HASH_BITS;
+use crate::limits::{MIN_HOME_BITS, PROBE_LIMIT};
 
 const WIDE: u64 = 1 << 6;
 const DEAD: u64 = 1 << 7;
@@ -34,13 +27,18 @@ const VERDICT: u64 = 0xf << VERDICT_SHIFT;
 const HASH_SHIFT: u32 = 12;
 const HASH_BITS: u32 = u64::BITS - HASH_SHIFT;
 
+// The home gives the bits of the hash that the word does not hold.
+const _: () = assert!(MIN_HOME_BITS + HASH_BITS == u64::BITS);
+// The displacement does not reach into the bit above it.
+const _: () = assert!(PROBE_LIMIT as u64 <= WIDE);
+
 /// What happens to a packet for this address.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
 pub enum Verdict {
-    /// The alias went; a lookup goes on past the slot.
+    /// The alias was deleted; a lookup goes on past the bucket.
     Tombstone = 1,
-    /// The alias is disabled: its packets are the parent's, as if it were not.
+    /// The alias is disabled: its packets are the parent's, as if it did not exist.
     Disabled = 2,
     /// Counted, then on to the parent's own stack.
     Local = 3,
@@ -53,7 +51,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict whose number stands in a word, if it is one.
+    /// The verdict with this number, if it is one.
     #[inline(always)]
     #[must_use]
     pub const fn from_number(number: u8) -> Option<Verdict> {
@@ -69,46 +67,47 @@ impl Verdict {
     }
 }
 
-/// The content of one index slot; see the module for its bits.
+/// The word of one bucket; see the module for its bits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct Word(pub u64);
 
 impl Word {
-    /// A slot that was never used: a lookup ends here.
+    /// A bucket that was never used: a lookup ends here.
     pub const EMPTY: Word = Word(0);
-    /// A slot whose alias went: a lookup goes on.
+    /// A bucket whose alias was deleted: a lookup goes on.
     pub const TOMBSTONE: Word = Word((Verdict::Tombstone as u64) << VERDICT_SHIFT | DEAD);
 
-    /// What the word of `hash` at its home position holds, without a verdict.
+    /// What a lookup compares words with: the word that `hash` has in its home bucket,
+    /// without a verdict.
     #[inline(always)]
     #[must_use]
-    pub const fn sought(hash: Hash) -> Word {
+    pub const fn lookup_key(hash: Hash) -> Word {
         Word(hash.bits << HASH_SHIFT | if hash.wide { WIDE } else { 0 })
     }
 
-    /// The sought word one position further on.
+    /// The lookup key for the bucket after this one.
     #[inline(always)]
     #[must_use]
     pub const fn next(self) -> Word {
         Word(self.0.wrapping_add(1))
     }
 
-    /// Whether this slot, which is not empty, is the sought one (for a wide key: may
-    /// be) and its alias is enabled.
+    /// Whether this bucket, which is not empty, holds the key (for a wide key: may hold
+    /// it) and its alias is enabled.
     #[inline(always)]
     #[must_use]
-    pub const fn matches(self, sought: Word) -> bool {
-        (self.0 ^ sought.0) & !VERDICT == 0
+    pub const fn matches(self, lookup_key: Word) -> bool {
+        (self.0 ^ lookup_key.0) & !VERDICT == 0
     }
 
-    /// Whether this slot is the sought one, its alias enabled or not.
+    /// Whether this bucket holds the key, its alias enabled or not.
     #[must_use]
-    pub const fn is(self, sought: Word) -> bool {
-        self.is_taken() && (self.0 ^ sought.0) & !(VERDICT | DEAD) == 0
+    pub const fn is(self, lookup_key: Word) -> bool {
+        self.is_taken() && (self.0 ^ lookup_key.0) & !(VERDICT | DEAD) == 0
     }
 
-    /// The word to publish for a sought word.
+    /// The word to publish for a lookup key.
     #[inline(always)]
     #[must_use]
     pub const fn with(self, verdict: Verdict) -> Word {
@@ -120,14 +119,14 @@ impl Word {
         Word(identity | dead | (verdict as u64) << VERDICT_SHIFT)
     }
 
-    /// Number of the verdict; 0 for an empty slot.
+    /// Number of the verdict; 0 for an empty bucket.
     #[inline(always)]
     #[must_use]
     pub const fn verdict_number(self) -> u8 {
         (self.0 >> VERDICT_SHIFT) as u8 & 0xf
     }
 
-    /// Whether an alias stands here, enabled or not.
+    /// Whether the bucket holds an alias, enabled or not.
     #[inline(always)]
     #[must_use]
     pub const fn is_taken(self) -> bool {

@@ -4,13 +4,14 @@
 //! packets, and for the host, where tests and fuzzers run the same code on byte
 //! slices without root. Nothing here reads a map or calls a helper.
 //!
-//! Packet order is module order: [`packet`] (the one bounds check), [`link`]
-//! (Ethernet and VLAN tags), [`network`] (IPv4, IPv6, ARP, ND as wire formats),
-//! [`receive`] (whom a received frame is for), [`send`] (whom a sent frame
-//! claims to be from), [`rewrite`].
+//! Modules in the order in which a packet meets them: [`packet`] (the one bounds check),
+//! [`link`] (Ethernet and VLAN tags), [`network`] (IPv4, IPv6, ARP, ND as wire formats),
+//! [`receive`] (which address a received frame is for), [`metadata`] (what one program
+//! tells the next), [`send`] (which address a sent frame claims as its source),
+//! [`rewrite`].
 
 #![cfg_attr(not(test), no_std)]
-// The packet's loads; the compiler for BPF is told that it may (`cargo xtask build`).
+// For the loads in `packet`; `cargo xtask build` lets the compiler use the feature.
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod link;

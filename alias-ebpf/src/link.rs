@@ -3,7 +3,7 @@
 use crate::packet::{Mac, Packet, Truncated, part, u16_of};
 use alias_common::key::Vlan;
 
-/// An EtherType as it stands on the wire, so that comparing it swaps no bytes.
+/// An EtherType as on the wire, so that comparing it swaps no bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct EtherType(u16);
@@ -53,9 +53,9 @@ pub struct Link<'a> {
     pub destination: &'a [u8; 6],
     /// Source MAC.
     pub source: &'a [u8; 6],
-    /// The VLAN its tags say.
+    /// The VLAN that its tags give.
     pub vlan: Vlan,
-    /// Whether a tag was taken out of the frame before.
+    /// Whether the driver or the kernel has already removed a tag from the frame.
     pub stripped: bool,
     /// What follows the tags. A third tag is an EtherType like any other.
     pub ethertype: EtherType,
@@ -64,7 +64,7 @@ pub struct Link<'a> {
 }
 
 impl Link<'_> {
-    /// Number of tags in the frame, priority tags included.
+    /// Number of tags in the frame, including priority tags.
     #[inline(always)]
     #[must_use]
     pub const fn tags(&self) -> u8 {
@@ -72,7 +72,7 @@ impl Link<'_> {
     }
 
     /// Whether the frame is for the station with this MAC: its own, or a group's. A
-    /// unicast frame for another one is nobody's alias, whatever its IP destination.
+    /// unicast frame for another one is for no alias, whatever its IP destination.
     #[inline(always)]
     #[must_use]
     pub fn is_for(&self, station: Mac) -> bool {
@@ -82,7 +82,7 @@ impl Link<'_> {
 }
 
 /// Reads the link layer. `stripped` is the VLAN of a tag that the driver or the
-/// kernel took out of the frame before. A third tag, that one included, is an
+/// kernel has already removed from the frame. A third tag, counting that one, is an
 /// EtherType like any other.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! The programs of one parent. Each is one file, in the order a packet meets
 //! them: `rx` (XDP on the parent), `deliver` (tc ingress of the parent), `tx`
 //! (tc ingress of a port or of a `--to` device), `egress` (tc egress of the
-//! parent); `lost` hears what the kernel refused afterwards. They share [`maps`], [`lookup`] and [`count`].
+//! parent); `lost` counts what the kernel drops afterwards. They share `maps`, `lookup` and
+//! `count`.
 //!
 //! A parent has its own copy of every program and map: what is constant for it
 //! is a constant of its programs.

@@ -1,9 +1,11 @@
-//! What `alias_rx` tells `alias_deliver` in the 16 bytes in front of a frame
-//! (XDP metadata, which the skb inherits): which port, how many tags to take
-//! off, behind a secret of their parent: where devices are stacked (a bridge or a bond
-//! above a port, a container's end above a parent), a frame may come by with the order of
-//! another parent in front of it. With it a delivery costs no second lookup, and an alias that changes
-//! between the two programs cannot send the packet astray.
+//! What `alias_rx` tells `alias_deliver` in the 16 bytes in front of a frame (XDP metadata,
+//! which the skb inherits): to which port to deliver it, and how many tags to remove. With
+//! it a delivery costs no second lookup, and an alias that changes between the two programs
+//! cannot misdirect the packet.
+//!
+//! A secret of the parent comes before it: where devices are stacked (a bridge or a bond
+//! above a port, a container's end above a parent), a frame may arrive with another
+//! parent's order in front of it.
 
 use alias_common::record::Steer;
 
@@ -12,10 +14,10 @@ use crate::network::Class;
 /// Bytes of metadata; a multiple of 4 (`bpf_xdp_adjust_meta`).
 pub const LEN: usize = 16;
 
-/// One delivery order, as it stands behind the secret: port in the lower 32 bits, tags to
-/// take off (0 to 2) in the next 8, flags in 8 more. One number, because a compiler would
-/// pack separate fields into one register, of which half is undefined where there is no
-/// order; and what is undefined the verifier lets nobody touch.
+/// One delivery order, as it is after the secret: port in the lower 32 bits, tags to
+/// remove (0 to 2) in the next 8, flags in 8 more. One number, because a compiler would
+/// pack separate fields into one register, half of which is undefined where there is no
+/// order; and the verifier refuses any use of an undefined register.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct Metadata(u64);
@@ -43,14 +45,14 @@ impl Metadata {
         Metadata((flags as u64) << 40 | (tags as u64) << 32 | port as u64)
     }
 
-    /// The port behind which the alias device is.
+    /// The port of the alias device.
     #[inline(always)]
     #[must_use]
     pub const fn port(self) -> u32 {
         self.0 as u32
     }
 
-    /// VLAN tags to take off.
+    /// VLAN tags to remove.
     #[inline(always)]
     #[must_use]
     pub const fn tags(self) -> u8 {
@@ -64,14 +66,14 @@ impl Metadata {
         (self.0 >> 40) as u8
     }
 
-    /// As it stands in front of the frame.
+    /// As it is in front of the frame.
     #[inline(always)]
     #[must_use]
     pub const fn to_words(self, secret: u64) -> [u64; 2] {
         [secret, self.0]
     }
 
-    /// Reads it back; `None` when it is somebody else's.
+    /// Reads it back; `None` when it is not this parent's.
     #[inline(always)]
     #[must_use]
     pub const fn from_words(words: [u64; 2], secret: u64) -> Option<Metadata> {

@@ -1,10 +1,10 @@
-//! The network layer as it stands on the wire: IPv4 (RFC 791), IPv6 (RFC 8200),
+//! The network layer as it is on the wire: IPv4 (RFC 791), IPv6 (RFC 8200),
 //! ARP (RFC 826) and neighbour discovery (RFC 4861). Each reader checks what
 //! makes the header one of its kind and returns the fields the datapath uses.
 
 use crate::packet::{Packet, Truncated, part, u16_of, u32_of};
 
-/// An address where it stands in the packet, network byte order.
+/// An address in the packet, in network byte order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Address<'a> {
     /// IPv4.
@@ -16,17 +16,16 @@ pub enum Address<'a> {
 /// What the counters tell apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Class {
-    /// The alias's traffic.
+    /// The alias's own traffic.
     Data,
-    /// ARP and ND: the link's own housekeeping.
+    /// ARP and ND, which resolve addresses on the link.
     Neighbor,
-    /// The part of it that answers a question: an ARP reply, a neighbour
-    /// advertisement. Counted as [`Class::Neighbor`].
+    /// ARP replies and neighbour advertisements. Counted as [`Class::Neighbor`].
     Answer,
 }
 
 impl Class {
-    /// The class whose number this is.
+    /// The class with this number.
     #[inline(always)]
     #[must_use]
     pub const fn from_number(number: u8) -> Class {
@@ -123,7 +122,7 @@ pub struct Arp<'a> {
 /// `ares_op$REPLY` of RFC 826, in network order.
 pub const ARP_REPLY: u16 = 2u16.to_be();
 
-/// Where the sender's MAC stands in an ARP message.
+/// Offset of the sender's MAC in an ARP message.
 pub const ARP_SENDER_MAC: usize = 8;
 
 /// Reads an ARP message; `None` when it is not about IPv4 over Ethernet.
@@ -163,8 +162,8 @@ pub const REDIRECT: u8 = 137;
 /// Bytes of a neighbour solicitation or advertisement without options.
 pub const ND_LEN: usize = 24;
 
-/// The type of an ICMPv6 message. Honest ND follows the fixed header at once; what
-/// hides it behind extension headers is found by [`crate::send::claim`].
+/// The type of an ICMPv6 message. Legitimate ND directly follows the fixed header; what
+/// is hidden behind extension headers is found by [`crate::send::claim`].
 ///
 /// # Errors
 ///

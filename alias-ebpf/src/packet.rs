@@ -1,12 +1,12 @@
-//! A frame in memory and the only way to look at it.
+//! A frame in memory and the only access to its bytes.
 //!
 //! [`Packet::window`] holds the datapath's one comparison against the end of the
 //! packet. No other module does pointer arithmetic.
 //!
-//! Fields stand in a frame at any alignment. The kernel allows such a load from a packet,
-//! and nowhere else; a compiler that was told that loads may be misaligned would also make
-//! them on the stack, where the verifier refuses them. So the compiler is not told, and the
-//! functions below ([`u16_of`] and its neighbours) state the one load as an instruction.
+//! Fields are in a frame at any alignment. The kernel allows misaligned loads from a packet
+//! and nowhere else; a compiler that was told that loads may be misaligned would also emit
+//! them for the stack, where the verifier refuses them. So the compiler is not told, and
+//! [`u16_of`], [`u32_of`] and [`u64_of`] state the one load as an instruction.
 
 use core::marker::PhantomData;
 
@@ -38,7 +38,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Safety
     ///
-    /// `start..end` is readable for `'a` and nobody writes it meanwhile. In a
+    /// `start..end` is readable for `'a` and not written meanwhile. In a
     /// program they are `data` and `data_end` of its context, and `'a` ends with
     /// the next call that moves or rewrites the packet.
     #[inline(always)]
@@ -104,7 +104,7 @@ macro_rules! load {
 }
 
 load!(
-    /// Two bytes of a frame as they stand, in this machine's order: one load.
+    /// Two bytes of a frame, read in this machine's order: one load.
     u16_of, u16, 2, "{loaded} = *(u16 *)({at} + 0)"
 );
 load!(
@@ -116,13 +116,13 @@ load!(
     u64_of, u64, 8, "{loaded} = *(u64 *)({at} + 0)"
 );
 
-/// A MAC address as a number, so that comparing two is one instruction: its bytes as
-/// they stand on the wire, in the lower 48 bits of a number in this machine's order.
+/// A MAC address as a number, so that comparing two is one instruction: its bytes as on
+/// the wire, in the lower 48 bits of a number in this machine's order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mac(u64);
 
 impl Mac {
-    /// Where a frame holds it.
+    /// From the bytes in a frame.
     #[inline(always)]
     #[must_use]
     pub fn of(bytes: &[u8; 6]) -> Mac {
@@ -130,7 +130,8 @@ impl Mac {
         Mac(u64::from(u32_of(head)) | u64::from(u16_of(tail)) << 32)
     }
 
-    /// From the number that [`Mac::number`] gives.
+    /// From such a number, as the controller stores it
+    /// ([`Front::station`](alias_common::layout::Front::station)).
     #[inline(always)]
     #[must_use]
     pub const fn from_number(number: u64) -> Mac {
@@ -146,7 +147,7 @@ impl Mac {
 }
 
 /// `M` bytes at `OFFSET` of a window; that they are inside is checked when the
-/// datapath is compiled, not when a packet comes.
+/// datapath is compiled, not for each packet.
 #[inline(always)]
 #[must_use]
 pub const fn part<const OFFSET: usize, const M: usize, const N: usize>(

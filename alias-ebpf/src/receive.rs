@@ -1,4 +1,4 @@
-//! Whom a received frame is for.
+//! Which address a received frame is for.
 //!
 //! No layer above the network layer is needed: fragments and ICMP errors carry
 //! the alias as their destination, ARP requests and neighbour solicitations
@@ -11,20 +11,20 @@ use crate::network::{
 };
 use crate::packet::{Packet, Truncated};
 
-/// The address that decides a frame's fate.
+/// The address that a received frame is looked up by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Destination<'a> {
     /// Destination of IP, target of ARP and of a neighbour solicitation.
     pub address: Address<'a>,
     /// What it counts as.
     pub class: Class,
-    /// Where the frame ends by what its headers say, in bytes from its start;
-    /// past the linear part, the frame has fragments. Where they say nothing (BIG TCP,
-    /// jumbograms), as if they said 65,536 bytes: a linear part is shorter.
+    /// Where the frame ends according to its headers, in bytes from its start; if that is
+    /// past the linear part, the frame has fragments. Headers that give no length (BIG TCP,
+    /// jumbograms) count as 65,536 bytes: a linear part is shorter.
     pub end: usize,
 }
 
-/// Finds the destination; `None` for a frame of no family that is built in.
+/// Finds the destination; `None` for a frame of a family that is not built in.
 ///
 /// # Errors
 ///

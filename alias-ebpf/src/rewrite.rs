@@ -1,14 +1,13 @@
-//! What a frame gets before it goes out of another device: a destination MAC of
-//! that device's side, and no VLAN tag.
+//! How a frame is changed before it is redirected to another device: it gets the target's
+//! MAC as its destination, and loses its VLAN tags.
 
 use alias_common::record::Target;
 
-/// The MAC addresses of a frame, as they stand at its start: destination, then
-/// source.
+/// The MAC addresses at the start of a frame: destination, then source.
 pub type Macs = [u8; 12];
 
 /// Whether a frame whose destination begins with this byte gets the target's MAC as
-/// its destination. Group addresses stay: who they are for does not depend on a MAC
+/// its destination. Group addresses stay: they name no single station
 /// (IEEE 802, 8.2.2).
 #[inline(always)]
 #[must_use]

@@ -1,8 +1,8 @@
-//! Whom a sent frame claims to be from, and whether it may.
+//! Which address a sent frame claims as its source, and whether it may.
 //!
-//! [`source`] only reads; it serves devices that are not ours. [`claim`] is for
-//! alias devices and refuses what a neighbour could be misled by: a foreign
-//! MAC in the Ethernet header, in ARP or in ND, a router's messages, tags.
+//! [`source`] only reads; it is for devices that are not alias devices. [`claim`] is for
+//! alias devices and refuses what could mislead a neighbour: a foreign MAC in the Ethernet
+//! header, in ARP or in ND, a router's messages, tags.
 
 use crate::link::{EtherType, Link};
 use crate::network::{
@@ -14,7 +14,7 @@ use crate::packet::{Mac, Packet, Truncated, part, u16_of, u32_of, u64_of};
 /// A frame's source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Source<'a> {
-    /// Whose the frame says it is.
+    /// The address that the frame claims.
     pub address: Address<'a>,
     /// What it counts as.
     pub class: Class,
@@ -28,7 +28,7 @@ pub enum Refusal {
     Truncated = 1,
     /// A source MAC that is not the parent's.
     Mac = 2,
-    /// An address or message the alias may not speak for.
+    /// An address that is not the alias's, or a message it may not send.
     Address = 3,
     /// A VLAN tag: an alias is on the VLAN it was given.
     Tag = 4,
@@ -46,13 +46,13 @@ impl From<Truncated> for Refusal {
 /// What an alias device may send, if the address is its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Claim<'a> {
-    /// In the name of this source.
+    /// A frame from this source.
     As(Source<'a>),
     /// Multicast listener reports from the unspecified address, which a stack
     /// without a link-local address sends (RFC 3590); snooping switches need them.
     Listener,
-    /// A frame of no family that is built in. Nothing in it can be verified but its
-    /// ethertype, which the program compares with the alias's.
+    /// A frame of a family that is not built in. Only its ethertype can be verified; the
+    /// program compares it with the alias's.
     Typed,
 }
 
@@ -60,7 +60,7 @@ pub enum Claim<'a> {
 const MLDV2_ROUTERS: [u64; 2] = words(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16]);
 const UNSPECIFIED: [u64; 2] = [0; 2];
 
-/// Both halves of an address, as they stand.
+/// Both halves of an address as native words.
 const fn words(address: &[u8; 16]) -> [u64; 2] {
     [
         u64::from_ne_bytes(*part::<0, 8, _>(address)),
@@ -68,7 +68,7 @@ const fn words(address: &[u8; 16]) -> [u64; 2] {
     ]
 }
 
-/// The same of an address in a frame.
+/// The same for an address in a frame.
 #[inline(always)]
 fn halves(address: &[u8; 16]) -> [u64; 2] {
     [
@@ -92,8 +92,8 @@ const TARGET_LINK_LAYER: u8 = 2;
 const NONCE: u8 = 14;
 const OPTION_LEN: usize = 8;
 
-/// Reads the source of a frame; `None` for a frame of no family that is built
-/// in. An ARP probe and a DAD solicitation speak for their target.
+/// Reads the source of a frame; `None` for a frame of a family that is not built
+/// in. The source of an ARP probe and of a DAD solicitation is their target.
 ///
 /// # Errors
 ///
@@ -173,7 +173,7 @@ pub fn claim<'a>(packet: Packet<'a>, link: Link<'a>, mac: Mac) -> Result<Claim<'
     }
 }
 
-/// What IPv6 needs beyond its source: `Some` when that settles the claim.
+/// The checks that IPv6 needs beyond its source; `Some` when they decide the claim.
 #[inline(always)]
 fn claim_ipv6<'a>(packet: Packet<'a>, at: usize, mac: Mac) -> Result<Option<Claim<'a>>, Refusal> {
     let ip = network::ipv6(packet, at)?;
@@ -184,8 +184,8 @@ fn claim_ipv6<'a>(packet: Packet<'a>, at: usize, mac: Mac) -> Result<Option<Clai
         {
             return Ok(Some(Claim::Listener));
         }
-        // ND goes without extension headers; behind one, receivers would still
-        // act on it (RFC 7113, 2.1).
+        // Legitimate ND has no extension headers; but receivers would act on a message
+        // behind one (RFC 7113, 2.1).
         return match hidden {
             Some(ROUTER_SOLICITATION..=REDIRECT) => Err(Refusal::Address),
             _ => Ok(None),
@@ -195,8 +195,8 @@ fn claim_ipv6<'a>(packet: Packet<'a>, at: usize, mac: Mac) -> Result<Option<Clai
     match network::icmpv6_type(packet, message)? {
         kind @ (NEIGHBOR_SOLICITATION | NEIGHBOR_ADVERTISEMENT) => {
             let target = network::nd_target(packet, message)?;
-            // An advertisement is counted under its target, so its source must
-            // not be a third party's: the target itself, or link-local.
+            // An advertisement is counted for its target, so its source must be the
+            // target itself or a link-local address, not a third party's.
             let link_local = ip.source[0] == 0xfe && ip.source[1] & 0xc0 == 0x80;
             if kind == NEIGHBOR_ADVERTISEMENT && halves(ip.source) != halves(target) && !link_local
             {
@@ -210,7 +210,7 @@ fn claim_ipv6<'a>(packet: Packet<'a>, at: usize, mac: Mac) -> Result<Option<Clai
             check_options(packet, message + 8, ip.payload_len + ND_LEN - 8, mac)?;
             Ok(None)
         }
-        // Router advertisements and redirects are a router's.
+        // Only routers send router advertisements and redirects.
         kind if (ROUTER_SOLICITATION..=REDIRECT).contains(&kind) => Err(Refusal::Address),
         _ => Ok(None),
     }
@@ -230,8 +230,8 @@ pub fn carries_mac(packet: Packet<'_>, at: usize) -> bool {
 }
 
 /// The ICMPv6 type behind extension headers; `None` when they lead to something
-/// else, or to a fragment that does not begin the message. More than three
-/// headers are nobody's honest packet.
+/// else, or to a fragment that does not begin the message. No legitimate packet has more
+/// than three.
 #[inline(always)]
 fn behind_extensions(packet: Packet<'_>, at: usize, first: u8) -> Result<Option<u8>, Refusal> {
     let mut kind = first;
@@ -263,8 +263,8 @@ fn behind_extensions(packet: Packet<'_>, at: usize, first: u8) -> Result<Option<
     Ok(None)
 }
 
-/// Checks the options behind an ND message: at most two, of 8 bytes each, and
-/// every link-layer address in them the parent's. Stacks send one (RFC 4861,
+/// Checks the options of an ND message: at most two, of 8 bytes each, and every
+/// link-layer address in them must be the parent's. Stacks send one (RFC 4861,
 /// 4.3 and 4.4), or a nonce in DAD (RFC 7527).
 #[inline(always)]
 fn check_options(

@@ -1,6 +1,6 @@
-//! The engine of a namespace in which alias types are registered. It takes the
-//! place of `alias_rx` then, on the same maps, and gives it back when the last type
-//! goes: who has no types pays nothing for them.
+//! The full engine, which also looks for prefixes and asks alias types. It replaces
+//! `alias_rx`, on the same maps, while an alias of the parent is a prefix or a type is
+//! registered in the namespace: without them, their lookups cost nothing.
 
 #![no_std]
 #![feature(asm_experimental_arch)]

@@ -26,8 +26,8 @@ const BUDGET: &[(&str, u32)] = &[
 const SHARED: &[(&str, u32)] = &[
     ("aliases", 60_000),
     ("alias_types", 10_000),
-    ("isno_note", 500),
-    ("isno_apply", 2_000),
+    ("tcp_note", 500),
+    ("tcp_apply", 2_000),
 ];
 
 #[test]

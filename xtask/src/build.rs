@@ -34,7 +34,7 @@ const BPF_CPU: &str = "v3";
 /// reads from files.
 const OBJECTS: &[(&str, &str)] = &[
     ("alias-ebpf", "alias"),
-    ("alias-ebpf", "isno"),
+    ("alias-ebpf", "tcp_options"),
     ("alias-ebpf", "types"),
     ("alias-ebpf", "listing"),
     ("alias-type-mpls", "mpls"),

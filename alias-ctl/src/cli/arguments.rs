@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use super::configuration::{Apply, Diff, Restore, Save};
 use super::daemon::{Daemon, OnDown};
@@ -119,10 +120,10 @@ pub(super) enum Verb {
     #[command(
         after_help = "Example:\n  alias-ctl completions bash > /etc/bash_completion.d/alias-ctl"
     )]
-    Completions(super::manual::Completions),
+    Completions(Completions),
     /// Write the manual pages
     #[command(after_help = "Example:\n  alias-ctl man /usr/local/share/man/man1")]
-    Man(super::manual::Man),
+    Man(Man),
     /// Speak ifconfig's grammar: Linux, BSD and AIX (or link this program as ifconfig)
     Ifconfig(super::ifconfig::Words),
     /// List aliases
@@ -336,6 +337,18 @@ pub(super) struct Name {
 pub(super) struct Journal {
     /// A device that was attached with --log
     pub(super) device: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Where the pages are written: alias-ctl.1 and one for each verb
+    pub(super) directory: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! The TCP options of `add` and `set`.
 
-use alias_common::isno::TcpOption;
+use alias_common::tcp_options::TcpOption;
 use clap::Args;
 
 use crate::error::Result;

@@ -3,27 +3,13 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
-use clap_complete::Shell;
+use clap::CommandFactory;
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, Completions, Man};
 use crate::error::{Refusal, Result};
 
 const NAME: &str = "alias-ctl";
-
-#[derive(Debug, Args)]
-pub(super) struct Completions {
-    /// The shell
-    shell: Shell,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Man {
-    /// Where the pages are written: alias-ctl.1 and one for each verb
-    directory: PathBuf,
-}
 
 /// The script that makes a shell complete the words of the command line.
 pub(super) fn completions(words: &Completions) -> Vec<u8> {
@@ -48,6 +34,8 @@ pub(super) fn man(words: &Man) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap_complete::Shell;
+
     use super::*;
 
     #[test]

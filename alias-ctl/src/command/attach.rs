@@ -1,6 +1,7 @@
 //! `attach` and `detach`.
 
-use alias_common::record::{MAX_SLOTS, State};
+use alias_common::limits::MAX_SLOTS;
+use alias_common::record::State;
 
 use crate::dataplane::attach::{self, AttachSpec, DEFAULT_CAPACITY, Mode};
 use crate::dataplane::{Parent, WriteLock};

@@ -2,9 +2,9 @@
 //! needs so that only the kernel can still refuse.
 
 use alias_common::counters::RxCell;
-use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
 use alias_common::record::{Record, TargetKind};
+use alias_common::tcp_options::TcpOptions;
 
 use crate::dataplane::table;
 use crate::model::address::Address;

@@ -185,7 +185,7 @@ fn take_in(heard: &mut Heard, known_up: &mut HashSet<u32>, directory: &Directory
             heard.up.insert(*ifindex);
         }
         if !up && let Ok(Some(header)) = Parent::peek(directory, *ifindex) {
-            heard.down.insert(*ifindex, header.next_created);
+            heard.down.insert(*ifindex, header.last_created);
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use alias_common::isno::{Grant, LocalAddress, TcpOption, TcpOptions};
 use alias_common::record::{Record, TargetKind};
+use alias_common::tcp_options::{Grant, LocalAddress, TcpOption, TcpOptions};
 
 use crate::dataplane::isno::{Isno, clear_idle, try_buffer};
 use crate::dataplane::parent::address_of;

@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use alias_common::bits::Prefixes;
 use alias_common::key::Vlan;
-use alias_common::prefix::Prefixes;
 use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::engine::Place;

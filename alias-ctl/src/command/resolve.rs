@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
-use alias_common::record::{MAX_SLOTS, Record, TargetKind};
+use alias_common::limits::MAX_SLOTS;
+use alias_common::record::{Record, TargetKind};
+use alias_common::tcp_options::TcpOptions;
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;

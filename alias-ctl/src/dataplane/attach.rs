@@ -9,9 +9,9 @@ use std::path::Path;
 use alias_common::ABI_VERSION;
 use alias_common::header::Header;
 use alias_common::key::HashKey;
+use alias_common::limits::MAX_SLOTS;
 use alias_common::link_local;
 use alias_common::names;
-use alias_common::record::MAX_SLOTS;
 
 use super::cpus;
 use super::directory::{Directory, WriteLock, link_name};

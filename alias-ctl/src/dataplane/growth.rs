@@ -39,15 +39,15 @@ fn shared() -> impl Iterator<Item = String> {
         names::ALIAS_RX,
         names::ALIAS_DELIVER,
         names::ALIAS_EGRESS,
-        names::ISNO_NOTE,
-        names::ISNO_APPLY,
+        names::TCP_NOTE,
+        names::TCP_APPLY,
     ];
     [names::HEADER]
         .into_iter()
         .chain(SMALL_MAPS)
         .map(str::to_owned)
         .chain(links.map(link_name))
-        .chain([names::ISNO.to_owned()])
+        .chain([names::TCP_OPTIONS.to_owned()])
 }
 
 /// The generation of a parent that is not the one in its directory.

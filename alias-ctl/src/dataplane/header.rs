@@ -6,10 +6,10 @@ use std::path::Path;
 use std::ptr;
 
 use alias_common::ABI_VERSION;
+use alias_common::bits::Prefixes;
 use alias_common::header::Header;
 use alias_common::layout::Front;
 use alias_common::names;
-use alias_common::prefix::Prefixes;
 use alias_common::record::State;
 
 use super::directory::WriteLock;
@@ -26,9 +26,9 @@ impl Parent {
     pub fn reserve_created(&self, count: u64, _lock: &WriteLock) -> u64 {
         // SAFETY: the mapped header; the field is the writer's (see `claim`).
         unsafe {
-            let next = ptr::addr_of_mut!((*self.header.at(0)).next_created);
-            let last = next.read_volatile();
-            next.write_volatile(last + count);
+            let field = ptr::addr_of_mut!((*self.header.at(0)).last_created);
+            let last = field.read_volatile();
+            field.write_volatile(last + count);
             last + 1
         }
     }

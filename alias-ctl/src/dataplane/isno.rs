@@ -11,8 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
-use alias_common::isno::{Grant, LocalAddress};
 use alias_common::names;
+use alias_common::tcp_options::{Grant, LocalAddress};
 use aya::programs::{CgroupSockopt, ProgramError, SockOps};
 
 use super::directory::{Directory, WriteLock, link_name};
@@ -26,7 +26,7 @@ use crate::error::{Refusal, Result};
 
 /// The compiled programs; empty when there were none to embed.
 pub(super) static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/isno.bpf.o"));
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcp_options.bpf.o"));
 
 /// Addresses with TCP options that there is room for at least: the map stays as it is
 /// when the parent grows. Room costs 16 bytes each until it is used.
@@ -62,7 +62,7 @@ impl Isno {
     }
 
     fn open_at(path: &Path) -> Result<Option<Isno>> {
-        let Some(map) = open_pin(path, names::ISNO)? else {
+        let Some(map) = open_pin(path, names::TCP_OPTIONS)? else {
             return Ok(None);
         };
         let grants = Hash::new(map).map_err(|error| refused(path, "open", &error))?;
@@ -161,12 +161,12 @@ fn make(path: &Path, alias: &str, capacity: u32) -> Result<()> {
         kernel_refusal(alias, "load the TCP option programs", error)
     };
     let mut ebpf = object::loader()
-        .map_max_entries(names::ISNO, capacity)
+        .map_max_entries(names::TCP_OPTIONS, capacity)
         .load(OBJECT)
         .map_err(|error| refuse(&error))?;
     let root = cgroup::root().map_err(|error| no_cgroup(alias, &error))?;
     // The note comes first: it must have heard of what shall not be changed.
-    let note: &mut CgroupSockopt = program(&mut ebpf, alias, names::ISNO_NOTE)?;
+    let note: &mut CgroupSockopt = program(&mut ebpf, alias, names::TCP_NOTE)?;
     let loaded = note.load().and_then(|()| note.fd());
     let fd = loaded
         .map_err(|error: ProgramError| refuse(&error))?
@@ -174,12 +174,12 @@ fn make(path: &Path, alias: &str, capacity: u32) -> Result<()> {
     hang(
         path,
         alias,
-        names::ISNO_NOTE,
+        names::TCP_NOTE,
         fd,
         root.as_fd(),
         AttachType::CgroupSetsockopt,
     )?;
-    let apply: &mut SockOps = program(&mut ebpf, alias, names::ISNO_APPLY)?;
+    let apply: &mut SockOps = program(&mut ebpf, alias, names::TCP_APPLY)?;
     let loaded = apply.load().and_then(|()| apply.fd());
     let fd = loaded
         .map_err(|error: ProgramError| refuse(&error))?
@@ -187,15 +187,15 @@ fn make(path: &Path, alias: &str, capacity: u32) -> Result<()> {
     hang(
         path,
         alias,
-        names::ISNO_APPLY,
+        names::TCP_APPLY,
         fd,
         root.as_fd(),
         AttachType::CgroupSockOps,
     )?;
     let map = ebpf
-        .map(names::ISNO)
-        .ok_or_else(|| missing(alias, names::ISNO))?;
-    let pin = path.join(names::ISNO);
+        .map(names::TCP_OPTIONS)
+        .ok_or_else(|| missing(alias, names::TCP_OPTIONS))?;
+    let pin = path.join(names::TCP_OPTIONS);
     map.pin(&pin).map_err(|error| refuse(&error))?;
     restrict(&pin)
 }
@@ -264,8 +264,8 @@ fn clear(path: &Path, _lock: &WriteLock) -> Result<()> {
         }
         _ => Ok(()),
     };
-    remove(&path.join(names::ISNO))?;
-    for name in [names::ISNO_APPLY, names::ISNO_NOTE] {
+    remove(&path.join(names::TCP_OPTIONS))?;
+    for name in [names::TCP_APPLY, names::TCP_NOTE] {
         let pin = path.join(link_name(name));
         if let Ok(link) = sys::obj_get(&pin) {
             // Unpinning does it too, some time later.

@@ -1,6 +1,6 @@
 //! The writer's side of a parent's creation log (`alias_common::order`).
 
-use alias_common::order::{Entry, Head, behind, words};
+use alias_common::order::{Entry, Head, first_after, words};
 
 use super::directory::WriteLock;
 use super::shared::Shared;
@@ -35,7 +35,7 @@ impl Order {
         let head = self.head();
         let count = head.count();
         let entry = |at| Some(self.entry(head, at));
-        let place = behind(count, new.created() - 1, entry).unwrap_or(count);
+        let place = first_after(count, new.created() - 1, entry).unwrap_or(count);
         if place < count && self.entry(head, place) == new {
             return;
         }

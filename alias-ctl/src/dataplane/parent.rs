@@ -11,9 +11,10 @@ use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::{Family, WideKey};
 use alias_common::layout::{Front, Layout};
+use alias_common::limits::{MAX_SLOTS, MAX_TARGETS};
 use alias_common::names;
 use alias_common::order::Entry;
-use alias_common::record::{MAX_SLOTS, MAX_TARGETS, Record, State, Target};
+use alias_common::record::{Record, State, Target};
 
 use super::directory::{Directory, WriteLock, link_name};
 use super::header::header_at;
@@ -264,8 +265,8 @@ impl Parent {
         // fields of its own in the same structure.
         unsafe {
             if record.created == 0 {
-                record.created = ptr::addr_of!((*header).next_created).read_volatile() + 1;
-                ptr::addr_of_mut!((*header).next_created).write_volatile(record.created);
+                record.created = ptr::addr_of!((*header).last_created).read_volatile() + 1;
+                ptr::addr_of_mut!((*header).last_created).write_volatile(record.created);
             }
             let end = ptr::addr_of!((*header).slots_end).read_volatile();
             ptr::addr_of_mut!((*header).slots_end).write_volatile(end.max(slot + 1));

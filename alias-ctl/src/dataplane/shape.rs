@@ -10,9 +10,10 @@ use alias_common::Plain;
 use alias_common::alias_type::{MAX_TYPES, TypeRow};
 use alias_common::header::Header;
 use alias_common::layout::Layout;
+use alias_common::limits::{MAX_SLOTS, MAX_TARGETS};
 use alias_common::names::{self, MAX_PARENTS};
 use alias_common::order::words;
-use alias_common::record::{MAX_SLOTS, MAX_TARGETS, Port, Record};
+use alias_common::record::{Port, Record};
 use alias_common::table::Geometry;
 
 use super::shared::{Memory, Shared};

@@ -6,11 +6,12 @@
 
 use std::net::IpAddr;
 
+use alias_common::bits::{Bits, Length};
 use alias_common::counters::{AliasCell, RxCell};
 use alias_common::key::{Hash, Vlan, WideKey};
-use alias_common::prefix::{Bits, Length, Scope};
+use alias_common::prefix::Scope;
 use alias_common::record::{Record, State, Steer};
-use alias_common::table::{self, Hit, Slots};
+use alias_common::table::{self, Buckets, Hit};
 use alias_common::word::{Verdict, Word};
 
 use super::directory::WriteLock;
@@ -19,7 +20,7 @@ use super::sys;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 
-impl Slots for Parent {
+impl Buckets for Parent {
     fn word(&self, position: u64) -> Option<Word> {
         let position = u32::try_from(position).ok()?;
         (position < self.index.len()).then(|| Word(self.index.load(position)))

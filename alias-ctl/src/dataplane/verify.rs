@@ -45,7 +45,7 @@ pub fn verify(files: &[PathBuf], capacity: u32) -> Result<Vec<Verified>> {
         ("alias", object::OBJECT),
         ("types", object::TYPES_OBJECT),
         ("listing", listing::OBJECT),
-        ("isno", isno::OBJECT),
+        ("tcp_options", isno::OBJECT),
     ] {
         if files.iter().any(|path| name_of(path) == name) {
             continue;

@@ -5,8 +5,8 @@
 use super::lifecycle::OnDown;
 use std::net::IpAddr;
 
-use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
+use alias_common::tcp_options::TcpOptions;
 
 use super::address::{Address, Range};
 use super::name::{AliasName, alias_name};

@@ -1,7 +1,7 @@
 //! TCP options of an alias in AIX's words: `tcp_nodelay 1`, and `-tcp_nodelay` for
 //! the system's default again.
 
-use alias_common::isno::{TcpOption, TcpOptions};
+use alias_common::tcp_options::{TcpOption, TcpOptions};
 
 use crate::error::{Refusal, Result};
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use alias_common::isno::TcpOptions;
+use alias_common::tcp_options::TcpOptions;
 use serde::Serialize;
 
 use super::table::{Align, layout};

@@ -128,7 +128,7 @@ fn address(out: &mut Vec<u8>, address: Address) {
 mod tests {
     use std::collections::BTreeMap;
 
-    use alias_common::isno::{TcpOption, TcpOptions};
+    use alias_common::tcp_options::{TcpOption, TcpOptions};
     use serde::Serialize;
 
     use super::super::alias::Dropped;

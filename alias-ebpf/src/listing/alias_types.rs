@@ -1,5 +1,5 @@
 //! The file `alias_types`: the rows of the map `types`, and how many aliases of
-//! each there are. They are counted when somebody asks.
+//! each there are. They are counted when the file is read.
 
 use alias_common::listing::TYPES_HEAD;
 use alias_common::names::MAX_PARENTS;
@@ -22,7 +22,7 @@ extern "C" fn alias_types_ksym(symbol: &Symbol) -> i32 {
     symbol.call().map_or(DONE, |call| row(&call))
 }
 
-/// A row is a step.
+/// One step prints one row.
 #[inline(always)]
 fn row(call: &Call) -> i32 {
     let Call {
@@ -70,7 +70,7 @@ struct Count<'a> {
     reading: &'a mut Reading,
 }
 
-/// What [`bpf_loop`](aya_ebpf::helpers::generated::bpf_loop) does at most.
+/// Most iterations of one [`bpf_loop`](aya_ebpf::helpers::generated::bpf_loop).
 const MAX_LOOPS: u32 = 1 << 23;
 
 extern "C" fn count_parent(number: u64, count: &mut Count<'_>) -> i64 {

@@ -1,10 +1,10 @@
 //! The file `aliases`: parents by ifindex, the aliases of each in the order of
 //! their creation.
 //!
-//! The iterator's elements are steps, and nothing else; each prints as many lines
-//! as surely fit the kernel's buffer. Between two steps, a reader may wait for as
-//! long as it likes, so a step looks anew for where the last one ended. An alias
-//! that is there from the beginning to the end is printed once.
+//! The iterator's elements only serve as steps; each step prints as many lines as surely
+//! fit the kernel's buffer. Between two steps any time may pass, so a step first finds the
+//! place where the last one ended. An alias that exists from the beginning of a reading to
+//! its end is printed exactly once.
 
 use alias_common::header::Header;
 use alias_common::listing::{ALIAS_LINE, ALIASES_HEAD};
@@ -22,23 +22,23 @@ use super::maps::{
 /// `kernel/bpf/bpf_iter.c`).
 const LINES: u32 = (4096 << 3) / ALIAS_LINE as u32 - 1;
 
-/// Entries of the log that a step looks at, dead ones among them.
+/// Entries of the log that a step reads, including those that are no longer valid.
 const ENTRIES: u32 = 1 << 14;
 
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/bpf_map_elem")]
 extern "C" fn aliases(element: &Element) -> i32 {
-    element.call().map_or(DONE, |call| go_a_step(&call))
+    element.call().map_or(DONE, |call| run_step(&call))
 }
 
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/ksym")]
 extern "C" fn aliases_ksym(symbol: &Symbol) -> i32 {
-    symbol.call().map_or(DONE, |call| go_a_step(&call))
+    symbol.call().map_or(DONE, |call| run_step(&call))
 }
 
 #[inline(always)]
-fn go_a_step(call: &Call) -> i32 {
+fn run_step(call: &Call) -> i32 {
     let Call {
         session,
         step,
@@ -47,8 +47,8 @@ fn go_a_step(call: &Call) -> i32 {
     let Some(reading) = READING.get_ptr_mut((session % u64::from(READINGS)) as u32) else {
         return FAILED;
     };
-    // SAFETY: the map's value. One call at a time uses it, but for a reading that
-    // takes it over, and that is noticed below.
+    // SAFETY: the map's value. One call at a time uses it, unless another reading takes
+    // it over, which is detected below.
     let reading = unsafe { &mut *reading };
     if step == 0 {
         reading.session = session;
@@ -76,7 +76,7 @@ fn go_a_step(call: &Call) -> i32 {
     }
 }
 
-/// Prints what comes next, of one parent.
+/// Prints the next lines, of one parent.
 #[inline(always)]
 fn go_on(reading: &mut Reading, output: *mut seq_file) {
     if reading.to.number == Place::END {
@@ -91,7 +91,7 @@ fn go_on(reading: &mut Reading, output: *mut seq_file) {
         RECORDS.get(number),
         ORDERS.get(number),
     ) else {
-        // Behind the last one, or detached meanwhile.
+        // After the last parent, or detached meanwhile.
         if reading.to.number != Place::END {
             reading.to.number = Place::BETWEEN;
         }
@@ -127,8 +127,8 @@ fn next_parent(place: &mut Place) {
     };
 }
 
-/// Eight bytes each, as all that stands on the stack: the verifier wants accesses
-/// aligned there.
+/// Fields of eight bytes, as always on the stack, where the verifier wants aligned
+/// accesses.
 #[repr(C)]
 struct Search {
     above: u64,
@@ -165,7 +165,7 @@ extern "C" fn visit(_: u64, walk: &mut Walk<'_>) -> i64 {
     match next(walk) {
         Some(verdict) => verdict,
         None => {
-            // The log's end: on to another parent, in the next step.
+            // The log's end: the next step begins with another parent.
             walk.reading.to.number = Place::BETWEEN;
             STOP
         }
@@ -195,8 +195,8 @@ fn next(walk: &mut Walk<'_>) -> Option<i64> {
     Some(GO_ON)
 }
 
-/// Where the entries begin that are not behind this place yet. The log may have been
-/// copied since.
+/// Number of the first entry after this place. The log may have been copied to the other
+/// half since.
 #[inline(always)]
 fn resume(order: &Orders, head: Head, place: &Place) -> Option<u32> {
     let at = place.at;
@@ -205,7 +205,7 @@ fn resume(order: &Orders, head: Head, place: &Place) -> Option<u32> {
     if is_here && (at != 0 || place.created == 0) {
         return Some(at);
     }
-    order::behind(head.count(), place.created, |at| {
+    order::first_after(head.count(), place.created, |at| {
         entry(order, head.place(at))
     })
 }

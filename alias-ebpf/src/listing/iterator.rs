@@ -1,11 +1,11 @@
-//! What the kernel hands to an iterator, and how that prints.
+//! What the kernel passes to an iterator, and how it prints.
 //!
-//! The listing needs an iterator for nothing but to be called often enough: what it
-//! prints comes from its own maps. So there are two, and the controller takes the first
-//! that the kernel allows: over the elements of a map made for it (as many steps as are
-//! needed, and no more), or over the kernel's symbols (Linux 6.0), of which there are
-//! always more than a hundred thousand. Some kernels allow no iterator over map elements,
-//! because it may write to them.
+//! The listing uses an iterator only to be called often enough: what it prints comes from
+//! its own maps. So there are two, and the controller takes the first that the kernel
+//! allows: over the elements of a map that was created for it (exactly as many as steps are
+//! needed), or over the kernel's symbols (Linux 6.0), of which there are always more than a
+//! hundred thousand. Some kernels allow no iterator over map elements, because it may write
+//! to them.
 
 use core::ffi::c_void;
 
@@ -41,8 +41,8 @@ struct Meta {
 pub struct Call {
     /// The kernel's number of the reading.
     pub session: u64,
-    /// Number of the step. The kernel calls for one again, under the same number, if
-    /// what it had printed was too long for the buffer.
+    /// Number of the step. The kernel repeats a step, under the same number, if its output
+    /// did not fit the buffer.
     pub step: u32,
     /// Where it prints to.
     pub output: *mut seq_file,
@@ -51,7 +51,7 @@ pub struct Call {
 impl Call {
     /// # Safety
     ///
-    /// `meta` is what the kernel handed to the program.
+    /// `meta` is what the kernel passed to the program.
     #[inline(always)]
     unsafe fn of(meta: *const Meta) -> Call {
         // SAFETY: the kernel's pointer, never null.
@@ -102,8 +102,8 @@ pub const STOP: i64 = 1;
 /// 2^23, `BPF_MAX_LOOPS`).
 #[inline(always)]
 pub fn each<C>(count: u32, callback: extern "C" fn(u64, &mut C) -> i64, context: &mut C) {
-    // SAFETY: a function of this object with the signature that the kernel calls,
-    // and a context on the stack of the caller, who waits.
+    // SAFETY: a function of this object with the signature that the kernel calls, and a
+    // context that outlives the call.
     unsafe {
         bpf_loop(
             count,
@@ -114,8 +114,7 @@ pub fn each<C>(count: u32, callback: extern "C" fn(u64, &mut C) -> i64, context:
     }
 }
 
-/// Prints. `false`: the kernel's buffer is full, and it will call for the whole step
-/// again.
+/// Prints. `false`: the kernel's buffer is full, and it will repeat the whole step.
 #[inline(always)]
 pub fn print(output: *mut seq_file, text: &[u8]) -> bool {
     // SAFETY: the kernel's own pointer, and bytes that live.

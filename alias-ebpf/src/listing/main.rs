@@ -1,9 +1,8 @@
-//! The kernel's own listing: iterators that print `aliases` and `alias_types` for
-//! whoever reads their pins. One copy of these programs and maps serves all
-//! parents of a namespace.
+//! The kernel's own listing: iterators that print `aliases` and `alias_types` when their
+//! pins are read. One copy of these programs and maps serves all parents of a namespace.
 //!
-//! What is printed is what the parents' records say at that moment; nothing here
-//! is written but where a reading has got to.
+//! They print what the parents' records hold at that moment, and write nothing but how far
+//! each reading has got.
 
 #![no_std]
 #![no_main]

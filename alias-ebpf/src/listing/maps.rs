@@ -1,4 +1,4 @@
-//! The parents' maps, and where each reading has got to.
+//! The parents' maps, and how far each reading has got.
 
 use alias_common::alias_type::{MAX_TYPES, TypeRow};
 use alias_common::header::Header;
@@ -32,24 +32,24 @@ pub static ORDERS: ArrayOfMaps<Orders, PARENTS> = ArrayOfMaps::new();
 pub static TYPES: Array<TypeRow, { MAX_TYPES as usize }, MMAPABLE> = Array::new();
 
 /// Readings that are remembered. The kernel numbers them as they begin, for the
-/// whole machine: one is forgotten when so many others have begun after it, and
-/// then ends in an error.
+/// whole machine: once this many have begun after one, that one is forgotten and ends
+/// in an error.
 pub const READINGS: u32 = 1024;
 
 #[btf_map(name = "readings")]
 pub static READING: Array<Reading, { READINGS as usize }> = Array::new();
 
-/// Where a reading has got to.
+/// How far a reading has got.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Place {
-    /// Creation number of the last alias that is behind it.
+    /// Creation number of the last alias before it.
     pub created: u64,
-    /// The parent it is at or, with no number, comes from.
+    /// The parent it is at or, between two, the one before it.
     pub ifindex: u32,
     /// The parent's number, or one of the two below.
     pub number: u32,
-    /// Entry of the parent's log where it probably goes on.
+    /// Entry of the parent's log where it probably continues.
     pub at: u32,
     pub reserved: u32,
 }
@@ -57,7 +57,7 @@ pub struct Place {
 impl Place {
     /// Between two parents.
     pub const BETWEEN: u32 = u32::MAX;
-    /// Behind the last one.
+    /// After the last one.
     pub const END: u32 = u32::MAX - 1;
 
     pub const START: Place = Place {
@@ -72,25 +72,24 @@ impl Place {
 /// One reading of a listing, from `open(2)` to its end.
 #[repr(C)]
 pub struct Reading {
-    /// Kernel's number of it.
+    /// The kernel's number for it.
     pub session: u64,
-    /// The step it is at: the kernel calls for a step again if what it had printed
-    /// was too long for its buffer.
+    /// The step it is at: the kernel repeats a step whose output did not fit its buffer.
     pub step: u32,
     /// Lines printed in this step.
     pub lines: u32,
-    /// Aliases counted for this line of `alias_types`. It stands here and not on a
-    /// stack because the verifier would follow each number it can become.
+    /// Aliases counted for this line of `alias_types`. It is here and not on the stack,
+    /// where the verifier would follow each value that it can take.
     pub attached: u64,
     /// Where the step began.
     pub from: Place,
-    /// Where it has got to.
+    /// How far it has got.
     pub to: Place,
     /// The line that is being printed.
     pub line: Line,
 }
 
-/// What the log says at one place.
+/// One entry of the log.
 #[inline(always)]
 pub fn entry(order: &Orders, at: u32) -> Option<Entry> {
     let word = order.get_ptr(at)?;
@@ -107,7 +106,7 @@ pub fn is_live(record: &Record) -> bool {
     state == alias_common::record::State::Live as u32
 }
 
-/// Whose a reading is now.
+/// Session that a reading belongs to now.
 #[inline(always)]
 pub fn owner(reading: &Reading) -> u64 {
     // SAFETY: a live field; another reading may store it meanwhile.

@@ -13,7 +13,7 @@ use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use super::lookup::{below, layout};
 use super::maps::{CAPACITY, COUNTERS};
 
-/// A CPU's row, found once for a frame.
+/// A CPU's row, looked up once per frame.
 #[derive(Clone, Copy)]
 pub struct Row(*mut u8);
 

@@ -1,5 +1,5 @@
-//! `alias_deliver`: tc ingress of the parent, after GRO. Hands a frame that
-//! `alias_rx` has ordered to its alias device. It never counts: `alias_rx` did.
+//! `alias_deliver`: tc ingress of the parent, after GRO. Delivers a frame to the alias
+//! device that `alias_rx` has chosen for it. It counts nothing, because `alias_rx` has.
 
 use alias_common::counters::Handed;
 use alias_common::key::Vlan;
@@ -27,7 +27,7 @@ pub fn alias_deliver(ctx: TcContext) -> i32 {
     }
 }
 
-/// The order in front of the frame.
+/// The delivery order in front of the frame.
 #[inline(always)]
 fn order(ctx: &TcContext) -> Option<Metadata> {
     let raw = skb::raw(ctx);
@@ -39,7 +39,7 @@ fn order(ctx: &TcContext) -> Option<Metadata> {
     Metadata::from_words(unsafe { *(place as *const [u64; 2]) }, SECRET.load())
 }
 
-/// The same by a lookup, on a driver whose frames come without metadata.
+/// The same by a lookup, for a driver whose frames have no metadata.
 #[inline(always)]
 fn look_up(ctx: &TcContext) -> Option<Metadata> {
     let header = HEADER.get_ptr(0)?;
@@ -76,8 +76,8 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
 
 #[inline(always)]
 fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
-    // A tag that the NIC took out before XDP could see it: the frame is on a
-    // VLAN that the lookup did not know of. It is not the alias's.
+    // A tag that the NIC removed before XDP could see it: the frame is on a VLAN that
+    // the lookup did not know of. It is not for the alias.
     if order.tags() == 0 && skb::raw(ctx).vlan_present != 0 {
         return TC_ACT_UNSPEC;
     }
@@ -89,18 +89,18 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
             }
         }
     }
-    // An alias device beside its parent shares the routing table with it: the
-    // parent may have asked in the alias's name, on the way out, and waits for
-    // the answer as well.
+    // An alias device in its parent's namespace shares the routing table with it: the
+    // parent may have sent the ARP request or the solicitation from the alias's address,
+    // and needs the answer as well.
     if order.flags() == Metadata::ANSWER && order.tags() == 0 {
         // SAFETY: the program's own context; no packet pointer is live.
         unsafe { bpf_clone_redirect(ctx.skb.skb, order.port(), 0) };
         return TC_ACT_UNSPEC;
     }
     note_delivery(ctx, order);
-    // Both lead to the alias device. Into another namespace the peer redirect
-    // enters its ingress at once; in the same one the kernel refuses that, and
-    // the port's own transmit does it, through the backlog.
+    // Both deliver to the alias device. In another namespace, a peer redirect enters its
+    // ingress at once. In the same one the kernel refuses that, so the frame is sent out
+    // of the port and arrives through the backlog.
     // SAFETY: both only note where the skb goes when the program has returned.
     if order.flags() & Steer::PEER != 0 {
         (unsafe { bpf_redirect_peer(order.port(), 0) }) as i32
@@ -109,8 +109,8 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
     }
 }
 
-/// Remembers the skb for `alias_undelivered`: the kernel looks at the device only
-/// after this program has returned.
+/// Remembers the skb for `alias_undelivered`: only after this program has returned does
+/// the kernel find that the device is down or gone.
 #[inline(always)]
 fn note_delivery(ctx: &TcContext, order: Metadata) {
     if let Some(handed) = HANDED.get_ptr_mut(0) {

@@ -1,6 +1,6 @@
 //! `alias_egress`: tc egress of the parent. Counts what this host itself sends
 //! from an alias's address: `local` aliases, and alias devices of the same
-//! namespace whose packets the routing table sends out of the parent at once.
+//! namespace whose packets the routing table sends out of the parent directly.
 //! It changes nothing.
 
 use alias_common::word::Verdict;

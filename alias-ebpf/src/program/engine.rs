@@ -1,5 +1,5 @@
-//! The engine: one pass from a frame's first byte to its verdict; each way out
-//! counts once. The programs that run it are in `rx` and `typed`.
+//! The engine: one pass from a frame's first byte to its verdict, which is counted exactly
+//! once. The programs that run it are in `rx` and `typed`.
 
 use core::arch::asm;
 
@@ -25,8 +25,8 @@ use super::journal;
 use super::lookup::{self, Copied, Table, only_value};
 use super::maps::{DEVMAP, FRAGMENTS_STAY, HEADER, SECRET};
 
-/// What a frame needs on its way: where to look up, where to count. Found first, when
-/// there is nothing else yet that a call would have to leave in place.
+/// What every frame needs: where to look up, where to count. Found first, while there are
+/// no other values yet that a call would have to preserve.
 #[derive(Clone, Copy)]
 pub struct Engine<'a> {
     /// The program's context.
@@ -37,8 +37,8 @@ pub struct Engine<'a> {
     pub row: Row,
 }
 
-/// How far an engine reaches: `alias_rx`, or the full one, which takes its place when
-/// somebody needs more.
+/// What an engine looks for: that of `alias_rx`, or the full one, which replaces it when
+/// there are prefixes or alias types.
 pub trait Reach {
     /// The alias that an address is for.
     fn find(table: Table, address: Copied, vlan: Vlan) -> Option<Hit>;
@@ -56,8 +56,8 @@ impl<'a> Engine<'a> {
 
     /// Takes a frame from its first byte to its verdict.
     ///
-    /// A family's frames have their own way through lookup and verdict, in the machine
-    /// code too: shared with IPv6, IPv4's would carry its keys along.
+    /// Each family has its own path through lookup and verdict, in the machine code too: on
+    /// a shared one, IPv4 would carry the longer keys of IPv6 along.
     #[inline(always)]
     pub fn receive<R: Reach>(self) -> u32 {
         // SAFETY: the context's own bounds; nothing moves the packet before `act`
@@ -88,7 +88,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The same destination, of a class that the verifier does not know, so that it walks
+    /// The same destination, but the verifier does not know its class, so that it walks
     /// the rest once.
     #[inline(always)]
     fn of_any_class<'p>(self, to: Destination<'p>) -> Destination<'p> {
@@ -99,11 +99,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Looks up whom the frame is for, counts it, and does what the alias says.
+    /// Looks up the alias that the frame is for, counts it, and carries out the verdict.
     #[inline(always)]
     fn decide<R: Reach>(self, packet: Packet<'_>, link: Link<'_>, to: Destination<'_>) -> u32 {
-        // From here on no pointer into the packet lives, and the verifier need not know
-        // how many tags there were, or which header said where the frame ends.
+        // From here on there is no pointer into the packet, and the verifier need not know
+        // how many tags there were, or which header gave the frame's end.
         let nothing = self.table.nothing();
         let linear = only_value(packet.linear_len() as u64);
         let end = only_value((to.end as u64).wrapping_add(nothing));
@@ -118,15 +118,15 @@ impl<'a> Engine<'a> {
         self.act(|| (tagged >> 24) as u8, to.class, hit)
     }
 
-    /// A unicast frame for another station: seen on a promiscuous port, on a bridge's,
-    /// on one of a bond.
+    /// A unicast frame for another station: seen on a promiscuous device, or on a port of a
+    /// bridge or a bond.
     #[inline(always)]
     fn other_station(self) -> u32 {
         self.row.parent().other_station += 1;
         XDP_PASS
     }
 
-    /// An address that is no alias's; it may be one that an alias device asks from.
+    /// For an address that is no alias; it may be the link-local one of an alias device.
     #[inline(always)]
     fn no_alias(self, address: Copied, vlan: Vlan, class: Class, tags: u8) -> u32 {
         if class == Class::Data {
@@ -145,7 +145,7 @@ impl<'a> Engine<'a> {
         XDP_PASS
     }
 
-    /// A frame that is no alias's.
+    /// A frame that is for no alias.
     #[inline(always)]
     pub fn miss(self) -> u32 {
         self.row.parent().miss += 1;
@@ -179,7 +179,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Does what the alias at `hit` says.
+    /// Carries out the verdict of the alias at `hit`.
     #[inline(always)]
     pub fn act(self, tags: impl FnOnce() -> u8, class: Class, hit: Hit) -> u32 {
         let parent = self.row.parent();
@@ -203,7 +203,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Leaves an order for `alias_deliver` in front of the frame. A driver without
-    /// metadata refuses: then `alias_deliver` is told, once, to look up by itself.
+    /// metadata refuses: then `alias_deliver` is told, once, to do its own lookup.
     #[inline(always)]
     fn order_delivery(self, order: Metadata) {
         // SAFETY: the program's own context.
@@ -231,8 +231,8 @@ impl<'a> Engine<'a> {
         if !readdress(self.ctx, target, tags) {
             return self.no_target(steer.slot());
         }
-        // SAFETY: the flags' low bits are what to return when the key is empty,
-        // which is how a device that is gone shows.
+        // SAFETY: the flags' low bits are what to return when the devmap has no entry for
+        // the key, which is so once the device is gone.
         let action = unsafe {
             bpf_redirect_map(
                 (&raw const DEVMAP).cast_mut().cast(),
@@ -280,7 +280,7 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// Takes off the tags and gives the frame the target's MAC. False when the
+/// Removes the tags and gives the frame the target's MAC. False when the
 /// packet cannot be changed.
 #[inline(always)]
 fn readdress(ctx: &XdpContext, target: &Target, tags: u8) -> bool {
@@ -311,7 +311,7 @@ fn readdress(ctx: &XdpContext, target: &Target, tags: u8) -> bool {
     }
     // SAFETY: checked against the packet's end.
     let macs = rewrite::macs(unsafe { *(start as *const Macs) }, target);
-    // SAFETY: the program's own context; every pointer is taken anew below.
+    // SAFETY: the program's own context; every pointer is read again below.
     if unsafe { bpf_xdp_adjust_head(ctx.ctx, i32::from(tags) * TAG_LEN as i32) } != 0 {
         return false;
     }

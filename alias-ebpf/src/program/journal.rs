@@ -1,6 +1,6 @@
 //! Rare events for a human reader, through aya-log. Off unless the parent was
-//! attached with `--log`, at most ten a second and CPU, and never on the path of
-//! a packet that goes where it should.
+//! attached with `--log`, at most ten per second and CPU, and never on the path of
+//! a packet that is delivered as it should be.
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::map;

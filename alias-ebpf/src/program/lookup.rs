@@ -1,19 +1,22 @@
-//! The index as the kernel side sees it.
+//! Lookups in the datapath.
 //!
-//! Three habits keep the verifier's work small and its bounds alive, on every kernel:
-//! what decides a lookup is copied out of the packet first, so that no packet pointer
-//! lives on; a search ends in a number that says nothing of how it was reached
-//! ([`Table::settle`]); and a position is bounded where it stays so ([`below`]).
+//! Three rules keep the verifier's work small and the bounds that it knows intact, on every
+//! kernel: what a lookup needs is copied out of the packet first, so that no packet pointer
+//! stays alive; a lookup ends in a position that does not show how it was reached
+//! ([`Table::settle`]); and a position is bounded in a way that the verifier keeps track of
+//! ([`below`]).
 
 use core::arch::asm;
 
+use alias_common::bits::{Bits, Lengths};
 use alias_common::header::Header;
 use alias_common::key::{Family, Vlan, WideKey};
 use alias_common::layout::{Front, Layout};
+use alias_common::limits::MAX_TARGETS;
 use alias_common::link_local;
-use alias_common::prefix::{Bits, Lengths, MAX_LENGTHS, Scope, Search};
-use alias_common::record::{MAX_TARGETS, Port, Steer, Target};
-use alias_common::table::{self, Hit, Slots};
+use alias_common::prefix::{MAX_LENGTHS, Scope, Search};
+use alias_common::record::{Port, Steer, Target};
+use alias_common::table::{self, Buckets, Hit};
 use alias_common::word::Word;
 use alias_ebpf::network::Address;
 use alias_ebpf::packet::{Mac, part, u32_of, u64_of};
@@ -39,7 +42,7 @@ impl Copied {
         }
     }
 
-    /// The port behind which a device has this as its link-local address.
+    /// The port of the alias device that has this as its link-local address.
     #[inline(always)]
     pub fn port(self) -> Option<u32> {
         match self {
@@ -48,7 +51,7 @@ impl Copied {
         }
     }
 
-    /// A search for it among no prefixes yet.
+    /// A search for it, without lengths of prefixes yet.
     #[inline(always)]
     pub fn search(self, vlan: Vlan) -> Search {
         let (family, bits) = match self {
@@ -59,15 +62,15 @@ impl Copied {
     }
 }
 
-/// Whose a port or a `--to` device is.
+/// What is known of a port or a `--to` device.
 #[inline(always)]
 pub fn port(ifindex: u32) -> Option<&'static Port> {
     // SAFETY: 24 aligned bytes, which stay until this program has returned.
     unsafe { PORT.get(ifindex) }
 }
 
-/// The way to the device that has this address as its link-local one: its port's
-/// ifindex, and what is known of it.
+/// The port of the alias device that has this address as its link-local one: ifindex, and
+/// what is known of it.
 #[inline(always)]
 pub fn find_link_local(address: Copied) -> Option<(u32, &'static Port)> {
     let ifindex = address.port()?;
@@ -76,7 +79,7 @@ pub fn find_link_local(address: Copied) -> Option<(u32, &'static Port)> {
     Some((ifindex, port))
 }
 
-/// The way there, as the index would give it.
+/// Where to send a frame for that port, in the form in which the index has it.
 #[inline(always)]
 pub fn steer_to(ifindex: u32, port: &Port) -> Steer {
     let peer = if port.netns_cookie == 0 {
@@ -105,8 +108,8 @@ pub fn lengths_of(family: Family) -> Lengths {
     }
 }
 
-/// The enabled alias of the longest prefix that an address is in, where the address is
-/// none itself.
+/// The enabled alias of the longest prefix that contains an address, to be used where the
+/// address itself is none.
 #[inline(always)]
 pub fn find_prefix(address: Copied, vlan: Vlan) -> Option<Hit> {
     let mut search = address.search(vlan);
@@ -119,7 +122,7 @@ pub fn find_prefix(address: Copied, vlan: Vlan) -> Option<Hit> {
     bounded(search.hit()?)
 }
 
-/// A position out of a function is any number to the verifier.
+/// Bounds a position that a function returned: to the verifier it is any number.
 #[inline(always)]
 pub fn bounded(hit: Hit) -> Option<Hit> {
     let end = u64::from(POSITIONS.load());
@@ -130,10 +133,10 @@ pub fn bounded(hit: Hit) -> Option<Hit> {
     Some(Hit { position, ..hit })
 }
 
-/// The index, which is below `end`, as the verifier can see it: a value of its own, which
-/// has its bound wherever the compiler keeps it. (An `if` would bound a register, and
-/// kernels before 6.8 learn nothing from it of the same value on the stack.) What is not
-/// below, which no table has, becomes 0.
+/// The index, which is below `end`, in a form in which the verifier knows that too: a new
+/// value, which keeps its bound wherever the compiler keeps it. (An `if` would bound a
+/// register, but kernels before 6.8 do not apply that to the same value on the stack.) An
+/// index that is not below, which no table has, becomes 0.
 #[inline(always)]
 pub fn below(index: u64, end: u64) -> u64 {
     let bounded: u64;
@@ -152,7 +155,8 @@ pub fn below(index: u64, end: u64) -> u64 {
     bounded
 }
 
-/// The value, computed here and nowhere else: what it was computed from need not live on.
+/// The value, forced to be computed here, so that what it is computed from need not stay
+/// alive.
 #[inline(always)]
 pub fn only_value(value: u64) -> u64 {
     let same: u64;
@@ -169,7 +173,7 @@ pub fn only_value(value: u64) -> u64 {
     same
 }
 
-/// A whole search among prefixes. As global functions, this and its step are verified
+/// A whole search among prefixes. Being global functions, this and its step are verified
 /// once, by themselves, and not once for each path that leads to them.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -207,12 +211,12 @@ pub fn layout() -> Layout {
     }
 }
 
-/// Map `table`, found once for a frame. Positions come from a hash of the table's
-/// width, so all of them are inside: the verifier has proved it.
+/// Map `table`, looked up once per frame. Positions come from a hash that was shifted to
+/// the table's width, so all of them are inside, which the verifier has proved.
 #[derive(Clone, Copy)]
 pub struct Table(*const u8);
 
-impl Slots for Table {
+impl Buckets for Table {
     #[inline(always)]
     fn word(&self, position: u64) -> Option<Word> {
         // SAFETY: inside (see `Table`), 8 bytes, aligned. The controller stores words
@@ -222,7 +226,8 @@ impl Slots for Table {
 
     #[inline(always)]
     fn wide_is(&self, position: u64, key: &WideKey) -> bool {
-        // SAFETY: inside (see `Table`). A key is not written while its word is there.
+        // SAFETY: inside (see `Table`). A key is not written while its bucket's word is
+        // published.
         let there = unsafe { &*self.part::<WideKey>(layout().keys(), position) };
         // The reserved word is zero on both sides and not compared.
         there.address_words[0] == key.address_words[0]
@@ -253,7 +258,7 @@ impl Table {
         unsafe { self.0.add(begin).cast::<T>().add(index as usize) }
     }
 
-    /// A zero of which the verifier knows nothing ([`Front::nothing`]).
+    /// A zero whose value the verifier does not know ([`Front::nothing`]).
     #[inline(always)]
     pub fn nothing(self) -> u64 {
         // SAFETY: inside (see `Table`), 8 bytes, aligned, one load.
@@ -290,7 +295,7 @@ impl Table {
         table::find(&self, HOME_SHIFT.load(), hash, Some(key))
     }
 
-    /// Where the alias at a position leads.
+    /// Where packets for the alias at a position are sent.
     #[inline(always)]
     pub fn steer(self, hit: Hit) -> Steer {
         // SAFETY: inside (see `Table`), 8 bytes, aligned, one load.
@@ -300,10 +305,10 @@ impl Table {
         }
     }
 
-    /// The device that `to` aliases with this key lead to.
+    /// The device that aliases with the verdict `to` and this key redirect to.
     #[inline(always)]
     pub fn target(self, key: u32) -> &'static Target {
-        // The mask changes no key; it is what the verifier understands.
+        // The mask changes no key; it gives the verifier a bound.
         const { assert!(MAX_TARGETS.is_power_of_two()) };
         // SAFETY: below MAX_TARGETS, so inside.
         unsafe { &*self.part::<Target>(layout().targets(), u64::from(key & (MAX_TARGETS - 1))) }

@@ -1,10 +1,11 @@
-//! What the kernel drops after a program has sent it on would vanish uncounted.
+//! Counts what the kernel drops after a program has redirected it.
 //!
 //! `alias_lost`, on the raw tracepoint `xdp_redirect_err`: a `--to` device that is
 //! down or whose MTU is too small. `alias_undelivered`, on `kfree_skb`: an alias
-//! device that is gone, or down in another namespace (one that is down beside its
-//! parent is in its port's own statistics). Both run on the CPU and within the call that the
-//! packet was sent on in, so the packet noted last is the one meant.
+//! device that is gone, or down in another namespace (for one that is down in its
+//! parent's namespace, the port's own statistics count). Both run on the CPU that
+//! redirected the packet, within the same call, so the packet that was noted last is the
+//! one that is dropped.
 
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
@@ -44,15 +45,15 @@ pub fn alias_undelivered(ctx: RawTracePointContext) -> i32 {
     };
     // SAFETY: this CPU's value.
     let handed = unsafe { &mut *handed };
-    // Every dropped packet of the system comes by: this decides for nearly all.
+    // Called for every packet that the system drops: this excludes nearly all.
     if handed.skb != skb || handed.generation != DEVMAP_ID.load() {
         return 0;
     }
     handed.skb = 0;
     let location: u64 = ctx.arg(LOCATION);
     let [start, end] = REDIRECT_SITE.load();
-    // An skb's memory is soon another packet's: only one that is still on the
-    // parent, where a redirect gives up, is the one that was noted.
+    // An skb's memory is soon reused for another packet: only one that is dropped in the
+    // kernel's redirect function and still on the parent is the one that was noted.
     let failed = start <= location && location < end;
     let device = HEADER.get(0).map_or(0, |header| header.parent_device);
     if failed
@@ -61,11 +62,11 @@ pub fn alias_undelivered(ctx: RawTracePointContext) -> i32 {
         && let Some(row) = Row::own()
     {
         let cell = row.parent();
-        // Counted by the generation before, it may be below zero here: the sum of both
+        // If the generation before has counted it, this may go below zero: the sum of both
         // is right.
         cell.device -= 1;
         cell.undelivered += 1;
-        // SAFETY: the value is twelve aligned bytes that were there before the port.
+        // SAFETY: the value is 24 aligned bytes, written before the port was used.
         if let Some(port) = unsafe { PORT.get(handed.port) } {
             row.alias(port.key, |cell| cell.lost += 1);
         }

@@ -1,9 +1,9 @@
-//! The maps and constants of one parent. The loader makes the maps, in the sizes
+//! The maps and constants of one parent. The loader creates the maps, in the sizes
 //! that the parent needs; arrays are mmapable, so that the controller reads and
 //! writes them in place.
 //!
-//! The two that every packet needs are one value each, `counters` one for each CPU:
-//! `alias_common::layout` says what stands where in them.
+//! Every packet needs two of them: `table`, one value, and `counters`, one value for each
+//! CPU. `alias_common::layout` describes what is in them.
 
 use alias_common::counters::Handed;
 use alias_common::header::Header;

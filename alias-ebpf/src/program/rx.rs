@@ -1,5 +1,5 @@
 //! `alias_rx`: XDP on the parent while no alias of it is a prefix and no alias type is
-//! registered. It does not so much as ask.
+//! registered. It looks for neither.
 
 use alias_common::key::Vlan;
 use alias_common::table::Hit;
@@ -11,7 +11,7 @@ use aya_ebpf::programs::XdpContext;
 use super::engine::{Engine, Reach};
 use super::lookup::{Copied, Table};
 
-/// There are no prefixes, and a frame of a family that is not built in is nobody's.
+/// There are no prefixes, and a frame of a family that is not built in is for no alias.
 struct Plain;
 
 impl Reach for Plain {
@@ -34,7 +34,7 @@ pub fn alias_rx(ctx: XdpContext) -> u32 {
 }
 
 /// For generic mode, where every frame is made linear for a program that does
-/// not take fragments. One that does is given a copy, and on that way Linux 6.18
+/// not take fragments. One that does is given a copy, and in copying Linux 6.18
 /// loses the metadata. Only one of the two is ever loaded: they could not share
 /// the devmap.
 #[xdp]

@@ -17,7 +17,7 @@ pub fn raw(ctx: &TcContext) -> &__sk_buff {
     unsafe { &*ctx.skb.skb }
 }
 
-/// The frame, with its headers readable even when the sender left them in pages.
+/// The frame; headers that are in pages are made readable first.
 #[inline(always)]
 pub fn packet<'a>(ctx: &'a TcContext) -> Packet<'a> {
     let linear = ctx.data_end() - ctx.data();
@@ -55,8 +55,8 @@ pub fn segments(ctx: &TcContext) -> u64 {
     }
 }
 
-/// Offset of `dev` in `struct sk_buff` since Linux 4.17: behind `next` and `prev`.
-/// Only ever compared: were it another field, losses would stay uncounted.
+/// Offset of `dev` in `struct sk_buff` since Linux 4.17: after `next` and `prev`.
+/// Only ever compared: were it another field, losses would not be counted.
 const DEV: u64 = 16;
 
 /// The kernel's address of the device an skb is on; 0 when it cannot be read.

@@ -1,6 +1,6 @@
-//! The index as the tc programs see it: a whole look-up is one global function, which the
-//! verifier walks once, by itself, and not once for each path that leads to it. The call
-//! costs about two nanoseconds, which only `alias_rx` has to count.
+//! The index for the tc programs: a whole lookup is one global function, which the verifier
+//! walks once, by itself, and not once for each path that leads to it. The call costs about
+//! two nanoseconds, which only matters in `alias_rx`.
 
 use alias_common::key::Vlan;
 use alias_common::prefix::Search;
@@ -9,7 +9,7 @@ use alias_common::table::Hit;
 use super::lookup::{Copied, Table, bounded, lengths_of, search_prefix};
 use super::maps::{HASH_KEY, HOME_SHIFT};
 
-/// The enabled alias of an address, or else that of the longest prefix that it is in.
+/// The enabled alias of an address, or else that of the longest prefix that contains it.
 #[inline(always)]
 pub fn find_any(address: Copied, vlan: Vlan) -> Option<Hit> {
     let mut search = address.search(vlan);
@@ -17,7 +17,7 @@ pub fn find_any(address: Copied, vlan: Vlan) -> Option<Hit> {
     bounded(search.hit()?)
 }
 
-/// The enabled alias of an address, and of no prefix.
+/// The enabled alias of an address; prefixes are not considered.
 #[inline(always)]
 pub fn find_exact(address: Copied, vlan: Vlan) -> Option<Hit> {
     let mut search = address.search(vlan);
@@ -25,7 +25,7 @@ pub fn find_exact(address: Copied, vlan: Vlan) -> Option<Hit> {
     bounded(search.hit()?)
 }
 
-/// A look-up of the address itself.
+/// A lookup of the address itself.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_up_exact(search: *mut Search) -> i32 {
@@ -38,7 +38,7 @@ pub extern "C" fn look_up_exact(search: *mut Search) -> i32 {
     }
 }
 
-/// The same, and then of the prefixes that it is in.
+/// The same, and then of the prefixes that contain it.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_up(search: *mut Search) -> i32 {

@@ -1,8 +1,8 @@
-//! What comes back from where aliases live.
+//! What is sent by alias devices and behind `--to` devices.
 //!
-//! `alias_tx`, on the port of an alias device: only what the alias may say goes
-//! on, the rest is dropped and counted. `alias_return`, on a `--to` device: what
-//! is an alias's goes on, the rest is not ours and stays with the host.
+//! `alias_tx`, on the port of an alias device: what the alias may send goes out of the
+//! parent, the rest is dropped and counted. `alias_return`, on a `--to` device: what comes
+//! from an alias's address goes out of the parent, the rest is left to the host.
 
 use alias_common::key::Vlan;
 use alias_common::record::{Steer, Target};
@@ -56,8 +56,8 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
             let class = source.class;
             let copied = Copied::of(source.address);
             if copied.port() == Some(skb::raw(ctx).ifindex) {
-                // From its link-local address a device asks its neighbours, and its
-                // routers which groups it listens to: the link's own housekeeping.
+                // From its link-local address a device sends neighbour solicitations and
+                // multicast listener reports; they are counted with ARP and ND.
                 let Owner { permit, .. } = owner(ctx).ok_or(Refusal::Address)?;
                 count_sent(ctx, Class::Neighbor, permit.slot);
                 return Ok(permit);
@@ -83,11 +83,11 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
     }
 }
 
-/// The alias of the source, if this port's device may speak for it: one that lives behind
-/// this port, or behind another of the same namespace. The wire cannot tell those apart,
-/// for all devices have the parent's MAC, and it is the namespace's routes that choose
-/// among them. The VLAN is not in the frame; without one, which is the rule, the port
-/// needs no lookup.
+/// The alias of the source, if this port's device may send from it: an alias whose device
+/// is behind this port, or behind another port of the same namespace. On the wire those
+/// look the same, for all devices have the parent's MAC, and the namespace's routes choose
+/// among them. The VLAN is not in the frame; without one, which is the common case, the
+/// port needs no lookup.
 #[inline(always)]
 fn own(ctx: &TcContext, table: Table, copied: Copied) -> Option<Permit> {
     let untagged = tc_lookup::find_exact(copied, Vlan::NONE);
@@ -108,7 +108,7 @@ fn own(ctx: &TcContext, table: Table, copied: Copied) -> Option<Permit> {
     } else {
         tc_lookup::find_exact(copied, vlan)
     };
-    // An address that is another alias's is not one of a prefix.
+    // An address that is an alias itself does not belong to a prefix.
     let hit = match hit {
         Some(hit) => hit,
         None => lookup::find_prefix(copied, vlan)?,
@@ -205,8 +205,8 @@ pub fn alias_return(ctx: TcContext) -> i32 {
     }
 }
 
-/// Finds whose frame this is, counts it, and gives it the parent's MAC where
-/// the device behind has one of its own.
+/// Finds the alias that the frame is from, counts it, and gives it the parent's MAC where
+/// the sender has a MAC of its own.
 #[inline(always)]
 fn adopt(ctx: &TcContext) -> Option<Vlan> {
     let packet = skb::packet(ctx);
@@ -233,8 +233,8 @@ fn adopt(ctx: &TcContext) -> Option<Vlan> {
     Some(vlan)
 }
 
-/// Puts the parent's MAC where the frame says the device's own: in the Ethernet
-/// header, in ARP and in ND. What a neighbour learns is then what the NIC takes.
+/// Replaces the sender's MAC with the parent's: in the Ethernet header, in ARP and in ND.
+/// So a neighbour learns the MAC whose frames the NIC accepts.
 #[inline(always)]
 fn impersonate(ctx: &TcContext, packet: Packet<'_>, link: Link<'_>, mac: [u8; 6]) -> Option<()> {
     let mut option = None;
@@ -252,7 +252,7 @@ fn impersonate(ctx: &TcContext, packet: Packet<'_>, link: Link<'_>, mac: [u8; 6]
         }
     }
     let is_arp = link.ethertype == EtherType::ARP;
-    // From here on the packet changes: nothing above is looked at again.
+    // From here on the packet changes: no reference from above is used again.
     store(ctx, 6, &mac)?;
     if is_arp {
         store(ctx, HEADER_LEN + ARP_SENDER_MAC, &mac)?;

@@ -1,7 +1,8 @@
-//! The full engine, for two reasons. Prefixes: `alias_rx_types` looks for the longest
-//! one where `alias_rx` knows of none. Families that are not built in: it hands their
-//! frames to the program of the type that has their ethertype; that says whom a frame is
-//! for, and `alias_typed` goes on as the engine does for every other frame.
+//! The full engine. It has two things that `alias_rx` has not. Prefixes: where the address
+//! itself is no alias, `alias_rx_types` looks for the longest prefix that contains it.
+//! Families that are not built in: it passes their frames to the program of the type that
+//! has their ethertype; that finds the address, and `alias_typed` continues as the engine
+//! does for every other frame.
 
 use alias_common::key::{Family, Vlan, WideKey};
 use alias_common::table::Hit;
@@ -19,11 +20,12 @@ use super::lookup::{Copied, Table, find_prefix};
 
 #[map(name = "found")]
 static FOUND: PerCpuArray<Found> = PerCpuArray::with_max_entries(1, 0);
-/// Every ethertype has its place, so that none is searched for.
+/// Indexed by ethertype, so that there is nothing to search.
 #[map(name = "by_ethertype")]
 static BY_ETHERTYPE: ProgramArray = ProgramArray::with_max_entries(1 << 16, 0);
 
-/// The way back, which the types' programs take; here only to be made and filled.
+/// The tail call back, which the types' programs make; here only so that the map is
+/// created and filled.
 #[map(name = "engine")]
 static ENGINE: ProgramArray = ProgramArray::with_max_entries(ENTRY + 1, 0);
 
@@ -77,7 +79,7 @@ fn receive(ctx: &XdpContext) -> u32 {
     }
 }
 
-/// Leaves the frame to its type. Comes back only where no type has the ethertype.
+/// Passes the frame to its type. Returns only where no type has the ethertype.
 #[inline(always)]
 fn ask_type(engine: Engine<'_>, link: Link<'_>) -> u32 {
     if let Some(found) = FOUND.get_ptr_mut(0) {
@@ -90,7 +92,7 @@ fn ask_type(engine: Engine<'_>, link: Link<'_>) -> u32 {
         };
         // SAFETY: this CPU's value; nothing else runs here until the verdict.
         unsafe { found.write(question) };
-        // SAFETY: nothing here waits to be dropped.
+        // SAFETY: no value here has a destructor that would be skipped.
         unsafe { BY_ETHERTYPE.tail_call(engine.ctx, u32::from(link.ethertype.number())) };
     }
     engine.miss()
@@ -111,7 +113,7 @@ fn typed(ctx: &XdpContext) -> u32 {
     let Some(hit) = engine.table.find_wide(&key) else {
         return engine.miss();
     };
-    // Where the frame ends is the type's knowledge, so the kernel is asked.
+    // Only the type knows where the frame ends, so the kernel is asked.
     // SAFETY: the program's own context.
     engine.row.rx(hit, unsafe { bpf_xdp_get_buff_len(ctx.ctx) });
     engine.act(|| found.tags, Class::Data, hit)

@@ -360,7 +360,7 @@ impl Ward {
 
 fn is_for_sockets(pin: &Path) -> bool {
     let name = pin.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with("isno"))
+    name.is_some_and(|name| name.starts_with("tcp_"))
 }
 
 #[track_caller]

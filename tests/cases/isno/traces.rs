@@ -17,7 +17,7 @@ fn pins(lab: &Lab) -> Vec<std::path::PathBuf> {
     let mut pins = lab.pins();
     pins.retain(|pin| {
         let name = pin.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("isno"))
+        name.is_some_and(|name| name.starts_with("tcp_"))
     });
     pins
 }

@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
-use alias_common::{header::Header, names, prefix::Prefixes};
+use alias_common::{bits::Prefixes, header::Header, names};
 use alias_tests::{
     Lab, Mode, Tap,
     bpf::{self, Context, tc, xdp},

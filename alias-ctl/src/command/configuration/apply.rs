@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use alias_common::record::MAX_SLOTS;
+use alias_common::limits::MAX_SLOTS;
 
 use crate::command::host::Host;
 use crate::command::types::Named;

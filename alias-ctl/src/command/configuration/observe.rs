@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use alias_common::header::Header;
-use alias_common::record::{MAX_SLOTS, Record, TargetKind};
+use alias_common::limits::MAX_SLOTS;
+use alias_common::record::{Record, TargetKind};
 
 use crate::command::host::Host;
 use crate::command::{device, show};

@@ -5,8 +5,8 @@ use crate::model::lifecycle::OnDown;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use alias_common::isno::TcpOptions;
 use alias_common::record::{Record, TargetKind};
+use alias_common::tcp_options::TcpOptions;
 
 use crate::command::attach::detach_under;
 use crate::command::batch::{Item, Past};

@@ -1,7 +1,8 @@
 //! A main device: what it can do, and what its programs are at.
 
 use alias_common::header::Header;
-use alias_common::record::{MAX_SLOTS, Record, TargetKind};
+use alias_common::limits::MAX_SLOTS;
+use alias_common::record::{Record, TargetKind};
 
 use super::super::device as alias_device;
 use super::super::host::Host;

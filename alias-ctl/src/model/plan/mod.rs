@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use alias_common::isno::TcpOptions;
+use alias_common::tcp_options::TcpOptions;
 
 use super::address::Address;
 use super::declaration::{Addresses, Parent, Properties, Run, joined_slot};

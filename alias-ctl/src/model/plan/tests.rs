@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use alias_common::isno::{TcpOption, TcpOptions};
 use alias_common::key::Vlan;
+use alias_common::tcp_options::{TcpOption, TcpOptions};
 
 use super::*;
 

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use alias_common::isno::{TcpOption, TcpOptions};
 use alias_common::key::Vlan;
+use alias_common::tcp_options::{TcpOption, TcpOptions};
 
 use super::super::table::{Entry, Fault, Table, Value, join};
 use super::Read;

@@ -170,7 +170,7 @@ impl Reader<'_, '_> {
                     attachment.capacity = Some(integer(
                         table,
                         entry,
-                        1..=alias_common::record::MAX_SLOTS.into(),
+                        1..=alias_common::limits::MAX_SLOTS.into(),
                     )? as u32);
                 }
                 "max_aliases" => {
@@ -307,7 +307,7 @@ impl Reader<'_, '_> {
             match &*entry.key {
                 "parent" => parent = Some(device(table, entry)?),
                 "start" => {
-                    let slots = i64::from(alias_common::record::MAX_SLOTS);
+                    let slots = i64::from(alias_common::limits::MAX_SLOTS);
                     start = Some(integer(table, entry, 0..=slots - 1)? as u32);
                 }
                 "addresses" => {

@@ -1,8 +1,8 @@
 //! Tables of files: what they mean, what is refused and where.
 
 use alias_common::alias_type::AddressFormat;
-use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
+use alias_common::tcp_options::TcpOptions;
 
 use super::*;
 use crate::model::declaration::Properties;

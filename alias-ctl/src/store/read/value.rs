@@ -114,7 +114,7 @@ pub(super) fn alias(table: &Table<'_>, entry: &Entry<'_>) -> Read<(String, u32)>
         && !found
             .parent
             .contains(|c: char| c.is_whitespace() || c.is_control())
-        && slot < alias_common::record::MAX_SLOTS;
+        && slot < alias_common::limits::MAX_SLOTS;
     if usable {
         Ok((found.parent, slot))
     } else {

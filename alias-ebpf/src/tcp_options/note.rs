@@ -1,7 +1,8 @@
-//! `isno_note`: what an application sets by itself, no alias changes. Runs before
-//! the kernel has looked at the call, and lets every call through unchanged.
+//! `tcp_note`: notes which options an application sets by itself, so that `tcp_apply` does
+//! not change them. It runs before the kernel handles the call, and lets every call through
+//! unchanged.
 
-use alias_common::isno::TcpOption;
+use alias_common::tcp_options::TcpOption;
 use aya_ebpf::macros::cgroup_sockopt;
 use aya_ebpf::programs::SockoptContext;
 
@@ -11,7 +12,7 @@ use crate::option::{
     TCP_NODELAY,
 };
 
-/// What the kernel wants to hear to go on with the call.
+/// Lets the kernel continue with the call.
 const ALLOW: i32 = 1;
 /// The kernel hands a program at most this many bytes of a value. A longer one is
 /// refused unless the program says that it has not touched it.
@@ -20,7 +21,7 @@ const PAGE_SIZE: i32 = 4096;
 const IPPROTO_TCP: u32 = 6;
 
 #[cgroup_sockopt(setsockopt)]
-pub fn isno_note(ctx: SockoptContext) -> i32 {
+pub fn tcp_note(ctx: SockoptContext) -> i32 {
     // SAFETY: the context is live; a zero length means the caller's own value.
     unsafe {
         if (*ctx.sockopt).optlen > PAGE_SIZE {
@@ -49,7 +50,7 @@ unsafe fn note(ctx: &SockoptContext) {
             _ => return,
         };
         let socket = (*call).__bindgen_anon_1.sk;
-        // All of them are integers, and refused when shorter.
+        // All of them are integers; the kernel refuses anything shorter.
         if (*call).optlen < 4 || (*socket).protocol != IPPROTO_TCP {
             return;
         }

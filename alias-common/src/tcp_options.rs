@@ -39,7 +39,7 @@ impl TcpOption {
     }
 }
 
-/// Options that were given values. One without is the system's default.
+/// Options that were given values. One without has the system's default.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[repr(C)]
 pub struct TcpOptions {
@@ -111,7 +111,7 @@ impl TcpOptions {
 unsafe impl Plain for TcpOptions {}
 const _: () = assert!(size_of::<TcpOptions>() == 12);
 
-/// Where sockets are: the key of map `isno`.
+/// The local address of sockets: the key of map `tcp_options`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[repr(C)]
 pub struct LocalAddress {
@@ -141,7 +141,7 @@ impl LocalAddress {
 unsafe impl Plain for LocalAddress {}
 const _: () = assert!(size_of::<LocalAddress>() == 24);
 
-/// What the sockets of a local address get: the value of map `isno`.
+/// What the sockets of a local address get: the value of map `tcp_options`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Grant {

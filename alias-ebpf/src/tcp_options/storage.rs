@@ -10,7 +10,7 @@ use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 const FLAGS: usize = (BPF_F_NO_PREALLOC | BPF_F_CLONE) as usize;
 
 /// A map definition in the form in which loaders read it from BTF: the types of
-/// the fields are the values.
+/// the fields carry the values.
 #[repr(C)]
 pub struct SocketStorage<T> {
     r#type: *const [i32; BPF_MAP_TYPE_SK_STORAGE as usize],
@@ -20,7 +20,7 @@ pub struct SocketStorage<T> {
     map_flags: *const [i32; FLAGS],
 }
 
-// SAFETY: the pointers are placeholders that nobody follows.
+// SAFETY: the pointers are placeholders and never dereferenced.
 unsafe impl<T> Sync for SocketStorage<T> {}
 
 impl<T> SocketStorage<T> {

@@ -1,7 +1,7 @@
-//! TCP options for the sockets of aliases (AIX's ISNO): `isno_note` hears what
-//! applications set by themselves, `isno_apply` sets the rest. Both hang on the
-//! root of the cgroup2 hierarchy, and only while an alias of the parent has
-//! options. They see sockets and no packet.
+//! TCP options for the sockets of aliases: `tcp_note` sees what applications set by
+//! themselves, `tcp_apply` sets the rest. Both are attached to the root of the cgroup2
+//! hierarchy, and only while an alias of the parent has options. They see sockets, never
+//! packets.
 
 #![no_std]
 #![no_main]
@@ -10,7 +10,7 @@ mod apply;
 mod note;
 mod storage;
 
-use alias_common::isno::{Grant, LocalAddress};
+use alias_common::tcp_options::{Grant, LocalAddress};
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::HashMap;
@@ -18,12 +18,12 @@ use aya_ebpf::maps::HashMap;
 use storage::SocketStorage;
 
 /// Sized by the loader.
-#[map(name = "isno")]
-static ISNO: HashMap<LocalAddress, Grant> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
+#[map(name = "tcp_options")]
+static TCP_OPTIONS: HashMap<LocalAddress, Grant> = HashMap::with_max_entries(1, BPF_F_NO_PREALLOC);
 
 /// Bits of the options that an application set on a socket by itself; an accepted
 /// socket begins with its listener's.
-#[btf_map(name = "isno_noted")]
+#[btf_map(name = "tcp_noted")]
 static NOTED: SocketStorage<u32> = SocketStorage::new();
 
 /// Levels and options of `setsockopt`: `asm-generic/socket.h`, `linux/tcp.h`.

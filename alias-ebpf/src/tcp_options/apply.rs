@@ -1,5 +1,5 @@
-//! `isno_apply`: sets an alias's TCP options on its sockets, but for those that
-//! the application set. Three moments matter:
+//! `tcp_apply`: sets an alias's TCP options on its sockets, except those that
+//! the application set. It acts at three moments:
 //!
 //! - a connection is about to be opened: its local address is known, and nothing
 //!   of it has been sent;
@@ -10,7 +10,7 @@
 
 use core::ptr;
 
-use alias_common::isno::{Grant, LocalAddress, TcpOption};
+use alias_common::tcp_options::{Grant, LocalAddress, TcpOption};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB,
@@ -20,21 +20,21 @@ use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 
 use crate::option::{SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, SOL_TCP, TCP_MAXSEG, TCP_NODELAY};
-use crate::{ISNO, NOTED};
+use crate::{NOTED, TCP_OPTIONS};
 
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 
-/// Anything else makes the kernel take its own answer for a failure.
+/// With any other value the kernel ignores the reply and assumes a failure.
 const DONE: u32 = 1;
 
 #[sock_ops]
-pub fn isno_apply(ctx: SockOpsContext) -> u32 {
+pub fn tcp_apply(ctx: SockOpsContext) -> u32 {
     const SEGMENT: u8 = TcpOption::TcpMssdflt.bit();
     let wanted = match ctx.op() {
         BPF_SOCK_OPS_TCP_CONNECT_CB => u8::MAX,
         BPF_SOCK_OPS_TCP_LISTEN_CB => SEGMENT,
-        // It has the listener's segment, which the other side was told.
+        // It has the listener's segment size, which was announced to the other side.
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => !SEGMENT,
         _ => return DONE,
     };
@@ -50,7 +50,7 @@ fn apply(ctx: &SockOpsContext, wanted: u8) -> Option<()> {
         netns_cookie: unsafe { bpf_get_netns_cookie(ctx.as_ptr()) },
     };
     // SAFETY: replaced as a whole by the controller, and not before this run ends.
-    let Grant { options, .. } = *unsafe { ISNO.get(key) }?;
+    let Grant { options, .. } = *unsafe { TCP_OPTIONS.get(key) }?;
     // SAFETY: the context is live; the socket is checked before it is used, and so
     // is what is stored with it.
     let noted = unsafe {
@@ -83,9 +83,9 @@ fn apply(ctx: &SockOpsContext, wanted: u8) -> Option<()> {
 /// The socket's own address, mapped into IPv6.
 #[inline(always)]
 fn local_address(ctx: &SockOpsContext) -> Option<[u8; 16]> {
-    // Word by word, since the kernel allows no wider access to its context; all
-    // of them before the family is known and volatile, since it allows no computed
-    // one either, which the compiler would make of two that come to the same.
+    // Word by word, since the kernel allows no wider access to its context. All of them
+    // are read before the family is known, by volatile loads: otherwise the compiler would
+    // merge two loads into one at a computed offset, which the kernel does not allow.
     // SAFETY: fields of the live context.
     let (v4, v6) = unsafe {
         let ops = ctx.ops;
