@@ -1,7 +1,6 @@
 //! Attaching a parent: populate, pin, attach, and only then publish. Until the
 //! last step, everything hangs on a draft directory whose removal undoes it.
 
-use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -14,13 +13,15 @@ use alias_common::names;
 use alias_common::record::MAX_SLOTS;
 
 use super::cpus;
-use super::directory::{Directory, WriteLock, link_name};
+use super::directory::{Directory, WriteLock};
 use super::engine::Place;
 use super::header::{self, on_down_flag};
 use super::hook::{Device, Hook};
 use super::listing;
+use super::losses::hear_losses;
 use super::object;
 use super::parent::Parent;
+use super::pins::{link_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
 use super::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
@@ -183,19 +184,6 @@ fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
     }
 }
 
-/// Listens for packets that the kernel drops after a program sent them on.
-pub(super) fn hear_losses(draft: &Path) -> io::Result<()> {
-    for (program, tracepoint) in [
-        (names::ALIAS_LOST, c"xdp_redirect_err"),
-        (names::ALIAS_UNDELIVERED, c"kfree_skb"),
-    ] {
-        let fd = sys::obj_get(&draft.join(program))?;
-        let hung = sys::raw_tracepoint_open(fd.as_fd(), tracepoint)?;
-        sys::obj_pin(hung.as_fd(), &draft.join(link_name(program)))?;
-    }
-    Ok(())
-}
-
 /// Attaches and pins `alias_rx`; dropping the link before it is pinned would
 /// detach it again.
 fn attach_xdp(draft: &Path, link: &Link, generic: bool) -> Result<()> {
@@ -240,17 +228,6 @@ fn keep_tags_in_frames(link: &Link) -> u32 {
         return Header::RXVLAN_WAS_ON;
     }
     0
-}
-
-/// Pins are ours alone: BPF_OBJ_GET asks for the file's permissions.
-pub(super) fn restrict(draft: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let refused = |error: io::Error| Refusal::io(draft.display().to_string(), "restrict", &error);
-    for entry in fs::read_dir(draft).map_err(refused)? {
-        let path = entry.map_err(refused)?.path();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(refused)?;
-    }
-    Ok(())
 }
 
 fn random() -> Result<[u64; 3]> {

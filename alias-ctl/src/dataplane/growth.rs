@@ -19,14 +19,15 @@ use std::path::{Path, PathBuf};
 use alias_common::names;
 use alias_common::record::Port;
 
-use super::attach::{hear_losses, restrict};
 use super::cpus;
-use super::directory::{Directory, WriteLock, link_name};
+use super::directory::{Directory, WriteLock};
 use super::engine::Place;
 use super::hash::Hash;
 use super::listing;
+use super::losses::hear_losses;
 use super::object::{self, SMALL_MAPS};
 use super::parent::Parent;
+use super::pins::{link_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
 use super::sys;

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use alias_common::names;
 
-use super::directory::link_name;
+use super::pins::link_name;
 use super::sys::{self, AttachType};
 use crate::error::{Refusal, Result};
 use crate::netlink::{Conversation, FilterChain, FilterId, NetlinkError, Request};

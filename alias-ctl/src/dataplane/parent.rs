@@ -15,10 +15,11 @@ use alias_common::names;
 use alias_common::order::Entry;
 use alias_common::record::{MAX_SLOTS, MAX_TARGETS, Record, State, Target};
 
-use super::directory::{Directory, WriteLock, link_name};
+use super::directory::{Directory, WriteLock};
 use super::header::header_at;
 use super::hook::Hook;
 use super::order::Order;
+use super::pins::link_name;
 use super::shape::{Extent, Pinned, map, shapes};
 use super::shared::{Rows, Shared};
 use super::sys;
