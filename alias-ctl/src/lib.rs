@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod command;
 pub mod dataplane;
+pub mod errno;
 pub mod error;
 pub mod model;
 pub mod netlink;

@@ -5,7 +5,8 @@ use alias_common::record::TargetKind;
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::model::address::{Address, bits, network};
+use crate::model::address::Address;
+use crate::model::bits::{bits, network};
 use crate::model::list::List;
 use crate::model::name::alias_name;
 use crate::model::prefix::Prefix;

@@ -8,7 +8,7 @@ use alias_common::record::{Record, TargetKind};
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
-use crate::model::address::{bits, network};
+use crate::model::bits::{bits, network};
 use crate::model::name::alias_name;
 use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{AddressSpec, Link, Request, RouteSpec};

@@ -12,7 +12,7 @@ use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
-use crate::model::address::bits;
+use crate::model::bits::bits;
 use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};

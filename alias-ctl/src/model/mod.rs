@@ -2,6 +2,7 @@
 //! the kernel.
 
 pub mod address;
+pub mod bits;
 pub mod declaration;
 pub mod finding;
 pub mod ifconfig;
@@ -13,6 +14,7 @@ pub mod netmask;
 pub mod plan;
 pub mod prefix;
 pub mod route;
+pub mod statistics;
 pub mod typed;
 pub mod wish;
 pub mod word;

@@ -14,7 +14,7 @@ use super::device::strict_reverse_path;
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
-use crate::model::address::{bits, network};
+use crate::model::bits::{bits, network};
 use crate::model::finding::{Findings, Level};
 use crate::model::name::{alias_name, device_name};
 use crate::netlink::Link;

@@ -17,7 +17,8 @@ use crate::dataplane::parent::address_of;
 use crate::error::Result;
 use crate::model::ifconfig::{Family, Listing, State, Style, broadcast_of};
 use crate::model::name::alias_name;
-use crate::netlink::{Address, Link, Statistics};
+use crate::model::statistics::Statistics;
+use crate::netlink::{Address, Link};
 use crate::render::ifconfig::{AliasView, DeviceView, InetView, render};
 
 use super::{Object, find};

@@ -11,7 +11,7 @@ use crate::command::reconcile::{self, Extent, Heard};
 use crate::command::{device, recover};
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::model::address::network;
+use crate::model::bits::network;
 use crate::model::ifconfig::{AddressChange, Configure, Given, LinkChange, broadcast_of};
 use crate::netlink::{Address, AddressSpec, Link, LinkSettings, Request, sysctl};
 

@@ -13,7 +13,7 @@ use crate::dataplane::Parent;
 use crate::dataplane::header::padded_name;
 use crate::dataplane::parent::{address_of, holds_on};
 use crate::error::Result;
-use crate::model::address::{bits, network};
+use crate::model::bits::{bits, network};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 
