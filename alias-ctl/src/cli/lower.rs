@@ -21,8 +21,9 @@ use crate::model::word;
 
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
 use super::daemon::{self, OnDown};
+use super::invocation::{Invocation, Unreadable};
+use super::manual;
 use super::types::{self, check_family, spelled};
-use super::{Invocation, Unreadable, manual};
 
 /// The result of reading words.
 type Read<T> = std::result::Result<T, Unreadable>;
