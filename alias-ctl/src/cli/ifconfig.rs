@@ -3,8 +3,8 @@
 
 use clap::Args;
 
-use crate::command::Request;
 use crate::model::ifconfig::{self, Style, Unread};
+use crate::model::request::Request;
 
 use super::invocation::Unreadable;
 

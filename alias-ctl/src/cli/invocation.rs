@@ -1,8 +1,8 @@
 //! What a command line comes to: something to run, to print, or nothing that can be
 //! read.
 
-use crate::command::Request;
 use crate::error::Refusal;
+use crate::model::request::Request;
 
 /// What to do with a command line.
 pub enum Invocation {

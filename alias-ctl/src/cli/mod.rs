@@ -1,4 +1,4 @@
-//! The command line: words in, a [`Request`](crate::command::Request) out. Nothing here touches the
+//! The command line: words in, a [`Request`](crate::model::request::Request) out. Nothing here touches the
 //! machine, but `man`, which writes its pages; and no clap type leaves it.
 
 mod arguments;

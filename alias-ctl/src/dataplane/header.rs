@@ -47,7 +47,7 @@ pub(super) fn header_at(path: &Path) -> Result<Option<Shared<Header>>> {
 }
 
 /// Writes the header of maps that were just made.
-pub(super) fn initialise(path: &Path, header: &Header) -> Result<()> {
+pub fn initialise(path: &Path, header: &Header) -> Result<()> {
     let map = sys::obj_get(&path.join(names::HEADER))
         .map_err(|error| Refusal::io(path.display().to_string(), "open", &error))?;
     let shared: Shared<Header> = Shared::map(map.as_fd(), 1)

@@ -182,7 +182,7 @@ fn load(path: &Path) -> Result<Programs> {
 /// # Errors
 ///
 /// ENOSPC when there are too many; what the kernel refused.
-pub(super) fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result<()> {
+pub fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result<()> {
     let path = directory.shared();
     let outer = open_outer(&path)?;
     let free = (0..MAX_PARENTS).find(|number| matches!(inner_id(&outer[0], *number), Ok(None)));

@@ -10,7 +10,7 @@ use super::pins::link_name;
 use super::sys;
 
 /// Listens for packets that the kernel drops after a program sent them on.
-pub(super) fn hear_losses(draft: &Path) -> io::Result<()> {
+pub fn hear_losses(draft: &Path) -> io::Result<()> {
     for (program, tracepoint) in [
         (names::ALIAS_LOST, c"xdp_redirect_err"),
         (names::ALIAS_UNDELIVERED, c"kfree_skb"),

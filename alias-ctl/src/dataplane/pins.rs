@@ -34,7 +34,7 @@ pub fn read_pin_name(name: &str) -> Option<(u16, u16)> {
 }
 
 /// Pins are ours alone: BPF_OBJ_GET asks for the file's permissions.
-pub(super) fn restrict(draft: &Path) -> Result<()> {
+pub fn restrict(draft: &Path) -> Result<()> {
     let refused = |error: io::Error| Refusal::io(draft.display().to_string(), "restrict", &error);
     for entry in fs::read_dir(draft).map_err(refused)? {
         let path = entry.map_err(refused)?.path();

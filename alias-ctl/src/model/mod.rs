@@ -13,6 +13,7 @@ pub mod name;
 pub mod netmask;
 pub mod plan;
 pub mod prefix;
+pub mod request;
 pub mod route;
 pub mod statistics;
 pub mod typed;

@@ -2,10 +2,11 @@
 
 use alias_common::key::Vlan;
 
-use super::declaration::{Mode, Tc};
+use crate::error::{Refusal, Result};
+
+use super::declaration::{Hook, Mode};
 use super::lifecycle::OnDown;
 use super::wish::Target;
-use crate::error::{Refusal, Result};
 
 /// Reads a MAC address that frames can be sent to.
 ///
@@ -86,10 +87,10 @@ pub const fn mode_word(mode: Mode) -> &'static str {
 
 /// The word for where tc programs hang, as `attach --tc` takes it.
 #[must_use]
-pub const fn tc_word(tc: Tc) -> &'static str {
+pub const fn tc_word(tc: Hook) -> &'static str {
     match tc {
-        Tc::Tcx => "tcx",
-        Tc::Clsact => "clsact",
+        Hook::Tcx => "tcx",
+        Hook::Clsact => "clsact",
     }
 }
 

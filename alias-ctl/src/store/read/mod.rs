@@ -14,18 +14,19 @@ use value::{
     alias, because, boolean, device, integer, missing, one_of, text, unknown, value_fault,
 };
 
-use super::document;
-use super::table::{Entry, Fault, Read, Table, column_of, line_of};
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Address, Range};
 use crate::model::bits::bits;
-use crate::model::declaration::{Attachment, Declaration, Mode, Parent, Run, Tc};
+use crate::model::declaration::{Attachment, Declaration, Hook, Mode, Parent, Run};
 use crate::model::lifecycle::OnDown;
 use crate::model::name::AliasName;
 use crate::model::prefix::Prefix;
 use crate::model::typed::Typed;
 use crate::model::wish::Target;
 use crate::model::word;
+
+use super::document;
+use super::table::{Entry, Fault, Read, Table, column_of, line_of};
 
 /// The version of the schema that is read and written.
 pub const VERSION: i64 = 1;
@@ -182,7 +183,7 @@ impl Reader<'_, '_> {
                     attachment.tc = Some(one_of(
                         table,
                         entry,
-                        &[("tcx", Tc::Tcx), ("clsact", Tc::Clsact)],
+                        &[("tcx", Hook::Tcx), ("clsact", Hook::Clsact)],
                     )?);
                 }
                 "on_parent_down" => {

@@ -1,0 +1,3 @@
+//! What may be a target, a file for each kind.
+
+pub mod to;
