@@ -149,8 +149,7 @@ fn wanted(
         past: Past::default(),
     }];
     let keeps_address = address == address_of(&old) && vlan == old.vlan();
-    let is_the_parents =
-        old.target == TargetKind::Local as u8 && old.flags & Record::ADDRESSED == 0;
+    let is_the_parents = old.is(TargetKind::Local) && old.flags & Record::ADDRESSED == 0;
     if keeps_address && is_the_parents && placement.kind() != TargetKind::Local {
         return Err(refusals::own_address(link, address)
             .way_out("nothing was changed; it can only be counted where it is"));
@@ -158,7 +157,7 @@ fn wanted(
     // A prefix that was the stack's may have the parent's own addresses in it, which
     // another target would take.
     let stays_free = keeps_address
-        && old.target == TargetKind::Local as u8
+        && old.is(TargetKind::Local)
         && (placement.kind() == TargetKind::Local || address.prefix().is_none());
     if stays_free {
         items[0].assign = old.flags & Record::ADDRESSED != 0;
@@ -188,7 +187,7 @@ fn wanted(
 /// What a user would have to name to get the target that an alias has, so that it
 /// is checked anew; `None` for a device, which nothing else depends on.
 fn target_of(host: &mut Host, link: &Link, record: &Record) -> Result<Option<Target>> {
-    Ok(match TargetKind::from_number(record.target) {
+    Ok(match record.kind() {
         Some(TargetKind::Device) => None,
         Some(TargetKind::Join) => Some(Target::Join {
             alias: alias_name(&link.name, record.link),
@@ -228,7 +227,7 @@ fn wish(
 
 fn is_same(old: &Record, new: &Record) -> bool {
     let what = |record: &Record| {
-        let place = match TargetKind::from_number(record.target) {
+        let place = match record.kind() {
             Some(TargetKind::To) => (u64::from(record.port_ifindex), record.mac),
             Some(TargetKind::Join) => (u64::from(record.link), [0; 6]),
             _ => (record.netns_cookie, [0; 6]),

@@ -154,9 +154,9 @@ fn present(link: &Link, parent: &Parent, slot: u32) -> Result<u32> {
 fn refuse_shared_devices(link: &Link, parent: &Parent, slots: &[u32]) -> Result<()> {
     // They are sorted.
     let goes = |slot: u32| slots.binary_search(&slot).is_ok();
-    let joined = parent.live().find(|(slot, record)| {
-        record.target == TargetKind::Join as u8 && goes(record.link) && !goes(*slot)
-    });
+    let joined = parent
+        .live()
+        .find(|(slot, record)| record.is(TargetKind::Join) && goes(record.link) && !goes(*slot));
     let Some((slot, record)) = joined else {
         return Ok(());
     };

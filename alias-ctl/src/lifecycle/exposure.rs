@@ -60,8 +60,7 @@ impl Change<'_> {
         };
         let record = parent.record(slot);
         if self.goes(slot) {
-            return record.target == TargetKind::Local as u8
-                && record.flags & Record::ADDRESSED != 0;
+            return record.is(TargetKind::Local) && record.flags & Record::ADDRESSED != 0;
         }
         record.flags & Record::ENABLED != 0 && self.disabled.binary_search(&slot).is_err()
     }
@@ -86,9 +85,7 @@ pub fn exposed(
     let takers: Vec<(u32, Prefix)> = parent
         .live()
         .filter(|(slot, record)| {
-            record.vlan() == Vlan::NONE
-                && record.target != TargetKind::Local as u8
-                && !change.goes(*slot)
+            record.vlan() == Vlan::NONE && !record.is(TargetKind::Local) && !change.goes(*slot)
         })
         .filter_map(|(slot, record)| Some((slot, address_of(&record).prefix()?)))
         .collect();

@@ -141,7 +141,7 @@ fn take_down(
 ) -> Result<Past> {
     if parent.state(slot) != State::Free {
         let record = parent.record(slot);
-        let beside = record.target == TargetKind::Device as u8 && record.netns_inode == 0;
+        let beside = record.is(TargetKind::Device) && record.netns_inode == 0;
         let drops = match beside {
             true => host
                 .netlink
@@ -184,7 +184,7 @@ fn take_down(
 fn refuse_shared_device(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
     let joined = parent
         .live()
-        .find(|(_, record)| record.target == TargetKind::Join as u8 && record.link == slot);
+        .find(|(_, record)| record.is(TargetKind::Join) && record.link == slot);
     let Some((other, _)) = joined else {
         return Ok(());
     };

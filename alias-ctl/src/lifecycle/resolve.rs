@@ -67,7 +67,7 @@ pub fn resolve(
 ///
 /// What the kernel said when it was asked.
 pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> {
-    Ok(match TargetKind::from_number(record.target) {
+    Ok(match record.kind() {
         Some(TargetKind::Device | TargetKind::Join) => {
             let port = host.netlink.link_by_index(record.port_ifindex)?;
             port.is_some_and(|port| veth::is_ours(&port))
@@ -411,7 +411,7 @@ fn join(
         return Err(refused("there is no such alias", libc::ENODEV));
     }
     let record = parent.record(slot);
-    if record.target != TargetKind::Device as u8 {
+    if !record.is(TargetKind::Device) {
         return Err(refused("it has no device of its own", libc::EINVAL));
     }
     if record.vlan() != vlan {
@@ -441,7 +441,7 @@ pub fn device_of(host: &mut Host, record: &Record) -> Result<Link> {
 ///
 /// What the record names is gone.
 pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
-    let placement = match TargetKind::from_number(record.target) {
+    let placement = match record.kind() {
         Some(TargetKind::Device) => Placement::Device(veth::namespace(record)?),
         Some(TargetKind::Join) => Placement::Join(record.link),
         Some(TargetKind::To) => {

@@ -83,7 +83,7 @@ fn take_out(
         let record = parent.record(slot);
         let has_options = !record.tcp.is_empty();
         had_options |= has_options;
-        if has_options || record.target != TargetKind::Drop as u8 {
+        if has_options || !record.is(TargetKind::Drop) {
             going.push((slot, record));
         }
         parent.set_state(slot, State::Retiring, lock);

@@ -48,7 +48,7 @@ pub fn enable_under(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool
 /// The verdict of a live alias's word.
 #[must_use]
 pub fn verdict_of(record: &Record) -> Verdict {
-    match TargetKind::from_number(record.target) {
+    match record.kind() {
         _ if record.flags & Record::ENABLED == 0 => Verdict::Disabled,
         Some(TargetKind::Device | TargetKind::Join) => Verdict::Device,
         Some(TargetKind::To) => Verdict::To,

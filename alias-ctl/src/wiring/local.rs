@@ -63,13 +63,13 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
 pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
     let opened: Vec<Request> = parent
         .live()
-        .filter(|(_, record)| record.target == TargetKind::Local as u8)
+        .filter(|(_, record)| record.is(TargetKind::Local))
         .filter_map(|(_, record)| local_route::open(link.ifindex, address_of(&record)))
         .collect();
     local_route::open_all(&mut host.netlink, &opened)?;
     let assigned: Vec<(u32, IpAddr, u8)> = parent
         .live()
-        .filter(|(_, record)| record.target == TargetKind::Local as u8)
+        .filter(|(_, record)| record.is(TargetKind::Local))
         .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
         .filter_map(|(slot, record)| Some((slot, address_of(&record).ip()?, record.prefix_len)))
         .collect();
@@ -173,7 +173,7 @@ pub fn unassign(
     };
     let still_wanted: HashSet<(IpAddr, u8)> = parent
         .live()
-        .filter(|(_, record)| record.target == TargetKind::Local as u8)
+        .filter(|(_, record)| record.is(TargetKind::Local))
         .filter_map(|(_, record)| route_of(&record))
         .collect();
     let unwanted: HashSet<(IpAddr, u8)> = assigned

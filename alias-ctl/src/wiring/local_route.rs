@@ -83,7 +83,7 @@ pub fn have_routes<'a>(
     mut aliases: impl Iterator<Item = &'a Record>,
 ) -> Result<bool> {
     let prefix_of = |record: &Record| {
-        let is_local = record.target == TargetKind::Local as u8;
+        let is_local = record.is(TargetKind::Local);
         is_local.then(|| address_of(record).prefix()).flatten()
     };
     let Some(first) = aliases.find_map(prefix_of) else {

@@ -36,10 +36,7 @@ pub fn hear(link: &Link, batch: &Batch) -> Result<()> {
 /// Takes the groups away again that no alias needs any more.
 pub fn forget(link: &Link, parent: &Parent, going: &[(u32, Record)]) {
     let group = |record: &Record| match address_of(record) {
-        Address::V6(address)
-            if record.target != TargetKind::Local as u8
-                && record.target != TargetKind::Drop as u8 =>
-        {
+        Address::V6(address) if !record.is(TargetKind::Local) && !record.is(TargetKind::Drop) => {
             Some(solicited_node_mac(address))
         }
         _ => None,
@@ -99,7 +96,7 @@ pub fn tell_again(link: &Link, aliases: &[(u32, Record)]) {
         .map(|(_, record)| record)
         .filter(|record| record.flags & Record::ANNOUNCE != 0)
         .filter(|record| record.flags & Record::ENABLED != 0)
-        .filter(|record| record.target != TargetKind::Drop as u8)
+        .filter(|record| !record.is(TargetKind::Drop))
         .filter_map(|record| {
             let news = Announcement {
                 address: address_of(record).ip()?,

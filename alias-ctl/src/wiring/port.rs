@@ -68,7 +68,7 @@ fn register(ports: &OwnedFd, ifindex: u32, slot: u32, record: &Record) -> io::Re
 /// What the kernel refused.
 pub fn follow(parent: &Parent, slot: u32) -> Result<()> {
     let record = parent.record(slot);
-    if TargetKind::from_number(record.target) != Some(TargetKind::Device) {
+    if record.kind() != Some(TargetKind::Device) {
         // One that has joined: its owner's says it.
         return Ok(());
     }
@@ -155,7 +155,7 @@ pub fn replace(host: &mut Host, link: &Link, grown: &Parent) -> Result<()> {
     let ports: Vec<u32> = (0..grown.slots_end())
         .filter(|slot| grown.state(*slot) != State::Free)
         .map(|slot| grown.record(slot))
-        .filter(|record| record.target == TargetKind::Device as u8)
+        .filter(|record| record.is(TargetKind::Device))
         .map(|record| record.port_ifindex)
         .collect();
     if ports.is_empty() {

@@ -23,7 +23,7 @@ fn in_use(parent: &Parent, key: u32) -> bool {
 #[must_use]
 pub fn in_use_besides(parent: &Parent, key: u32, besides: Option<u32>) -> bool {
     parent.live().any(|(slot, record)| {
-        record.target == TargetKind::To as u8 && record.link == key && Some(slot) != besides
+        record.is(TargetKind::To) && record.link == key && Some(slot) != besides
     })
 }
 
@@ -88,7 +88,7 @@ pub fn repoint(
     };
     let led: Vec<u32> = parent
         .live()
-        .filter(|(_, record)| record.target == TargetKind::To as u8 && record.link == key)
+        .filter(|(_, record)| record.is(TargetKind::To) && record.link == key)
         .map(|(slot, _)| slot)
         .collect();
     for slot in led {

@@ -127,7 +127,7 @@ fn entry(host: &Host, slot: u32, record: &Record) -> Option<(LocalAddress, Grant
     if record.tcp.is_empty() {
         return None;
     }
-    let elsewhere = match TargetKind::from_number(record.target)? {
+    let elsewhere = match record.kind()? {
         TargetKind::Device | TargetKind::Join => record.netns_cookie,
         TargetKind::Local => 0,
         TargetKind::To | TargetKind::Drop => return None,

@@ -126,7 +126,7 @@ pub fn aliases(
         .live()
         .map(|(slot, record)| {
             let port = names.links.get(&record.port_ifindex);
-            let (target, whole) = match TargetKind::from_number(record.target) {
+            let (target, whole) = match record.kind() {
                 Some(TargetKind::Device) => {
                     let netns = (record.netns_inode != 0).then(|| {
                         let name = names.namespaces.get(&record.netns_cookie);

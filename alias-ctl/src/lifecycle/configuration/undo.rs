@@ -126,8 +126,7 @@ pub fn take_down(
         .iter()
         .map(|(slot, _)| (*slot, parent.record(*slot)))
         .collect();
-    let beside =
-        |record: &Record| record.target == TargetKind::Device as u8 && record.netns_inode == 0;
+    let beside = |record: &Record| record.is(TargetKind::Device) && record.netns_inode == 0;
     let drops = match records.iter().any(|(_, record)| beside(record)) {
         true => host.netlink.transmit_drops("veth")?,
         false => HashMap::new(),
@@ -185,7 +184,7 @@ fn make_again(
         });
         groups[at].push(one);
     }
-    groups.sort_by_key(|group| group[0].1.target == TargetKind::Join as u8);
+    groups.sort_by_key(|group| group[0].1.is(TargetKind::Join));
     let mut first_refusal = Ok(());
     for group in groups {
         let (slot, record) = group[0];
@@ -210,8 +209,8 @@ fn make_again(
 
 /// What records have in common that one batch can make.
 fn likeness(record: &Record) -> impl Hash + Eq + use<> {
-    let to = (record.target == TargetKind::To as u8).then_some((record.port_ifindex, record.mac));
-    let joined = (record.target == TargetKind::Join as u8).then_some(record.link);
+    let to = (record.is(TargetKind::To)).then_some((record.port_ifindex, record.mac));
+    let joined = (record.is(TargetKind::Join)).then_some(record.link);
     (
         record.target,
         record.prefix_len,

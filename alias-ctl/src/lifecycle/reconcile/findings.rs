@@ -223,8 +223,7 @@ fn lost<'a>(
 ) -> Result<Lost> {
     let (mut networks, mut ipv6) = (HashSet::new(), Vec::new());
     for (_, record) in aliases {
-        let is_put_there =
-            record.target == TargetKind::Local as u8 && record.flags & Record::ADDRESSED != 0;
+        let is_put_there = record.is(TargetKind::Local) && record.flags & Record::ADDRESSED != 0;
         let Some(ip) = address_of(record).ip().filter(|_| is_put_there) else {
             continue;
         };
@@ -260,7 +259,7 @@ fn devices<'a>(
     findings: &mut Findings,
 ) -> Result<()> {
     for (slot, record) in aliases {
-        let kind = TargetKind::from_number(record.target);
+        let kind = record.kind();
         if !matches!(kind, Some(TargetKind::Device | TargetKind::Join)) {
             continue;
         }
@@ -290,7 +289,7 @@ fn addresses<'a>(
     findings: &mut Findings,
 ) -> Result<()> {
     for (slot, record) in aliases {
-        if record.target != TargetKind::Local as u8 {
+        if !record.is(TargetKind::Local) {
             continue;
         }
         let Some(ip) = address_of(record).ip() else {
@@ -313,7 +312,7 @@ fn targets(
 ) -> Result<()> {
     let uses: HashMap<u32, &Record> = live
         .iter()
-        .filter(|(_, record)| record.target == TargetKind::To as u8)
+        .filter(|(_, record)| record.is(TargetKind::To))
         .map(|(_, record)| (record.link, record))
         .collect();
     for key in uses.into_keys() {
@@ -354,7 +353,7 @@ fn unhung(
     let is_there = |port: u32| links.get(&port).is_some_and(veth::is_ours);
     let ports: Vec<(u32, u32)> = live
         .iter()
-        .filter(|(_, record)| record.target == TargetKind::Device as u8)
+        .filter(|(_, record)| record.is(TargetKind::Device))
         .map(|(slot, record)| (*slot, record.port_ifindex))
         .filter(|(_, port)| is_there(*port))
         .collect();

@@ -120,9 +120,7 @@ fn free(
     let mut slots: Vec<u32> = findings.going.iter().map(|(slot, _)| *slot).collect();
     let owners: HashSet<u32> = slots.iter().copied().collect();
     let joined = parent.live().filter(|(slot, record)| {
-        record.target == TargetKind::Join as u8
-            && owners.contains(&record.link)
-            && !owners.contains(slot)
+        record.is(TargetKind::Join) && owners.contains(&record.link) && !owners.contains(slot)
     });
     slots.extend(joined.map(|(slot, _)| slot));
     parent.set_unfinished(true, lock);

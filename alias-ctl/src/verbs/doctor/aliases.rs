@@ -43,7 +43,7 @@ pub(super) fn examine(
     let mut obstacles = Obstacles::default();
     for (slot, record) in parent.live() {
         let name = alias_name(&link.name, slot);
-        match TargetKind::from_number(record.target) {
+        match record.kind() {
             Some(TargetKind::Device) => obstacles.device(link, slot, name, &record, &links),
             Some(TargetKind::To) => obstacles.target(link, name, &record, &links),
             Some(TargetKind::Local) => match address_of(&record).prefix() {
@@ -60,7 +60,7 @@ pub(super) fn examine(
     let is_there = |port: u32| links.get(&port).is_some_and(veth::is_ours);
     let ports = parent
         .live()
-        .filter(|(_, record)| record.target == TargetKind::Device as u8)
+        .filter(|(_, record)| record.is(TargetKind::Device))
         .map(|(slot, record)| (slot, record.port_ifindex))
         .filter(|(_, port)| is_there(*port));
     let unhung = port::unhung(host, link, ports)?;

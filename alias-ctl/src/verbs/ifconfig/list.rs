@@ -123,9 +123,7 @@ fn view(
     // Addresses that are on the device because an alias is.
     let ours: HashSet<IpAddr> = records
         .iter()
-        .filter(|(_, record)| {
-            record.target == TargetKind::Local as u8 && record.flags & Record::ADDRESSED != 0
-        })
+        .filter(|(_, record)| record.is(TargetKind::Local) && record.flags & Record::ADDRESSED != 0)
         .filter_map(|(_, record)| address_of(record).ip())
         .collect();
     let (own, foreign): (Vec<&Address>, Vec<&Address>) = addresses
@@ -189,7 +187,7 @@ fn alias_view(link: &Link, slot: u32, record: &Record) -> AliasView {
         }),
         address: address.to_string(),
         enabled: record.flags & Record::ENABLED != 0,
-        note: match TargetKind::from_number(record.target) {
+        note: match record.kind() {
             Some(TargetKind::Local) | None => None,
             Some(TargetKind::Device) => Some("has a device of its own".into()),
             Some(TargetKind::Join) => Some(format!(

@@ -85,14 +85,14 @@ impl Aliases {
                     continue;
                 };
                 let name = alias_name(&link.name, slot);
-                let device = match TargetKind::from_number(record.target) {
+                let device = match record.kind() {
                     Some(TargetKind::Local) => ifindex,
                     Some(TargetKind::Device | TargetKind::Join) if record.netns_cookie == 0 => {
                         record.device_ifindex
                     }
                     _ => continue,
                 };
-                if record.target == TargetKind::Device as u8 {
+                if record.is(TargetKind::Device) {
                     aliases.by_device.insert(device, name.clone());
                 }
                 aliases.by_source.insert((device, source), name);

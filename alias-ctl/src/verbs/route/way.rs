@@ -111,7 +111,7 @@ fn by_alias(
             )
             .way_out("name an alias with an address of the destination's family")
         })?;
-    let kind = TargetKind::from_number(record.target);
+    let kind = record.kind();
     let ifindex = match kind {
         Some(TargetKind::Local) => parent,
         Some(TargetKind::Device | TargetKind::Join) if record.netns_cookie != 0 => {

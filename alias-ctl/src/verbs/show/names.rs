@@ -108,7 +108,7 @@ impl Names {
     }
 
     fn device<'a>(&'a self, link: &'a Link, slot: u32, record: &Record) -> Option<Cow<'a, str>> {
-        Some(match TargetKind::from_number(record.target)? {
+        Some(match record.kind()? {
             TargetKind::Device => device_name(link.ifindex, slot).into(),
             TargetKind::Join => device_name(link.ifindex, record.link).into(),
             TargetKind::To => match self.devices.get(&record.port_ifindex) {
@@ -122,7 +122,7 @@ impl Names {
 }
 
 fn target(record: &Record) -> &'static str {
-    match TargetKind::from_number(record.target) {
+    match record.kind() {
         Some(TargetKind::Device) => "device",
         Some(TargetKind::Join) => "join",
         Some(TargetKind::To) => "to",

@@ -153,7 +153,7 @@ impl Section {
 
 impl Uses {
     fn note(&mut self, record: &Record) {
-        self.target |= record.target == TargetKind::To as u8;
+        self.target |= record.is(TargetKind::To);
         self.namespace |= record.netns_inode != 0;
         self.port |= is_beside(record);
     }
@@ -161,7 +161,7 @@ impl Uses {
 
 /// Whether it has a device of its own beside the parent.
 pub(super) fn is_beside(record: &Record) -> bool {
-    record.target == TargetKind::Device as u8 && record.netns_inode == 0
+    record.is(TargetKind::Device) && record.netns_inode == 0
 }
 
 pub(super) fn mode(parent: &Parent) -> &'static str {
