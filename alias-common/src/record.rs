@@ -213,9 +213,10 @@ impl TargetKind {
         }
     }
 
-    /// Neighbours ask for it, and the parent's own stack does not know of it.
+    /// The groups that neighbours ask for it in are ours to join: the parent's own stack
+    /// does not know of it.
     #[must_use]
-    pub const fn is_asked_for_unknown_to_stack(self) -> bool {
+    pub const fn needs_groups(self) -> bool {
         self.is_announced() && !self.has_address_on_parent()
     }
 }

@@ -8,7 +8,7 @@ use crate::wiring::attach;
 use crate::wiring::host::Host;
 
 use super::attachment::open_or_attach;
-use super::{change, create, grow, refusals, replace, resolve};
+use super::{change, create, grow, refusals, replace, resolve, target};
 
 /// Makes aliases under a name, as one of several changes.
 ///
@@ -85,7 +85,7 @@ pub fn add_to(
         Addresses::One {
             slot: Some(slot), ..
         } => {
-            if !resolve::is_intact(host, link, &parent.record(slot))? {
+            if !target::is_intact(host, link, &parent.record(slot))? {
                 replace::rebuild(host, link, parent, slot, lock)?;
             }
             change::set_options(host, link, parent, slot, &wish.tcp, lock)

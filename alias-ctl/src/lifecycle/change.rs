@@ -12,11 +12,11 @@ use crate::model::name::alias_name;
 use crate::model::request::Change;
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::netlink::Link;
-use crate::wiring::batch::{self, Batch, Item, Past};
+use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
 
 use super::refusals::{self, device_not_alias, no_such_alias};
-use super::{exposure, grow, replace, resolve, tcp_options};
+use super::{exposure, grow, replace, resolve, target, tcp_options};
 
 /// Changes an alias, as one of several changes.
 ///
@@ -64,8 +64,8 @@ fn set_once(
 ) -> Result<()> {
     let old = parent.record(slot);
     let wanted = wanted(host, link, parent, slot, change)?;
-    let new = batch::record(&wanted, &wanted.items[0]);
-    if is_same(&old, &new) && resolve::is_intact(host, link, &old)? {
+    let new = target::record(&wanted, &wanted.items[0]);
+    if is_same(&old, &new, &wanted.placement) && target::is_intact(host, link, &old)? {
         return tcp_options::change(host, link, parent, slot, new.tcp, lock);
     }
     replace::replace(host, link, parent, wanted, lock)
@@ -115,7 +115,7 @@ fn wanted(
         }
     });
     let vlan = change.vlan.unwrap_or(old.vlan());
-    let same = || target_of(host, link, &old);
+    let same = || target::named(host, link, &old);
     let placement = match change
         .target
         .clone()
@@ -131,9 +131,9 @@ fn wanted(
         }
         Some(target) => {
             let wish = wish(address, prefix_len, vlan, target, change.announce);
-            resolve::resolve_target(host, link, parent, &wish, Some(slot))?
+            target::check(host, link, parent, &wish, Some(slot))?
         }
-        None => resolve::of_record(host, slot, &old)?.placement,
+        None => target::again(host, &old)?,
     };
     // Only whether the address is free on the parent depends on the target.
     let target = match placement.kind() {
@@ -184,27 +184,6 @@ fn wanted(
     Ok(batch)
 }
 
-/// What a user would have to name to get the target that an alias has, so that it
-/// is checked anew; `None` for a device, which nothing else depends on.
-fn target_of(host: &mut Host, link: &Link, record: &Record) -> Result<Option<Target>> {
-    Ok(match record.kind() {
-        Some(TargetKind::Device) => None,
-        Some(TargetKind::Join) => Some(Target::Join {
-            alias: alias_name(&link.name, record.link),
-        }),
-        Some(TargetKind::To) => {
-            let device = resolve::device_of(host, record)?;
-            let mac = (record.mac != [0; 6]).then_some(record.mac);
-            Some(Target::To {
-                device: device.name,
-                mac,
-            })
-        }
-        Some(TargetKind::Local) => Some(Target::Local),
-        _ => Some(Target::Drop),
-    })
-}
-
 fn wish(
     address: Address,
     prefix_len: u8,
@@ -225,21 +204,16 @@ fn wish(
     }
 }
 
-fn is_same(old: &Record, new: &Record) -> bool {
+/// Whether an alias is what a batch of one would make, but for its TCP options.
+fn is_same(old: &Record, new: &Record, placement: &Placement) -> bool {
     let what = |record: &Record| {
-        let place = match record.kind() {
-            Some(TargetKind::To) => (u64::from(record.port_ifindex), record.mac),
-            Some(TargetKind::Join) => (u64::from(record.link), [0; 6]),
-            _ => (record.netns_cookie, [0; 6]),
-        };
         (
             record.family,
             record.address,
             (record.prefix_len, record.flags & Record::PREFIX),
             record.vlan(),
-            record.target,
-            place,
+            record.mac,
         )
     };
-    what(old) == what(new)
+    what(old) == what(new) && target::same(old, placement)
 }

@@ -6,27 +6,16 @@
 
 use std::io::{self, Write};
 
-use alias_common::record::Steer;
-use alias_common::word::Verdict;
-
 use crate::dataplane::isno::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::Link;
-use crate::wiring::batch::{self, Batch, Placement};
+use crate::wiring::batch::Batch;
 use crate::wiring::host::Host;
 use crate::wiring::progress::Progress;
-use crate::wiring::{device, join, local, neighbour, redirect, sockets};
+use crate::wiring::{neighbour, sockets};
 
-use super::{retire, settle};
-
-/// Where published aliases lead: the steer word's target and flags.
-struct Lead {
-    verdict: Verdict,
-    flags: u8,
-    /// By position in the batch; one for all when there is one.
-    targets: Vec<u32>,
-}
+use super::{retire, settle, target, verdict};
 
 /// Makes the aliases of a batch, all or none.
 ///
@@ -43,26 +32,16 @@ pub fn create(
     parent.set_unfinished(true, lock);
     let mut progress = Progress::new("adding", batch.items.len(), 2);
     for item in &batch.items {
-        parent.claim(item.slot, batch::record(batch, item), lock);
+        parent.claim(item.slot, target::record(batch, item), lock);
         progress.step(1);
     }
-    let made = wire(host, link, parent, batch, lock).and_then(|lead| {
+    let verdict = verdict::of(batch.placement.kind(), batch.enabled);
+    let made = target::wire(host, link, parent, batch, lock).and_then(|lead| {
         if batch.has_prefix() {
             settle::settle(host, link, parent, lock)?;
         }
         for (n, item) in batch.items.iter().enumerate() {
-            let target = lead
-                .targets
-                .get(n)
-                .or(lead.targets.first())
-                .copied()
-                .unwrap_or(0);
-            let verdict = if batch.enabled {
-                lead.verdict
-            } else {
-                Verdict::Disabled
-            };
-            parent.publish(item.slot, verdict, target, lead.flags, lock)?;
+            parent.publish(item.slot, verdict, lead.target(n), lead.flags, lock)?;
             progress.step(1);
         }
         let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
@@ -113,52 +92,4 @@ fn take_back(
         settle::settle(host, link, parent, lock)?;
     }
     Ok(())
-}
-
-fn wire(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    lock: &WriteLock,
-) -> Result<Lead> {
-    let lead = |verdict, target| Lead {
-        verdict,
-        flags: 0,
-        targets: vec![target],
-    };
-    match &batch.placement {
-        Placement::Drop => Ok(lead(Verdict::Drop, 0)),
-        Placement::Local => {
-            local::assign(host, link, batch)?;
-            Ok(lead(Verdict::Local, 0))
-        }
-        Placement::Device(netns) => {
-            let ports = device::make(host, link, parent, batch, netns.as_ref(), lock)?;
-            let flags = if netns.is_some() { Steer::PEER } else { 0 };
-            Ok(Lead {
-                verdict: Verdict::Device,
-                flags,
-                targets: ports,
-            })
-        }
-        Placement::Join(owner) => {
-            let owner = parent.record(*owner);
-            join::join(host, parent, batch, &owner, lock)?;
-            let flags = if owner.netns_inode == 0 {
-                0
-            } else {
-                Steer::PEER
-            };
-            Ok(Lead {
-                verdict: Verdict::Device,
-                flags,
-                targets: vec![owner.port_ifindex],
-            })
-        }
-        Placement::To(device, mac) => {
-            let key = redirect::register(parent, batch, device, *mac, lock)?;
-            Ok(lead(Verdict::To, key))
-        }
-    }
 }

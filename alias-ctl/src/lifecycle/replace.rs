@@ -12,10 +12,11 @@ use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::name::alias_name;
 use crate::netlink::Link;
-use crate::wiring::batch::{self, Batch, Past};
+use crate::wiring::batch::{Batch, Past};
 use crate::wiring::host::Host;
+use crate::wiring::veth;
 
-use super::{create, resolve, retire, settle};
+use super::{create, resolve, retire, settle, target};
 
 /// Makes an alias again whose device or address somebody took away.
 ///
@@ -48,7 +49,7 @@ pub fn replace(
 ) -> Result<()> {
     let slot = wanted.items[0].slot;
     let old = parent.record(slot);
-    let new = batch::record(&wanted, &wanted.items[0]);
+    let new = target::record(&wanted, &wanted.items[0]);
     refuse_shared_device(link, parent, slot)?;
     parent.set_unfinished(true, lock);
     parent.set_journal(
@@ -141,8 +142,7 @@ fn take_down(
 ) -> Result<Past> {
     if parent.state(slot) != State::Free {
         let record = parent.record(slot);
-        let beside = record.is(TargetKind::Device) && record.netns_inode == 0;
-        let drops = match beside {
+        let drops = match veth::is_beside_parent(&record) {
             true => host
                 .netlink
                 .transmit_drops("veth")?

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
-use alias_common::record::{MAX_SLOTS, Record, TargetKind};
+use alias_common::record::{MAX_SLOTS, Record};
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
@@ -14,14 +14,12 @@ use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::alias_name;
 use crate::model::wish::{Addresses, Target, Wish};
-use crate::netlink::{Link, Netns};
+use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
-use crate::wiring::{local, local_route, veth};
 
 use super::refusals::own_address;
-use super::target::to;
-use super::{exposure, tcp_options};
+use super::{exposure, target, tcp_options};
 
 /// Looks up and checks what a wish names. `None`: the alias is there already,
 /// just so.
@@ -36,7 +34,7 @@ pub fn resolve(
     parent: &Parent,
     wish: &Wish,
 ) -> Result<Option<Batch>> {
-    let placement = resolve_target(host, link, parent, wish, None)?;
+    let placement = target::check(host, link, parent, wish, None)?;
     if let Addresses::One {
         address,
         slot: Some(slot),
@@ -60,30 +58,6 @@ pub fn resolve(
     Ok(Some(batch))
 }
 
-/// Whether everything is there that an alias needs outside the index: its device,
-/// or its address on the parent.
-///
-/// # Errors
-///
-/// What the kernel said when it was asked.
-pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> {
-    Ok(match record.kind() {
-        Some(TargetKind::Device | TargetKind::Join) => {
-            let port = host.netlink.link_by_index(record.port_ifindex)?;
-            port.is_some_and(|port| veth::is_ours(&port))
-        }
-        Some(TargetKind::To) => host.netlink.link_by_index(record.port_ifindex)?.is_some(),
-        Some(TargetKind::Local) => match address_of(record).ip() {
-            Some(address) => {
-                host.netlink.has_address(link.ifindex, address)?
-                    && local::has_route(host, link, record)?
-            }
-            None => local_route::have_routes(host, link, std::iter::once(record))?,
-        },
-        _ => true,
-    })
-}
-
 /// Whether the slot holds this very alias.
 fn is_there(
     link: &Link,
@@ -100,19 +74,7 @@ fn is_there(
     let same = address_of(&record) == address
         && record.vlan() == wish.vlan
         && record.prefix_len == wish.prefix_len
-        && record.target == placement.kind() as u8
-        && match placement {
-            Placement::Device(netns) => {
-                record.netns_cookie
-                    == netns
-                        .as_ref()
-                        .and_then(|netns| netns.cookie().ok())
-                        .unwrap_or_default()
-            }
-            Placement::Join(owner) => record.link == *owner,
-            Placement::To(device, _) => record.port_ifindex == device.ifindex,
-            Placement::Local | Placement::Drop => true,
-        };
+        && target::same(&record, placement);
     if same {
         return Ok(true);
     }
@@ -314,126 +276,6 @@ pub fn refuse_taken(
     Ok(())
 }
 
-/// Finds what a target names. The alias in the slot `besides` is about to be
-/// changed, and does not stand in its own way.
-///
-/// # Errors
-///
-/// Those of each target: an unknown namespace, device or alias, a device that
-/// cannot take the packets.
-pub fn resolve_target(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    wish: &Wish,
-    besides: Option<u32>,
-) -> Result<Placement> {
-    match &wish.target {
-        Target::Device { netns: None } => Ok(Placement::Device(None)),
-        Target::Device { netns: Some(spec) } => {
-            let netns = open_netns(spec)?;
-            // Asked here, where it can be refused; it is remembered.
-            netns.cookie()?;
-            Ok(Placement::Device(
-                (netns.inode() != host.netns.inode()).then_some(netns),
-            ))
-        }
-        Target::Join { alias } => join(host, link, parent, alias, wish.vlan),
-        Target::To { device, mac } => {
-            let device = host.link(device, "use as target")?;
-            let mac = to::check(host, link, parent, &device, wish.vlan, *mac, besides)?;
-            Ok(Placement::To(Box::new(device), mac))
-        }
-        Target::Local if wish.vlan != Vlan::NONE => Err(Refusal::new(
-            &link.name,
-            "add",
-            "a local alias cannot be scoped to a VLAN: the parent's stack has no address there",
-            libc::EINVAL,
-        )
-        .way_out("give it a device: --device")),
-        Target::Local
-            if matches!(
-                wish.addresses,
-                Addresses::One {
-                    address: Address::Typed(_),
-                    ..
-                }
-            ) =>
-        {
-            Err(Refusal::new(
-                &link.name,
-                "add",
-                "only an IP alias can be local: the parent's stack has no address of this family",
-                libc::EOPNOTSUPP,
-            )
-            .way_out("give it a device: --device; or another one: --to DEV"))
-        }
-        Target::Local => Ok(Placement::Local),
-        Target::Drop => Ok(Placement::Drop),
-    }
-}
-
-/// Opens a namespace that a user named.
-///
-/// # Errors
-///
-/// ENOENT when there is none.
-pub fn open_netns(spec: &str) -> Result<Netns> {
-    Netns::open(spec).map_err(|error| match error.errno() {
-        libc::ENOENT => Refusal::new(
-            format!("network namespace {spec}"),
-            "open",
-            "unknown: no name in /run/netns, no path, no process",
-            libc::ENOENT,
-        )
-        .way_out(format!("list them: ip netns; make it: ip netns add {spec}")),
-        _ => error.into(),
-    })
-}
-
-fn join(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    alias: &str,
-    vlan: Vlan,
-) -> Result<Placement> {
-    let refused = |reason: &str, errno| {
-        Refusal::new(alias, "join", reason.to_owned(), errno)
-            .way_out("name an alias of the same parent that has a device of its own")
-    };
-    let (owner_link, slot) = host.alias(alias, "join")?;
-    let slot = slot.ok_or_else(|| refused("it is no alias's name", libc::EINVAL))?;
-    if owner_link.ifindex != link.ifindex {
-        return Err(refused("it is an alias of another parent", libc::EINVAL));
-    }
-    if !parent.is_live(slot) {
-        return Err(refused("there is no such alias", libc::ENODEV));
-    }
-    let record = parent.record(slot);
-    if !record.is(TargetKind::Device) {
-        return Err(refused("it has no device of its own", libc::EINVAL));
-    }
-    if record.vlan() != vlan {
-        return Err(refused("it is scoped to another VLAN", libc::EINVAL));
-    }
-    Ok(Placement::Join(slot))
-}
-
-/// The device that a `--to` alias leads to.
-///
-/// # Errors
-///
-/// ENODEV when it is gone.
-pub fn device_of(host: &mut Host, record: &Record) -> Result<Link> {
-    host.netlink
-        .link_by_index(record.port_ifindex)?
-        .ok_or_else(|| {
-            let device = format!("device {}", record.port_ifindex);
-            Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
-        })
-}
-
 /// The batch of one that makes what a record says, as a change that was begun is
 /// finished or taken back.
 ///
@@ -441,19 +283,7 @@ pub fn device_of(host: &mut Host, record: &Record) -> Result<Link> {
 ///
 /// What the record names is gone.
 pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
-    let placement = match record.kind() {
-        Some(TargetKind::Device) => Placement::Device(veth::namespace(record)?),
-        Some(TargetKind::Join) => Placement::Join(record.link),
-        Some(TargetKind::To) => {
-            let device = device_of(host, record)?;
-            Placement::To(
-                Box::new(device),
-                (record.mac != [0; 6]).then_some(record.mac),
-            )
-        }
-        Some(TargetKind::Local) => Placement::Local,
-        _ => Placement::Drop,
-    };
+    let placement = target::again(host, record)?;
     let item = Item {
         slot,
         address: address_of(record),

@@ -11,9 +11,9 @@ use crate::error::Result;
 use crate::netlink::Link;
 use crate::wiring::host::Host;
 use crate::wiring::progress::Progress;
-use crate::wiring::{device, join, local, neighbour, redirect, sockets};
+use crate::wiring::sockets;
 
-use super::settle;
+use super::{settle, target};
 
 /// Times that every alias is gone over: marked, taken out of the index, freed.
 const STAGES: usize = 3;
@@ -91,13 +91,7 @@ fn take_out(
     }
     parent.unpublish(slots, || progress.step(1), lock);
     sockets::revoke(host, parent, &going, lock)?;
-    if let Some(link) = link {
-        local::unassign(host, link, parent, &going)?;
-        neighbour::forget(link, parent, &going);
-    }
-    join::leave(host, &going)?;
-    device::remove(host, parent, &going)?;
-    redirect::release(parent, &going, lock)?;
+    target::unwire(host, link, parent, &going, lock)?;
     grace_period()?;
     Ok(had_options)
 }

@@ -47,12 +47,23 @@ pub fn enable_under(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool
 
 /// The verdict of a live alias's word.
 #[must_use]
-pub fn verdict_of(record: &Record) -> Verdict {
+pub const fn verdict_of(record: &Record) -> Verdict {
+    let enabled = record.flags & Record::ENABLED != 0;
     match record.kind() {
-        _ if record.flags & Record::ENABLED == 0 => Verdict::Disabled,
-        Some(TargetKind::Device | TargetKind::Join) => Verdict::Device,
-        Some(TargetKind::To) => Verdict::To,
-        Some(TargetKind::Local) => Verdict::Local,
-        _ => Verdict::Drop,
+        Some(kind) => of(kind, enabled),
+        None if enabled => Verdict::Drop,
+        None => Verdict::Disabled,
+    }
+}
+
+/// The verdict of aliases with such a target.
+#[must_use]
+pub const fn of(kind: TargetKind, enabled: bool) -> Verdict {
+    match kind {
+        _ if !enabled => Verdict::Disabled,
+        TargetKind::Device | TargetKind::Join => Verdict::Device,
+        TargetKind::To => Verdict::To,
+        TargetKind::Local => Verdict::Local,
+        TargetKind::Drop => Verdict::Drop,
     }
 }

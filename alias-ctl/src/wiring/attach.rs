@@ -27,7 +27,7 @@ use crate::model::declaration::{Hook, Mode};
 use crate::model::request::AttachSpec;
 use crate::netlink::{Link, hardware};
 
-use super::hook::Device;
+use super::hooks::Device;
 
 /// Attaches a parent that is not attached.
 ///

@@ -6,7 +6,6 @@ use alias_common::isno::TcpOptions;
 use alias_common::key::Vlan;
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::table;
 use crate::model::address::Address;
 use crate::netlink::{Link, Netns};
 
@@ -125,36 +124,6 @@ impl Placement {
             Placement::Drop => TargetKind::Drop,
         }
     }
-}
-
-/// The record of an alias to make.
-#[must_use]
-pub fn record(batch: &Batch, item: &Item) -> Record {
-    let mut record = Record {
-        target: batch.placement.kind() as u8,
-        flags: if batch.enabled { Record::ENABLED } else { 0 }
-            | if item.assign { Record::ADDRESSED } else { 0 }
-            | if batch.announce { Record::ANNOUNCE } else { 0 }
-            | if batch.declared { Record::DECLARED } else { 0 },
-        tcp: item.tcp,
-        ..Record::default()
-    };
-    item.past.note(&mut record);
-    table::set_address(&mut record, item.address, batch.prefix_len, batch.vlan);
-    match &batch.placement {
-        Placement::Device(Some(netns)) => {
-            record.netns_inode = netns.inode();
-            record.netns_cookie = netns.cookie().unwrap_or_default();
-        }
-        Placement::Device(None) => {}
-        Placement::Join(owner) => record.link = *owner,
-        Placement::To(device, mac) => {
-            record.port_ifindex = device.ifindex;
-            record.mac = mac.unwrap_or_default();
-        }
-        Placement::Local | Placement::Drop => {}
-    }
-    record
 }
 
 /// The records of one kind, with their slots.

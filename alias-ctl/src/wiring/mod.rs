@@ -4,7 +4,6 @@
 pub mod attach;
 pub mod batch;
 pub mod device;
-pub mod hook;
 pub mod hooks;
 pub mod host;
 pub mod join;

@@ -13,7 +13,7 @@ use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::netlink::{Announcement, Link, announce, hardware};
 
-use super::batch::{Batch, Placement};
+use super::batch::Batch;
 
 /// Makes the NIC take the solicited-node multicast of IPv6 aliases that its own
 /// stack does not know of (RFC 4291, 2.7.1).
@@ -22,7 +22,7 @@ use super::batch::{Batch, Placement};
 ///
 /// That of SIOCADDMULTI.
 pub fn hear(link: &Link, batch: &Batch) -> Result<()> {
-    if matches!(batch.placement, Placement::Local | Placement::Drop) {
+    if !batch.placement.kind().needs_groups() {
         return Ok(());
     }
     for item in &batch.items {
@@ -36,7 +36,7 @@ pub fn hear(link: &Link, batch: &Batch) -> Result<()> {
 /// Takes the groups away again that no alias needs any more.
 pub fn forget(link: &Link, parent: &Parent, going: &[(u32, Record)]) {
     let group = |record: &Record| match address_of(record) {
-        Address::V6(address) if !record.is(TargetKind::Local) && !record.is(TargetKind::Drop) => {
+        Address::V6(address) if record.kind().is_some_and(TargetKind::needs_groups) => {
             Some(solicited_node_mac(address))
         }
         _ => None,
@@ -70,7 +70,7 @@ fn solicited_node_mac(address: Ipv6Addr) -> [u8; 6] {
 ///
 /// That of sending, ENETDOWN without a carrier for one.
 pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
-    if !batch.announce || batch.placement.kind() == TargetKind::Drop {
+    if !batch.announce || !batch.placement.kind().is_announced() {
         return Ok(());
     }
     let frames: Vec<Vec<u8>> = batch
@@ -96,7 +96,7 @@ pub fn tell_again(link: &Link, aliases: &[(u32, Record)]) {
         .map(|(_, record)| record)
         .filter(|record| record.flags & Record::ANNOUNCE != 0)
         .filter(|record| record.flags & Record::ENABLED != 0)
-        .filter(|record| !record.is(TargetKind::Drop))
+        .filter(|record| record.kind().is_some_and(TargetKind::is_announced))
         .filter_map(|record| {
             let news = Announcement {
                 address: address_of(record).ip()?,

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use alias_common::link_local;
-use alias_common::record::Record;
+use alias_common::record::{Record, TargetKind};
 
 use crate::error::{Refusal, Result};
 use crate::netlink::{AddressSpec, Link, Netns};
@@ -25,6 +25,13 @@ pub(super) const DELETION_GROUP: u32 = PORT_GROUP + 1;
 #[must_use]
 pub fn is_ours(link: &Link) -> bool {
     link.kind.as_deref() == Some("veth") && matches!(link.group, PORT_GROUP | DELETION_GROUP)
+}
+
+/// Whether an alias has a device of its own beside the parent: what is lost there is
+/// counted by its port.
+#[must_use]
+pub const fn is_beside_parent(record: &Record) -> bool {
+    record.is(TargetKind::Device) && record.netns_inode == 0
 }
 
 /// Where a port's other end is, as a record keeps it: what the port's namespace

@@ -12,7 +12,7 @@ use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment::attach_under;
 use crate::lifecycle::verdict::verdict_of;
-use crate::lifecycle::{change, create, exposure, grow, resolve, tcp_options};
+use crate::lifecycle::{change, create, exposure, grow, resolve, target, tcp_options};
 use crate::model::declaration::{Attachment, Hook, Properties, Run};
 use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
@@ -246,7 +246,7 @@ fn make_group(
         announce: properties.announce,
         tcp: TcpChange::to(&properties.tcp),
     };
-    let placement = resolve::resolve_target(host, link, parent, &wish, None)?;
+    let placement = target::check(host, link, parent, &wish, None)?;
     resolve::refuse_taken(host, link, parent, &wish, &mut items, None)?;
     let batch = Batch {
         items,

@@ -158,7 +158,7 @@ pub fn aliases(
                         .is_none_or(|ip| addresses.contains(&ip));
                     (Target::Local, there)
                 }
-                _ => (Target::Drop, true),
+                Some(TargetKind::Drop) | None => (Target::Drop, true),
             };
             Live {
                 slot,

@@ -7,7 +7,7 @@ use alias_common::record::MAX_SLOTS;
 
 use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
-use crate::lifecycle::{refusals, resolve};
+use crate::lifecycle::{refusals, target};
 use crate::model::declaration::{self, Attachment, Declaration, Mode};
 use crate::model::plan::{self, Live, Plan};
 use crate::model::wish::Target;
@@ -116,7 +116,7 @@ fn look_for_targets(host: &mut Host, declaration: &Declaration) -> Result<()> {
             continue;
         }
         let found = match target {
-            Target::Device { netns: Some(netns) } => resolve::open_netns(netns).map(drop),
+            Target::Device { netns: Some(netns) } => target::device::open_netns(netns).map(drop),
             Target::To { device, .. } => host.link(device, "use as target").map(drop),
             _ => Ok(()),
         };

@@ -11,6 +11,7 @@ use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 use crate::wiring::batch::{Item, Past};
 use crate::wiring::host::Host;
+use crate::wiring::veth::is_beside_parent;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -126,8 +127,7 @@ pub fn take_down(
         .iter()
         .map(|(slot, _)| (*slot, parent.record(*slot)))
         .collect();
-    let beside = |record: &Record| record.is(TargetKind::Device) && record.netns_inode == 0;
-    let drops = match records.iter().any(|(_, record)| beside(record)) {
+    let drops = match records.iter().any(|(_, record)| is_beside_parent(record)) {
         true => host.netlink.transmit_drops("veth")?,
         false => HashMap::new(),
     };
@@ -135,7 +135,7 @@ pub fn take_down(
     parent.set_unfinished(true, lock);
     retire::unwire(host, Some(link), parent, &slots, lock)?;
     for ((slot, record), (_, again)) in records.iter_mut().zip(going) {
-        if beside(record) {
+        if is_beside_parent(record) {
             // The port is gone, and its statistics with it.
             let lost = drops.get(&record.port_ifindex);
             parent.add_lost(*slot, lost.copied().unwrap_or(0), lock)?;

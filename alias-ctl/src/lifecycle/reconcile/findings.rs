@@ -260,7 +260,7 @@ fn devices<'a>(
 ) -> Result<()> {
     for (slot, record) in aliases {
         let kind = record.kind();
-        if !matches!(kind, Some(TargetKind::Device | TargetKind::Join)) {
+        if !kind.is_some_and(TargetKind::has_device) {
             continue;
         }
         let port = snapshot.links(host)?.get(&record.port_ifindex);

@@ -1,22 +1,41 @@
-//! `--to`: devices that exist.
+//! `--to`: a device that exists.
 
 use alias_common::key::Vlan;
-use alias_common::record::Target;
+use alias_common::record::{Record, Target};
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
+use crate::model::wish::Target as Named;
 use crate::netlink::Link;
+use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
 use crate::wiring::redirect::{self, in_use_besides};
 use crate::wiring::{peer, veth};
 
-/// Checks a `--to` device and finds the MAC that its far side listens to.
+use super::lead::Lead;
+
+/// Finds the device, and the MAC that its far side listens to. The alias in the slot
+/// `besides` is about to be changed, and does not stand in its own way.
 ///
 /// # Errors
 ///
-/// EINVAL for one that cannot be a target, EMSGSIZE for a small MTU, ENETDOWN,
-/// EBUSY for one that serves another VLAN.
+/// ENODEV for a device that is not there, EINVAL for one that cannot be a target,
+/// EMSGSIZE for a small MTU, ENETDOWN, EBUSY for one that serves another VLAN.
 pub fn check(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    (name, mac): (&str, Option<[u8; 6]>),
+    vlan: Vlan,
+    besides: Option<u32>,
+) -> Result<Placement> {
+    let device = host.link(name, "use as target")?;
+    let mac = check_device(host, link, parent, &device, vlan, mac, besides)?;
+    Ok(Placement::To(Box::new(device), mac))
+}
+
+/// The same of a device that is there; returns the MAC.
+fn check_device(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
@@ -73,6 +92,87 @@ pub fn check(
     Ok(mac)
 }
 
+/// What a record says once more.
+///
+/// # Errors
+///
+/// ENODEV when the device is gone.
+pub fn again(host: &mut Host, record: &Record) -> Result<Placement> {
+    let device = device_of(host, record)?;
+    Ok(Placement::To(Box::new(device), mac_of(record)))
+}
+
+/// What a user would have to name.
+///
+/// # Errors
+///
+/// ENODEV when the device is gone.
+pub fn named(host: &mut Host, record: &Record) -> Result<Named> {
+    Ok(Named::To {
+        device: device_of(host, record)?.name,
+        mac: mac_of(record),
+    })
+}
+
+/// The device that an alias leads to.
+fn device_of(host: &mut Host, record: &Record) -> Result<Link> {
+    host.netlink
+        .link_by_index(record.port_ifindex)?
+        .ok_or_else(|| {
+            let device = format!("device {}", record.port_ifindex);
+            Refusal::new(device, "use as target", "it is gone", libc::ENODEV)
+        })
+}
+
+fn mac_of(record: &Record) -> Option<[u8; 6]> {
+    (record.mac != [0; 6]).then_some(record.mac)
+}
+
+/// Writes the target into a record.
+pub fn record(record: &mut Record, device: &Link, mac: Option<[u8; 6]>) {
+    record.port_ifindex = device.ifindex;
+    record.mac = mac.unwrap_or_default();
+}
+
+/// Whether a record leads to a device.
+#[must_use]
+pub const fn same(record: &Record, device: &Link) -> bool {
+    record.port_ifindex == device.ifindex
+}
+
+/// Finds or makes the device's key.
+///
+/// # Errors
+///
+/// ENOSPC when all keys are taken; what the kernel refused.
+pub fn wire(
+    parent: &Parent,
+    batch: &Batch,
+    device: &Link,
+    mac: Option<[u8; 6]>,
+    lock: &WriteLock,
+) -> Result<Lead> {
+    redirect::register(parent, batch, device, mac, lock).map(Lead::to)
+}
+
+/// Whether the device is there.
+///
+/// # Errors
+///
+/// What the kernel said when it was asked.
+pub fn is_intact(host: &mut Host, record: &Record) -> Result<bool> {
+    Ok(host.netlink.link_by_index(record.port_ifindex)?.is_some())
+}
+
+/// Frees the keys that nothing leads to any more.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn unwire(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -> Result<()> {
+    redirect::release(parent, going, lock)
+}
+
 /// Lets aliases lead to the device that came back with the name of the one that is gone.
 ///
 /// # Errors
@@ -89,6 +189,6 @@ pub fn repoint(
     let old = parent.target(key);
     let vlan = Vlan::new(old.vlan_outer, old.vlan_inner);
     let noted = (old.flags & Target::REWRITE != 0).then_some(old.mac);
-    let mac = check(host, link, parent, device, vlan, None, None)?.or(noted);
+    let mac = check_device(host, link, parent, device, vlan, None, None)?.or(noted);
     redirect::repoint(parent, key, device, mac, lock)
 }

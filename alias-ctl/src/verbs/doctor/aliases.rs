@@ -54,7 +54,8 @@ pub(super) fn examine(
                 }
                 None => obstacles.local(name, &record, &own, &routes),
             },
-            _ => {}
+            // A joined device is examined as its owner's.
+            Some(TargetKind::Join | TargetKind::Drop) | None => {}
         }
     }
     let is_there = |port: u32| links.get(&port).is_some_and(veth::is_ours);

@@ -90,7 +90,10 @@ impl Aliases {
                     Some(TargetKind::Device | TargetKind::Join) if record.netns_cookie == 0 => {
                         record.device_ifindex
                     }
-                    _ => continue,
+                    Some(
+                        TargetKind::Device | TargetKind::Join | TargetKind::To | TargetKind::Drop,
+                    )
+                    | None => continue,
                 };
                 if record.is(TargetKind::Device) {
                     aliases.by_device.insert(device, name.clone());

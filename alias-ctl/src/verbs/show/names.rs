@@ -14,8 +14,9 @@ use crate::model::name::device_name;
 use crate::netlink::Link;
 use crate::render::alias::{AliasView, Dropped, StatsView};
 use crate::wiring::host::Host;
+use crate::wiring::veth::is_beside_parent;
 
-use super::section::{Counted, Section, is_beside, mode};
+use super::section::{Counted, Section, mode};
 
 /// Names of devices and namespaces, looked up once for all aliases.
 pub(super) struct Names {
@@ -87,7 +88,7 @@ impl Names {
         (slot, record, figures): &Counted,
         port_drops: &HashMap<u32, u64>,
     ) -> StatsView<'a> {
-        let port = is_beside(record)
+        let port = is_beside_parent(record)
             .then(|| port_drops.get(&record.port_ifindex))
             .flatten();
         let rest = &figures.rest;

@@ -10,6 +10,7 @@ use crate::lifecycle::refusals::no_such_alias;
 use crate::netlink::Link;
 use crate::render::alias::ParentView;
 use crate::wiring::host::Host;
+use crate::wiring::veth::is_beside_parent;
 
 /// Aliases that are read before they are written, at a time: counters stand
 /// everywhere in memory, and reads that follow each other at once overlap.
@@ -155,13 +156,8 @@ impl Uses {
     fn note(&mut self, record: &Record) {
         self.target |= record.is(TargetKind::To);
         self.namespace |= record.netns_inode != 0;
-        self.port |= is_beside(record);
+        self.port |= is_beside_parent(record);
     }
-}
-
-/// Whether it has a device of its own beside the parent.
-pub(super) fn is_beside(record: &Record) -> bool {
-    record.is(TargetKind::Device) && record.netns_inode == 0
 }
 
 pub(super) fn mode(parent: &Parent) -> &'static str {
