@@ -15,7 +15,7 @@ use super::{change, create, grow, refusals, replace, resolve, target};
 /// # Errors
 ///
 /// Those of [`resolve::resolve`] and [`create::create`].
-pub fn add_under(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> Result<()> {
+pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> Result<()> {
     let (link, slot) = host.alias(name, "add")?;
     let mut wish = wish.clone();
     match (&mut wish.addresses, slot) {
@@ -64,7 +64,7 @@ pub fn on_parent(
 ///
 /// # Errors
 ///
-/// As for [`add_under`].
+/// As for [`add`].
 pub fn add_to(
     host: &mut Host,
     link: &Link,

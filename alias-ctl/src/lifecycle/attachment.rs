@@ -17,12 +17,7 @@ use super::{grow, retire, sweep};
 /// # Errors
 ///
 /// EEXIST when it is attached; those of [`attach::attach`].
-pub fn attach_under(
-    host: &mut Host,
-    lock: &WriteLock,
-    device: &str,
-    spec: &AttachSpec,
-) -> Result<()> {
+pub fn attach(host: &mut Host, lock: &WriteLock, device: &str, spec: &AttachSpec) -> Result<()> {
     let link = host.link(device, "attach")?;
     if Parent::open(&host.directory, link.ifindex)?.is_some() {
         return Err(
@@ -91,7 +86,7 @@ fn attach_link(
 /// # Errors
 ///
 /// EBUSY when it has aliases and they shall not go too.
-pub fn detach_under(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) -> Result<()> {
+pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) -> Result<()> {
     let link = host.link(device, "detach")?;
     let parent = Parent::open(&host.directory, link.ifindex)?
         .ok_or_else(|| not_attached(&link, "detach"))?;

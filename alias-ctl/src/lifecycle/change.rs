@@ -24,7 +24,7 @@ use super::{exposure, grow, replace, resolve, target, tcp_options};
 ///
 /// ENODEV when there is no such alias, EBUSY when others have joined its device,
 /// and those of `add`. Then the alias is as it was.
-pub fn set_under(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Result<()> {
+pub fn set(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Result<()> {
     let (link, slot) = host.alias(name, "set")?;
     let slot = slot.ok_or_else(|| device_not_alias(name, "set"))?;
     let parent = host.attached(&link, "set")?;
@@ -38,7 +38,7 @@ pub fn set_under(host: &mut Host, lock: &WriteLock, name: &str, change: &Change)
 ///
 /// # Errors
 ///
-/// As for [`set_under`].
+/// As for [`set`].
 pub fn set_slot(
     host: &mut Host,
     link: &Link,
@@ -75,7 +75,7 @@ fn set_once(
 ///
 /// # Errors
 ///
-/// As for [`set_under`].
+/// As for [`set`].
 pub fn set_options(
     host: &mut Host,
     link: &Link,

@@ -23,7 +23,7 @@ use super::{exposure, retire};
 /// ENODEV for an alias that is not there, EADDRNOTAVAIL for an address, EBUSY
 /// when others have joined its device, or when it keeps an address of the parent's from
 /// a prefix. Then none is deleted.
-pub fn del_under(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result<()> {
+pub fn delete(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result<()> {
     let mut going: Vec<(Link, Parent, Vec<u32>)> = Vec::new();
     match victims {
         Victims::Named(names) => {

@@ -1,6 +1,12 @@
-//! What changes aliases, and the truth about them. Everything here is a transaction
-//! under the lock, or a question that one must ask first; words are read above, and
+//! What changes aliases, and the truth about them. All of it works under a lock that
+//! somebody holds, so that a verb can do several things at once; words are read above, and
 //! what the kernel needs is made below.
+//!
+//! [`transaction`] begins a change: [`reconcile`] puts right what others did, [`recovery`]
+//! what a killed writer left. [`resolve`] and [`target`] find and check what is asked for,
+//! [`exposure`] and [`tcp_options`] refuse what must not be. [`create`] and [`retire`] are
+//! the only ways in and out; [`add`](mod@add), [`change`], [`replace`], [`delete`],
+//! [`attachment`] and [`configuration`] are made of them.
 
 pub mod add;
 pub mod attachment;

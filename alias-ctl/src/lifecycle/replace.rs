@@ -1,5 +1,5 @@
-//! Puts an alias in the place of another, in place of deleting and adding it: slot, place in
-//! the listing and counters stay.
+//! Replaces an alias in its slot. Against deleting it and adding another, its place in the
+//! listing and its counters stay.
 //!
 //! What the alias shall become stands in the journal before the first step, so a
 //! kill at any point leaves the old alias or, after the next command, the new

@@ -17,7 +17,7 @@ use super::refusals::{device_not_alias, no_such_alias};
 ///
 /// ENODEV when there is no such alias, EBUSY when it is to be disabled and keeps an
 /// address of the parent's from a prefix.
-pub fn enable_under(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> Result<()> {
+pub fn enable(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> Result<()> {
     let operation = if enabled { "enable" } else { "disable" };
     let (link, slot) = host.alias(name, operation)?;
     let slot = slot.ok_or_else(|| device_not_alias(name, operation))?;

@@ -9,9 +9,9 @@ use crate::wiring::host::Host;
 ///
 /// # Errors
 ///
-/// Those of [`add::add_under`].
+/// Those of [`add::add`].
 pub fn add(name: &str, wish: &Wish) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    add::add_under(&mut host, &lock, name, wish)
+    add::add(&mut host, &lock, name, wish)
 }

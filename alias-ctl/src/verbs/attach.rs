@@ -9,9 +9,9 @@ use crate::wiring::host::Host;
 ///
 /// # Errors
 ///
-/// EEXIST when it is attached; those of [`attachment::attach_under`].
+/// EEXIST when it is attached; those of [`attachment::attach`].
 pub fn attach(device: &str, spec: &AttachSpec) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    attachment::attach_under(&mut host, &lock, device, spec)
+    attachment::attach(&mut host, &lock, device, spec)
 }

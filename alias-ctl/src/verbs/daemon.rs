@@ -203,7 +203,7 @@ fn restore(host: &mut Host, heard: &Heard) -> Result<Vec<String>> {
             continue;
         }
         // What cannot be made again is said; trying it again is the operator's.
-        done.extend(match restore::restore_under(host, &lock, &link.name) {
+        done.extend(match restore::restore(host, &lock, &link.name) {
             Ok(true) => Some(format!("{}: came up: restored what was saved", link.name)),
             Ok(false) => None,
             Err(refusal) => Some(refusal.to_string()),

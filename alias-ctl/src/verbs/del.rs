@@ -15,5 +15,5 @@ use crate::wiring::host::Host;
 pub fn del(victims: &Victims) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    delete::del_under(&mut host, &lock, victims)
+    delete::delete(&mut host, &lock, victims)
 }

@@ -12,5 +12,5 @@ use crate::wiring::host::Host;
 pub fn detach(device: &str, cascade: bool) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    attachment::detach_under(&mut host, &lock, device, cascade)
+    attachment::detach(&mut host, &lock, device, cascade)
 }

@@ -14,5 +14,5 @@ use crate::wiring::host::Host;
 pub fn enable(name: &str, enabled: bool) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    verdict::enable_under(&mut host, &lock, name, enabled)
+    verdict::enable(&mut host, &lock, name, enabled)
 }

@@ -16,7 +16,7 @@ use crate::wiring::host::Host;
 ///
 /// # Errors
 ///
-/// Those of the list, and those of [`add_under`](add::add_under); nothing is added.
+/// Those of the list, and those of [`add::add`]; nothing is added.
 pub fn add(name: &str, wanted: FromList) -> Result<()> {
     let list = read(&wanted.file, Lengths::One(wanted.prefix_len))?;
     let wish = Wish {
@@ -32,21 +32,21 @@ pub fn add(name: &str, wanted: FromList) -> Result<()> {
     };
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    add::add_under(&mut host, &lock, name, &wish)
+    add::add(&mut host, &lock, name, &wish)
 }
 
 /// `alias-ctl del DEVICE --from FILE`.
 ///
 /// # Errors
 ///
-/// Those of the list, and those of [`del_under`](delete::del_under); nothing is deleted.
+/// Those of the list, and those of [`delete::delete`]; nothing is deleted.
 pub fn del(device: String, file: &Path, vlan: Vlan) -> Result<()> {
     // What an address's length was does not matter when it goes.
     let list = read(file, Lengths::Any)?;
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
     let victims = Victims::Listed { device, list, vlan };
-    delete::del_under(&mut host, &lock, &victims)
+    delete::delete(&mut host, &lock, &victims)
 }
 
 fn read(path: &Path, lengths: Lengths) -> Result<List> {

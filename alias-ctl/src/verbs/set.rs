@@ -14,5 +14,5 @@ use crate::wiring::host::Host;
 pub fn set(name: &str, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    change::set_under(&mut host, &lock, name, change)
+    change::set(&mut host, &lock, name, change)
 }

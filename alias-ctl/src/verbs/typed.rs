@@ -17,7 +17,7 @@ use crate::wiring::host::Host;
 ///
 /// # Errors
 ///
-/// EAFNOSUPPORT for a family that is nowhere; those of [`add_under`](add::add_under).
+/// EAFNOSUPPORT for a family that is nowhere; those of [`add::add`].
 pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
@@ -35,16 +35,14 @@ pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<
         // No protocol would carry the news.
         announce: false,
     };
-    named.registered_for(&mut host, &lock, |host| {
-        add::add_under(host, &lock, name, &wish)
-    })
+    named.registered_for(&mut host, &lock, |host| add::add(host, &lock, name, &wish))
 }
 
 /// `alias-ctl set NAME ADDRESS --family FAMILY …`.
 ///
 /// # Errors
 ///
-/// As for [`add`](fn@add), and those of [`set_under`](change::set_under).
+/// As for [`add`](fn@add), and those of [`change::set`].
 pub fn set(name: &str, spelled: &Spelled, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
@@ -56,7 +54,7 @@ pub fn set(name: &str, spelled: &Spelled, change: &Change) -> Result<()> {
         ..change.clone()
     };
     named.registered_for(&mut host, &lock, |host| {
-        change::set_under(host, &lock, name, &change)
+        change::set(host, &lock, name, &change)
     })
 }
 
@@ -64,7 +62,7 @@ pub fn set(name: &str, spelled: &Spelled, change: &Change) -> Result<()> {
 ///
 /// # Errors
 ///
-/// EAFNOSUPPORT for a family that is nowhere; those of [`del_under`](delete::del_under).
+/// EAFNOSUPPORT for a family that is nowhere; those of [`delete::delete`].
 pub fn del(device: &str, spelled: &Spelled, vlan: Vlan) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
@@ -75,5 +73,5 @@ pub fn del(device: &str, spelled: &Spelled, vlan: Vlan) -> Result<()> {
         address: Address::Typed(address),
         vlan,
     };
-    delete::del_under(&mut host, &lock, &victims)
+    delete::delete(&mut host, &lock, &victims)
 }

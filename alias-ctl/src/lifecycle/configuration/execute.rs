@@ -10,7 +10,7 @@ use alias_common::record::Record;
 use crate::dataplane::isno::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::lifecycle::attachment::attach_under;
+use crate::lifecycle::attachment;
 use crate::lifecycle::verdict::verdict_of;
 use crate::lifecycle::{change, create, exposure, grow, resolve, target, tcp_options};
 use crate::model::declaration::{Attachment, Hook, Properties, Run};
@@ -59,7 +59,7 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
     if one.is.is_none() {
         let spec = attach_spec(&one.declared.attachment);
         let capacity = spec.capacity.max(end);
-        attach_under(host, lock, &link.name, &AttachSpec { capacity, ..spec })?;
+        attachment::attach(host, lock, &link.name, &AttachSpec { capacity, ..spec })?;
         undo.push(link, Done::Attached);
     }
     let mut parent = host.attached(link, "apply")?;

@@ -30,7 +30,7 @@ pub fn needed(mut types: Vec<Named>, declaration: &Declaration) -> Vec<Named> {
 ///
 /// # Errors
 ///
-/// Those of registering, and of [`apply_under`].
+/// Those of registering, and of [`apply`].
 pub fn apply_with(
     host: &mut Host,
     lock: &WriteLock,
@@ -38,20 +38,20 @@ pub fn apply_with(
     declaration: Declaration,
 ) -> Result<()> {
     match types.split_first() {
-        None => apply_under(host, lock, declaration),
+        None => apply(host, lock, declaration),
         Some((first, rest)) => {
             first.registered_for(host, lock, |host| apply_with(host, lock, rest, declaration))
         }
     }
 }
 
-/// The same under a lock that is held, as one of several changes.
+/// Applies a configuration whose types are registered.
 ///
 /// # Errors
 ///
 /// Those of reading and planning, before which nothing is touched; what the kernel
 /// refuses, after which everything is undone.
-pub fn apply_under(host: &mut Host, lock: &WriteLock, declaration: Declaration) -> Result<()> {
+pub fn apply(host: &mut Host, lock: &WriteLock, declaration: Declaration) -> Result<()> {
     let prepared = prepare(host, declaration)?;
     execute(host, lock, prepared)
 }
@@ -61,8 +61,8 @@ pub fn apply_under(host: &mut Host, lock: &WriteLock, declaration: Declaration) 
 ///
 /// # Errors
 ///
-/// As for [`apply_under`].
-pub fn restore_under(host: &mut Host, lock: &WriteLock, device: &str) -> Result<bool> {
+/// As for [`apply`].
+pub fn restore(host: &mut Host, lock: &WriteLock, device: &str) -> Result<bool> {
     let text = match Text::of(&Source::Saved) {
         Err(refusal) if refusal.errno == libc::ENOENT => return Ok(false),
         result => result?,

@@ -5,7 +5,7 @@ use crate::dataplane::isno::clear_idle;
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::lifecycle::attachment::detach_under;
+use crate::lifecycle::attachment;
 use crate::lifecycle::{create, resolve, retire, settle, tcp_options};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
@@ -70,7 +70,7 @@ fn undo(
     pasts: &mut HashMap<(u32, u32), Past>,
 ) -> Result<()> {
     match done {
-        Done::Attached => detach_under(host, lock, &link.name, false),
+        Done::Attached => attachment::detach(host, lock, &link.name, false),
         Done::Limited(before) => {
             host.attached(link, "undo")?.set_limit(before, lock);
             Ok(())

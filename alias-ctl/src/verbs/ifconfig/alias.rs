@@ -7,8 +7,8 @@ use alias_common::key::Vlan;
 use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::lifecycle::delete::del_under;
-use crate::lifecycle::verdict::enable_under;
+use crate::lifecycle::delete;
+use crate::lifecycle::verdict;
 use crate::lifecycle::{add, change, refusals};
 use crate::model::address::Interface;
 use crate::model::ifconfig::{AddressChange, Configure, Given, broadcast_of};
@@ -91,7 +91,7 @@ pub(super) fn configure(
                     tcp: asked.tcp.clone(),
                     ..Change::default()
                 };
-                change::set_under(host, lock, &name, &change)?;
+                change::set(host, lock, &name, &change)?;
             }
             enable_if_asked(host, lock, &name, asked)
         }
@@ -191,14 +191,14 @@ fn address_in(host: &Host, link: &Link, slot: u32) -> Result<Interface> {
 
 fn enable_if_asked(host: &mut Host, lock: &WriteLock, name: &str, asked: &Configure) -> Result<()> {
     if asked.link.up == Some(true) {
-        enable_under(host, lock, name, true)?;
+        verdict::enable(host, lock, name, true)?;
     }
     Ok(())
 }
 
 /// Deletes an alias. The name may be that of an address which others labelled so.
 fn delete(host: &mut Host, lock: &WriteLock, link: &Link, name: &str) -> Result<()> {
-    let deleted = del_under(host, lock, &Victims::Named(vec![name.to_owned()]));
+    let deleted = delete::delete(host, lock, &Victims::Named(vec![name.to_owned()]));
     let Err(refusal) = deleted else {
         return Ok(());
     };

@@ -7,7 +7,7 @@ use alias_common::key::Vlan;
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::lifecycle::delete::del_under;
+use crate::lifecycle::delete;
 use crate::lifecycle::reconcile::events::{Extent, Heard};
 use crate::lifecycle::{reconcile, transaction};
 use crate::model::bits::network;
@@ -183,7 +183,7 @@ fn delete_alias(host: &mut Host, lock: &WriteLock, link: &Link, address: IpAddr)
         address: address.into(),
         vlan: Vlan::NONE,
     };
-    del_under(host, lock, &victims)
+    delete::delete(host, lock, &victims)
 }
 
 fn no_address(link: &Link) -> Refusal {
@@ -236,7 +236,7 @@ fn aliases_first(host: &mut Host, lock: &WriteLock, link: &Link, asked: &Configu
         return Ok(());
     }
     if asked.cascade {
-        return del_under(host, lock, &Victims::All(link.name.clone()));
+        return delete::delete(host, lock, &Victims::All(link.name.clone()));
     }
     Err(Refusal::new(
         &link.name,

@@ -63,7 +63,7 @@ fn configure(host: &mut Host, lock: &WriteLock, asked: &Configure) -> Result<()>
                 )
                 .way_out("nothing was changed; say the one, then the other"));
             }
-            attachment::detach_under(host, lock, &link.name, asked.cascade)
+            attachment::detach(host, lock, &link.name, asked.cascade)
         }
         Object::Main(link) => main_device::configure(host, lock, &link, asked),
     }

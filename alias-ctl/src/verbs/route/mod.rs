@@ -34,7 +34,7 @@ pub fn change(action: Action, wish: &RouteWish) -> Result<()> {
 /// # Errors
 ///
 /// As for [`change`].
-pub fn change_under(
+fn change_under(
     host: &mut Host,
     _lock: &WriteLock,
     action: Action,
