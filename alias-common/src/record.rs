@@ -180,6 +180,40 @@ impl TargetKind {
             _ => return None,
         })
     }
+
+    /// There is a device for it, its own or another alias's.
+    #[must_use]
+    pub const fn has_device(self) -> bool {
+        match self {
+            TargetKind::Device | TargetKind::Join => true,
+            TargetKind::To | TargetKind::Local | TargetKind::Drop => false,
+        }
+    }
+
+    /// Its address is the parent's own, whose stack answers for it.
+    #[must_use]
+    pub const fn has_address_on_parent(self) -> bool {
+        match self {
+            TargetKind::Local => true,
+            TargetKind::Device | TargetKind::Join | TargetKind::To | TargetKind::Drop => false,
+        }
+    }
+
+    /// Neighbours may be told where it is.
+    #[must_use]
+    pub const fn is_announced(self) -> bool {
+        match self {
+            TargetKind::Device | TargetKind::Join | TargetKind::To | TargetKind::Local => true,
+            TargetKind::Drop => false,
+        }
+    }
+
+    /// The groups that neighbours ask for it in are ours to join: the parent's own stack
+    /// does not know of it.
+    #[must_use]
+    pub const fn needs_groups(self) -> bool {
+        self.is_announced() && !self.has_address_on_parent()
+    }
 }
 
 /// One alias; its index in the map `record` is its slot number. There is one more entry,
@@ -261,6 +295,18 @@ impl Record {
     pub const PREFIX: u32 = 64;
     /// Not in the index.
     pub const NO_POSITION: u32 = u32::MAX;
+
+    /// Its target's kind; `None` for a number that is none's.
+    #[must_use]
+    pub const fn kind(&self) -> Option<TargetKind> {
+        TargetKind::from_number(self.target)
+    }
+
+    /// Whether its target is of a kind.
+    #[must_use]
+    pub const fn is(&self, kind: TargetKind) -> bool {
+        self.target == kind as u8
+    }
 
     /// The VLAN it is scoped to.
     #[must_use]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 
-use crate::netlink::{NetlinkError, errno_name, errno_text};
+use crate::errno::{errno_name, errno_text};
 
 /// The result of everything that can be refused.
 pub type Result<T> = std::result::Result<T, Refusal>;
@@ -95,10 +95,3 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-impl From<NetlinkError> for Refusal {
-    fn from(error: NetlinkError) -> Refusal {
-        let errno = error.errno();
-        Refusal::new(error.object(), error.operation(), errno_text(errno), errno)
-    }
-}

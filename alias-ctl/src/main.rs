@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alias_ctl::cli::{self, Invocation};
-use alias_ctl::command::{self, Outcome, Request};
+use alias_ctl::model::request::{Outcome, Request};
+use alias_ctl::verbs;
 
 fn main() -> ExitCode {
     // A reader that closes the pipe ends a listing, as with any other tool. What
@@ -22,7 +23,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match cli::read(std::env::args_os())? {
         Invocation::Run(request) => {
             let compares = matches!(request, Request::Diff { .. });
-            match command::run(request) {
+            match verbs::run::run(request) {
                 Ok(Outcome::Done) => Ok(ExitCode::SUCCESS),
                 Ok(Outcome::Found) => Ok(ExitCode::FAILURE),
                 // As with diff(1), 1 is a difference, and trouble is 2.

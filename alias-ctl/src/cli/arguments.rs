@@ -144,7 +144,7 @@ pub(super) struct Attach {
     #[arg(long, value_enum, default_value_t)]
     pub(super) mode: Mode,
     /// Number of slots to begin with; it grows by itself when an alias needs more
-    #[arg(long, default_value_t = crate::dataplane::attach::DEFAULT_CAPACITY)]
+    #[arg(long, default_value_t = crate::model::request::DEFAULT_CAPACITY)]
     pub(super) capacity: u32,
     /// Refuse slots from this number on (NET_ALIAS had 256); 0 refuses all
     #[arg(long)]
@@ -190,7 +190,7 @@ pub(super) struct Verify {
     #[arg(long, value_name = "DIR")]
     pub(super) objects: Option<PathBuf>,
     /// Number of slots of the parent that they are loaded for
-    #[arg(long, default_value_t = crate::dataplane::attach::DEFAULT_CAPACITY)]
+    #[arg(long, default_value_t = crate::model::request::DEFAULT_CAPACITY)]
     pub(super) capacity: u32,
     /// As JSON
     #[arg(short = 'j', long)]

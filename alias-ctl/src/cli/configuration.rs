@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::command::Request;
-use crate::command::configuration::Source;
+use crate::model::request::{Request, Source};
 
 #[derive(Debug, Args)]
 pub(super) struct Save {

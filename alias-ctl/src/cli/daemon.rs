@@ -2,9 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::command::Request;
-use crate::command::daemon::Options;
 use crate::model::lifecycle;
+use crate::model::request::{DaemonOptions, Request};
 
 #[derive(Debug, Args)]
 pub(super) struct Daemon {
@@ -39,7 +38,7 @@ impl OnDown {
 
 pub(super) fn lower(words: &Daemon) -> Request {
     Request::Daemon {
-        options: Options {
+        options: DaemonOptions {
             on_down: words.on_parent_down.lower(),
             event_buffer: words.event_buffer,
         },

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::command::Request;
+use crate::model::request::Request;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {

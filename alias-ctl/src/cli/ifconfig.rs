@@ -3,10 +3,10 @@
 
 use clap::Args;
 
-use crate::command::Request;
 use crate::model::ifconfig::{self, Style, Unread};
+use crate::model::request::Request;
 
-use super::Unreadable;
+use super::invocation::Unreadable;
 
 /// Chooses the listing's layout where no `--style` does.
 const STYLE_VARIABLE: &str = "ALIAS_IFCONFIG_STYLE";

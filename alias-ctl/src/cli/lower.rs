@@ -5,23 +5,22 @@ use std::time::Duration;
 
 use alias_common::key::Vlan;
 
-use crate::command::attach::ParentChange;
-use crate::command::del::Victims;
-use crate::command::list::FromList;
-use crate::command::typed::Placement;
-use crate::command::{Change, Request};
-use crate::dataplane::attach::{self, AttachSpec};
-use crate::dataplane::hook::Hook;
 use crate::error::{Refusal, Result};
-use crate::model::address::{self, Address, Range, bits};
+use crate::model::address::{self, Address, Range};
+use crate::model::bits::bits;
+use crate::model::declaration::{self, Hook};
 use crate::model::prefix::Prefix;
+use crate::model::request::{
+    AttachSpec, Change, FromList, ParentChange, Request, TypedPlacement, Victims,
+};
 use crate::model::wish::{Addresses, Target, Wish};
 use crate::model::word;
 
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
 use super::daemon::{self, OnDown};
+use super::invocation::{Invocation, Unreadable};
+use super::manual;
 use super::types::{self, check_family, spelled};
-use super::{Invocation, Unreadable, manual};
 
 /// The result of reading words.
 type Read<T> = std::result::Result<T, Unreadable>;
@@ -99,9 +98,9 @@ fn interval(seconds: f64) -> Result<Duration> {
 fn attach(words: Attach) -> Request {
     let spec = AttachSpec {
         mode: match words.mode {
-            Mode::Native => attach::Mode::Native,
-            Mode::Generic => attach::Mode::Generic,
-            Mode::BestEffort => attach::Mode::BestEffort,
+            Mode::Native => declaration::Mode::Native,
+            Mode::Generic => declaration::Mode::Generic,
+            Mode::BestEffort => declaration::Mode::BestEffort,
         },
         capacity: words.capacity,
         max_aliases: words.max_aliases,
@@ -155,7 +154,7 @@ fn add(words: Add) -> Read<Request> {
         return Ok(Request::AddTyped {
             name: words.name,
             address,
-            placement: Placement {
+            placement: TypedPlacement {
                 vlan,
                 tcp,
                 target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),

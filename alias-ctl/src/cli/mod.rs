@@ -1,4 +1,4 @@
-//! The command line: words in, a [`Request`] out. Nothing here touches the
+//! The command line: words in, a [`Request`](crate::model::request::Request) out. Nothing here touches the
 //! machine, but `man`, which writes its pages; and no clap type leaves it.
 
 mod arguments;
@@ -7,6 +7,7 @@ mod configuration;
 mod daemon;
 mod doctor;
 mod ifconfig;
+mod invocation;
 mod isno;
 mod lower;
 mod manual;
@@ -16,32 +17,10 @@ mod types;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::command::Request;
-use crate::error::{Refusal, Result};
+use crate::error::Result;
 
-/// What to do with a command line.
-pub enum Invocation {
-    /// Run this.
-    Run(Request),
-    /// Print this help or version, or this usage error, and end with its code.
-    Print(clap::Error),
-    /// Write this to standard output.
-    Text(Vec<u8>),
-}
-
-/// Why words are no request.
-enum Unreadable {
-    /// They do not go together: usage, exit code 2.
-    Usage(String),
-    /// A value is none of its kind.
-    Value(Refusal),
-}
-
-impl From<Refusal> for Unreadable {
-    fn from(refusal: Refusal) -> Unreadable {
-        Unreadable::Value(refusal)
-    }
-}
+pub use invocation::Invocation;
+use invocation::Unreadable;
 
 /// Reads a command line, the program's name first.
 ///

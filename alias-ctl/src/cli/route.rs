@@ -3,8 +3,8 @@
 
 use clap::Args;
 
-use crate::command::Request;
 use crate::error::Result;
+use crate::model::request::Request;
 use crate::model::route::{self, Command};
 
 pub(super) const ROUTE_HELP: &str = "\

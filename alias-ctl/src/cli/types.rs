@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use alias_common::alias_type::TypeRow;
 use clap::{Args, Subcommand};
 
-use crate::command::Request;
-use crate::command::typed::Spelled;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
+use crate::model::request::{Request, Spelled};
 use crate::model::typed::{is_named, name};
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::io;
 
 /// The highest number that a CPU may have, plus one: numbers may be left out
 /// (cputopology.rst of the kernel's documentation), so it is not how many there are.
-pub(super) fn rows() -> io::Result<u32> {
+pub fn rows() -> io::Result<u32> {
     let path = "/sys/devices/system/cpu/possible";
     of(&fs::read_to_string(path)?)
         .ok_or_else(|| io::Error::other(format!("{path} is no list of CPUs")))

@@ -23,8 +23,9 @@ use std::path::{Path, PathBuf};
 
 use alias_common::ABI_VERSION;
 
-use super::registry::read_pin_name;
-use super::{seat, sys};
+use super::pins::{LINK_SUFFIX, read_pin_name};
+use super::seat_lock;
+use super::sys;
 use crate::error::{Refusal, Result};
 
 /// Overrides where bpffs is mounted, so that tests share nothing.
@@ -39,9 +40,6 @@ const DRAFT_PREFIX: &str = "new-";
 const RETIRED_PREFIX: &str = "old-";
 /// And what holds a parent's second generation while it grows.
 const GROWTH_PREFIX: &str = "grow-";
-
-/// What a link's name ends with.
-const LINK_SUFFIX: &str = "_link";
 
 /// One namespace's directory.
 #[derive(Clone, Debug)]
@@ -352,7 +350,7 @@ impl Drop for WriteLock {
         // Not empty is the usual case, and no error: what is empty goes, so that
         // a refused command and the last detach leave nothing behind.
         let Directory { base, .. } = &self.directory;
-        seat::clear_stale(&self.directory.namespace());
+        seat_lock::clear_stale(&self.directory.namespace());
         for path in [&self.directory.version(), &self.directory.namespace(), base] {
             let _ = fs::remove_dir(path);
         }
@@ -467,10 +465,4 @@ fn check_bpffs(root: &Path) -> Result<()> {
         libc::ENODEV,
     )
     .way_out(format!("mount it: mount -t bpf bpf {object}")))
-}
-
-/// Name under which a program's link is pinned.
-#[must_use]
-pub fn link_name(program: &str) -> String {
-    format!("{program}{LINK_SUFFIX}")
 }

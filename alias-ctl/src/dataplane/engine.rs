@@ -14,10 +14,10 @@ use alias_common::header::Header;
 use alias_common::names;
 use alias_common::type_abi;
 
-use super::attach::restrict;
-use super::directory::{WriteLock, link_name};
+use super::directory::WriteLock;
 use super::object;
-use super::registry::{Registered, pin_name, read_pin_name};
+use super::pins::{link_name, pin_name, read_pin_name, restrict};
+use super::registry::Registered;
 use super::shape::Extent;
 use super::sys;
 use crate::error::{Refusal, Result};

@@ -59,7 +59,7 @@ impl Parent {
     /// That of mapping the counters.
     pub fn figures(&self, slot: u32, record: &Record) -> Result<Figures> {
         let here = self.rx_cell(record.position)?;
-        let drops = record.target == TargetKind::Drop as u8;
+        let drops = record.is(TargetKind::Drop);
         Ok(Figures {
             rx: here.plus(RxCell {
                 packets: record.base_rx_packets,

@@ -5,7 +5,7 @@
 //! table (targets among it), counters, records, creation log, ports and devmap, and the
 //! programs, whose constants these are; what the first has in them is copied. The rest
 //! is pinned there too, and stays: header, journal, links, TCP options. One update of the XDP link lets the second generation
-//! run ([`build`] ends with it); then the others follow (`command::grow`), what the first
+//! run ([`build`] ends with it); then the others follow (`lifecycle::grow`), what the first
 //! has counted is taken over once it counts no more, and the two directories change
 //! places.
 //!
@@ -19,14 +19,15 @@ use std::path::{Path, PathBuf};
 use alias_common::names;
 use alias_common::record::Port;
 
-use super::attach::{hear_losses, restrict};
 use super::cpus;
-use super::directory::{Directory, WriteLock, link_name};
+use super::directory::{Directory, WriteLock};
 use super::engine::Place;
 use super::hash::Hash;
 use super::listing;
+use super::losses::hear_losses;
 use super::object::{self, SMALL_MAPS};
 use super::parent::Parent;
+use super::pins::{link_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
 use super::sys;

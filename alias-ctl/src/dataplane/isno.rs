@@ -15,10 +15,11 @@ use alias_common::names;
 use alias_common::tcp_options::{Grant, LocalAddress};
 use aya::programs::{CgroupSockopt, ProgramError, SockOps};
 
-use super::directory::{Directory, WriteLock, link_name};
+use super::directory::{Directory, WriteLock};
 use super::hash::Hash;
 use super::object::kernel_refusal;
 use super::parent::Parent;
+use super::pins::link_name;
 use super::shape::open_pin;
 use super::sys::{self, AttachType};
 use super::{cgroup, object};

@@ -198,7 +198,7 @@ fn load(path: &Path) -> Result<Programs> {
 /// # Errors
 ///
 /// ENOSPC when there are too many; what the kernel refused.
-pub(super) fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result<()> {
+pub fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result<()> {
     let path = directory.shared();
     if is_refused(directory) {
         return Ok(());

@@ -1,9 +1,8 @@
 //! The kernel's side of an alias: programs, maps, pins. This module knows
 //! nothing of devices and addresses; [`crate::netlink`] knows nothing of it.
 
-pub mod attach;
 mod cgroup;
-mod cpus;
+pub mod cpus;
 pub mod description;
 pub mod directory;
 pub mod engine;
@@ -11,16 +10,19 @@ mod figures;
 pub mod growth;
 mod hash;
 pub mod header;
-pub mod hook;
 pub mod isno;
 pub mod listing;
+pub mod losses;
 mod memory;
 pub mod object;
 mod order;
 pub mod parent;
+mod parent_header;
+pub mod pins;
 pub mod probe;
 pub mod registry;
 pub mod seat;
+mod seat_lock;
 pub mod shape;
 mod shared;
 pub mod symbols;

@@ -16,17 +16,19 @@ use alias_common::names;
 use alias_common::order::Entry;
 use alias_common::record::{Record, State, Target};
 
-use super::directory::{Directory, WriteLock, link_name};
+use crate::error::{Refusal, Result};
+use crate::model::address::Address;
+use crate::model::declaration::Hook;
+use crate::model::prefix::Prefix;
+use crate::model::typed::Typed;
+
+use super::directory::{Directory, WriteLock};
 use super::header::header_at;
-use super::hook::Hook;
 use super::order::Order;
+use super::pins::link_name;
 use super::shape::{Extent, Pinned, map, shapes};
 use super::shared::{Rows, Shared};
 use super::sys;
-use crate::error::{Refusal, Result};
-use crate::model::address::Address;
-use crate::model::prefix::Prefix;
-use crate::model::typed::Typed;
 
 /// The state of one parent. Reading needs no lock.
 pub struct Parent {
@@ -75,7 +77,7 @@ impl Parent {
     }
 
     /// The same by path, which serves a draft too.
-    pub(super) fn open_at(path: PathBuf) -> Result<Option<Parent>> {
+    pub fn open_at(path: PathBuf) -> Result<Option<Parent>> {
         let (Some(header), Some(extent)) = (header_at(&path)?, Extent::of(&path)?) else {
             return Ok(None);
         };

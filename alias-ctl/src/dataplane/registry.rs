@@ -20,12 +20,12 @@ use alias_common::alias_type::TypeRow;
 
 use super::description::{MAX_OBJECT, describe};
 use super::directory::{Directory, WriteLock};
+use super::pins::{TYPE_PREFIX, pin_name, read_pin_name};
 use super::shape::{self, Shape};
 use super::shared::Shared;
 use super::sys;
 use crate::error::{Refusal, Result};
 
-const PREFIX: &str = "type_";
 const ADDING: &str = "_add";
 const DELETING: &str = "_del";
 
@@ -35,21 +35,6 @@ pub struct Registered {
     /// What it says of itself.
     pub row: TypeRow,
     path: PathBuf,
-}
-
-/// Name under which a type's object is pinned in the namespace's directory, and its
-/// program in a parent's.
-#[must_use]
-pub fn pin_name(family: u16, ethertype: u16) -> String {
-    format!("{PREFIX}{family}_{ethertype:04x}")
-}
-
-/// Family and ethertype of such a name.
-#[must_use]
-pub fn read_pin_name(name: &str) -> Option<(u16, u16)> {
-    let (family, ethertype) = name.strip_prefix(PREFIX)?.split_once('_')?;
-    let ethertype = u16::from_str_radix(ethertype, 16).ok()?;
-    Some((family.parse().ok()?, ethertype))
 }
 
 /// The shape of the map of an object of so many bytes: its length, then its bytes.
@@ -182,7 +167,7 @@ pub fn unfinished(directory: &Directory) -> Result<Vec<PathBuf>> {
     Ok(names(directory)?
         .into_iter()
         .filter(|name| {
-            name.starts_with(PREFIX) && (name.ends_with(ADDING) || name.ends_with(DELETING))
+            name.starts_with(TYPE_PREFIX) && (name.ends_with(ADDING) || name.ends_with(DELETING))
         })
         .map(|name| directory.shared().join(name))
         .collect())
@@ -198,7 +183,7 @@ pub fn forget(directory: &Directory, _lock: &WriteLock) -> Result<()> {
         return Ok(());
     }
     for name in names(directory)? {
-        if name.starts_with(PREFIX) {
+        if name.starts_with(TYPE_PREFIX) {
             let path = directory.shared().join(name);
             fs::remove_file(&path)
                 .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;

@@ -11,16 +11,11 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsRawFd;
-use std::path::Path;
 
 use super::directory::{Directory, WriteLock, make_private};
+use super::seat_lock::{KEEP, SEAT, clear, is_taken, try_flock};
 use crate::error::{Refusal, Result};
 use crate::model::lifecycle::OnDown;
-
-/// Names below the namespace's directory.
-const SEAT: &str = "daemon";
-const KEEP: &str = "keep";
 
 /// The right to be this namespace's daemon.
 pub struct Seat {
@@ -77,37 +72,5 @@ impl Drop for Seat {
         clear(&self.directory.namespace());
         // Whoever lets go of the lock removes what is empty.
         drop(self.directory.try_lock());
-    }
-}
-
-/// Removes the seat of a daemon that was killed, below a namespace's directory.
-pub(super) fn clear_stale(namespace: &Path) {
-    let path = namespace.join(SEAT);
-    if path.exists() && !is_taken(&path) {
-        clear(namespace);
-    }
-}
-
-fn clear(namespace: &Path) {
-    let path = namespace.join(SEAT);
-    // Not there is the usual case.
-    let _ = fs::remove_dir(path.join(KEEP));
-    let _ = fs::remove_dir(path);
-}
-
-fn is_taken(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(try_flock(&file), Ok(false)))
-}
-
-/// Whether the lock was free. It goes with the descriptor.
-fn try_flock(file: &File) -> io::Result<bool> {
-    // SAFETY: a live descriptor and an integer.
-    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-        return Ok(true);
-    }
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::EWOULDBLOCK) => Ok(false),
-        _ => Err(error),
     }
 }

@@ -43,7 +43,7 @@ pub struct Attachment {
     /// Highest level of the journal, as in the header: 0 nothing, 2 warnings.
     pub log: Option<u8>,
     /// Where tc programs hang.
-    pub tc: Option<Tc>,
+    pub tc: Option<Hook>,
     /// What becomes of its aliases when it goes down.
     pub on_parent_down: Option<OnDown>,
 }
@@ -62,7 +62,7 @@ pub enum Mode {
 
 /// Where tc programs hang.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Tc {
+pub enum Hook {
     /// tcx, of Linux 6.6.
     Tcx,
     /// The clsact qdisc.

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::address::{self, bits};
+use super::address;
+use super::bits::bits;
 use crate::error::{Refusal, Result};
 
 /// Addresses of one list, all different and of one prefix length.

@@ -2,6 +2,7 @@
 //! the kernel.
 
 pub mod address;
+pub mod bits;
 pub mod declaration;
 pub mod finding;
 pub mod ifconfig;
@@ -12,7 +13,9 @@ pub mod name;
 pub mod netmask;
 pub mod plan;
 pub mod prefix;
+pub mod request;
 pub mod route;
+pub mod statistics;
 pub mod typed;
 pub mod wish;
 pub mod word;

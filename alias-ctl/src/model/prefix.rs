@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::address::{bits, network, split};
+use super::bits::{bits, network, split};
 use crate::error::{Refusal, Result};
 
 /// All addresses that begin with these bits: fewer than all of an address's.

@@ -4,6 +4,10 @@ use alias_common::key::Vlan;
 
 use crate::error::{Refusal, Result};
 
+use super::declaration::{Hook, Mode};
+use super::lifecycle::OnDown;
+use super::wish::Target;
+
 /// Reads a MAC address that frames can be sent to.
 ///
 /// # Errors
@@ -69,4 +73,54 @@ pub fn vlan_word(vlan: Vlan) -> String {
 #[must_use]
 pub fn mac_word(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// The word for a mode, as `attach --mode` takes it.
+#[must_use]
+pub const fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Native => "native",
+        Mode::Generic => "generic",
+        Mode::BestEffort => "best-effort",
+    }
+}
+
+/// The word for where tc programs hang, as `attach --tc` takes it.
+#[must_use]
+pub const fn tc_word(tc: Hook) -> &'static str {
+    match tc {
+        Hook::Tcx => "tcx",
+        Hook::Clsact => "clsact",
+    }
+}
+
+/// The word for what becomes of aliases, as `attach --on-parent-down` takes it.
+#[must_use]
+pub const fn on_down_word(on_down: OnDown) -> &'static str {
+    match on_down {
+        OnDown::Delete => "delete",
+        OnDown::Keep => "keep",
+    }
+}
+
+/// The word for a target, as `show` prints it.
+#[must_use]
+pub const fn target_word(target: &Target) -> &'static str {
+    match target {
+        Target::Device { .. } => "device",
+        Target::Join { .. } => "join",
+        Target::To { .. } => "to",
+        Target::Local => "local",
+        Target::Drop => "drop",
+    }
+}
+
+/// Levels of the journal by their words.
+pub const LOG_LEVELS: [(&str, u8); 4] = [("off", 0), ("warn", 2), ("info", 3), ("debug", 4)];
+
+/// The word for a level of the journal, as `attach --log` takes it.
+#[must_use]
+pub fn log_word(level: u8) -> &'static str {
+    let found = LOG_LEVELS.iter().find(|(_, known)| *known == level);
+    found.map_or("unknown", |(word, _)| word)
 }

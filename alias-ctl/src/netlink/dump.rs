@@ -22,8 +22,8 @@ use super::error::{NetlinkError, Result};
 use super::link::Link;
 use super::namespace::Netns;
 use super::route::{NextHop, Route};
-use super::statistics::Statistics;
 use super::traffic_control;
+use crate::model::statistics::Statistics;
 
 /// How often a dump is repeated because the tables changed under it.
 const ATTEMPTS: usize = 32;

@@ -8,6 +8,7 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::attribute::{attributes, ip, u16_at, u32_at};
 use super::request::Request;
+use crate::model::route::TcpMetrics;
 
 // Attribute numbers of linux/rtnetlink.h.
 const RTA_DST: u16 = 1;
@@ -103,17 +104,6 @@ pub struct NextHop {
     pub ifindex: u32,
     /// Next hop, of either family; `None` when the destination is on the link.
     pub gateway: Option<IpAddr>,
-}
-
-/// RTA_METRICS of a route, as far as `netstat -r` shows them; 0 when not set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TcpMetrics {
-    /// Advertised maximum segment size in bytes (RTAX_ADVMSS).
-    pub segment_size: u32,
-    /// Largest window in bytes (RTAX_WINDOW).
-    pub window: u32,
-    /// Round trip time in eighths of a millisecond (RTAX_RTT).
-    pub round_trip: u32,
 }
 
 impl Route {

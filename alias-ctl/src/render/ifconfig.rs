@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::model::ifconfig::flags::{self, Flag};
 use crate::model::ifconfig::{Form, Style};
-use crate::netlink::Statistics;
+use crate::model::statistics::Statistics;
 
 /// A device.
 #[derive(Clone, Debug)]

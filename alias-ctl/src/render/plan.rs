@@ -10,8 +10,6 @@ use crate::model::name::alias_name;
 use crate::model::plan::{Live, Plan};
 use crate::model::wish::Target;
 use crate::model::word;
-use crate::store::read::log_word;
-use crate::store::write::{mode_word, on_down_word, target_word, tc_word};
 
 /// A setting of a device that is not as declared.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,14 +50,14 @@ fn words(attachment: &Attachment) -> [(&'static str, Option<String>); 6] {
         on_parent_down,
     } = attachment;
     [
-        ("mode", mode.map(|mode| mode_word(mode).into())),
+        ("mode", mode.map(|mode| word::mode_word(mode).into())),
         ("capacity", capacity.map(|number| number.to_string())),
         ("max_aliases", max_aliases.map(|number| number.to_string())),
-        ("log", log.map(|level| log_word(level).into())),
-        ("tc", tc.map(|tc| tc_word(tc).into())),
+        ("log", log.map(|level| word::log_word(level).into())),
+        ("tc", tc.map(|tc| word::tc_word(tc).into())),
         (
             "on_parent_down",
-            on_parent_down.map(|on_down| on_down_word(on_down).into()),
+            on_parent_down.map(|on_down| word::on_down_word(on_down).into()),
         ),
     ]
 }
@@ -191,7 +189,7 @@ fn describe(parent: &str, run: &Run) -> String {
         let slot = run.end() - 1;
         write!(text, "-{slot} {first}-{last}/{}", properties.prefix_len)
     };
-    let _ = write!(text, " {}", target_word(&properties.target));
+    let _ = write!(text, " {}", word::target_word(&properties.target));
     match &properties.target {
         Target::Device { netns: Some(netns) } => text += &format!(" netns {netns}"),
         Target::Join { alias } => text += &format!(" {alias}"),

@@ -6,9 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
-use crate::model::address::bits;
-use crate::model::route::Families;
-use crate::netlink::TcpMetrics;
+use crate::model::bits::bits;
+use crate::model::route::{Families, TcpMetrics};
 
 /// A route, or one hop of several, with every name looked up.
 #[derive(Clone, Debug, Serialize)]

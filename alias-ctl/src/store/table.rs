@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+/// What reading a part of it gives.
+pub(super) type Read<T> = Result<T, Fault>;
+
 /// A table: its name, and what is in it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Table<'a> {

@@ -5,11 +5,10 @@ use std::fmt::Write;
 
 use alias_common::alias_type::TypeRow;
 
-use super::read::{LOG_LEVELS, VERSION};
-use crate::model::address::bits;
-use crate::model::declaration::{Attachment, Declaration, Mode, Properties, Run, Tc};
+use super::read::VERSION;
+use crate::model::bits::bits;
+use crate::model::declaration::{Attachment, Declaration, Properties, Run};
 use crate::model::isno;
-use crate::model::lifecycle::OnDown;
 use crate::model::name::alias_name;
 use crate::model::typed;
 use crate::model::wish::Target;
@@ -53,49 +52,28 @@ fn attachment(text: &mut String, attachment: &Attachment) {
         tc,
     } = attachment;
     if let Some(mode) = mode {
-        key(text, "mode", &quoted(mode_word(*mode)));
+        key(text, "mode", &quoted(word::mode_word(*mode)));
     }
     for (name, number) in [("capacity", capacity), ("max_aliases", max_aliases)] {
         if let Some(number) = number {
             key(text, name, &number.to_string());
         }
     }
-    if let Some((word, _)) = LOG_LEVELS.iter().find(|(_, level)| Some(*level) == *log) {
+    if let Some((word, _)) = word::LOG_LEVELS
+        .iter()
+        .find(|(_, level)| Some(*level) == *log)
+    {
         key(text, "log", &quoted(word));
     }
     if let Some(tc) = tc {
-        key(text, "tc", &quoted(tc_word(*tc)));
+        key(text, "tc", &quoted(word::tc_word(*tc)));
     }
     if let Some(on_down) = on_parent_down {
-        key(text, "on_parent_down", &quoted(on_down_word(*on_down)));
-    }
-}
-
-/// The word for a mode, as `attach --mode` takes it.
-#[must_use]
-pub const fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Native => "native",
-        Mode::Generic => "generic",
-        Mode::BestEffort => "best-effort",
-    }
-}
-
-/// The word for where tc programs hang, as `attach --tc` takes it.
-#[must_use]
-pub const fn tc_word(tc: Tc) -> &'static str {
-    match tc {
-        Tc::Tcx => "tcx",
-        Tc::Clsact => "clsact",
-    }
-}
-
-/// The word for what becomes of aliases, as `attach --on-parent-down` takes it.
-#[must_use]
-pub const fn on_down_word(on_down: OnDown) -> &'static str {
-    match on_down {
-        OnDown::Delete => "delete",
-        OnDown::Keep => "keep",
+        key(
+            text,
+            "on_parent_down",
+            &quoted(word::on_down_word(*on_down)),
+        );
     }
 }
 
@@ -150,7 +128,7 @@ fn properties(text: &mut String, properties: &Properties) {
     if vlan.outer() != 0 {
         key(text, "vlan", &quoted(&word::vlan_word(*vlan)));
     }
-    key(text, "target", &quoted(target_word(target)));
+    key(text, "target", &quoted(word::target_word(target)));
     match target {
         Target::Device { netns: Some(netns) } => key(text, "netns", &quoted(netns)),
         Target::Join { alias } => key(text, "join", &quoted(alias)),
@@ -169,18 +147,6 @@ fn properties(text: &mut String, properties: &Properties) {
     }
     for (name, value) in isno::listed(tcp) {
         key(text, name, &value.to_string());
-    }
-}
-
-/// The word for a target, as `show` prints it.
-#[must_use]
-pub const fn target_word(target: &Target) -> &'static str {
-    match target {
-        Target::Device { .. } => "device",
-        Target::Join { .. } => "join",
-        Target::To { .. } => "to",
-        Target::Local => "local",
-        Target::Drop => "drop",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::Result;
-use crate::model::address::{bits, network};
+use crate::model::bits::{bits, network};
 use crate::model::netmask;
 
 use super::refused;

@@ -56,6 +56,17 @@ pub struct Listing {
     pub json: bool,
 }
 
+/// RTA_METRICS of a route, as far as `netstat -r` shows them; 0 when not set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpMetrics {
+    /// Advertised maximum segment size in bytes (RTAX_ADVMSS).
+    pub segment_size: u32,
+    /// Largest window in bytes (RTAX_WINDOW).
+    pub window: u32,
+    /// Round trip time in eighths of a millisecond (RTAX_RTT).
+    pub round_trip: u32,
+}
+
 /// Address families to show.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Families {

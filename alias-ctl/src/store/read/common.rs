@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use alias_common::key::Vlan;
 use alias_common::tcp_options::{TcpOption, TcpOptions};
 
-use super::super::table::{Entry, Fault, Table, Value, join};
-use super::Read;
+use super::super::table::{Entry, Fault, Read, Table, Value, join};
 use super::value::{
     alias, because, boolean, device, integer, missing, netns, one_of, text, unknown,
 };

@@ -14,24 +14,25 @@ use value::{
     alias, because, boolean, device, integer, missing, one_of, text, unknown, value_fault,
 };
 
-use super::document;
-use super::table::{Entry, Fault, Table, column_of, line_of};
 use crate::error::{Refusal, Result};
-use crate::model::address::{self, Address, Range, bits};
-use crate::model::declaration::{Attachment, Declaration, Mode, Parent, Run, Tc};
+use crate::model::address::{self, Address, Range};
+use crate::model::bits::bits;
+use crate::model::declaration::{Attachment, Declaration, Hook, Mode, Parent, Run};
 use crate::model::lifecycle::OnDown;
 use crate::model::name::AliasName;
 use crate::model::prefix::Prefix;
 use crate::model::typed::Typed;
 use crate::model::wish::Target;
+use crate::model::word;
+
+use super::document;
+use super::table::{Entry, Fault, Read, Table, column_of, line_of};
 
 /// The version of the schema that is read and written.
 pub const VERSION: i64 = 1;
 
 /// The tables there are.
 const TABLES: [&str; 3] = ["parent", "alias", "range"];
-
-type Read<T> = std::result::Result<T, Fault>;
 
 /// Reads a configuration. `object` is what errors call it; `family` says what is
 /// known of an address family by its word.
@@ -177,12 +178,12 @@ impl Reader<'_, '_> {
                     attachment.max_aliases =
                         Some(integer(table, entry, 0..=u32::MAX.into())? as u32);
                 }
-                "log" => attachment.log = Some(one_of(table, entry, &LOG_LEVELS)?),
+                "log" => attachment.log = Some(one_of(table, entry, &word::LOG_LEVELS)?),
                 "tc" => {
                     attachment.tc = Some(one_of(
                         table,
                         entry,
-                        &[("tcx", Tc::Tcx), ("clsact", Tc::Clsact)],
+                        &[("tcx", Hook::Tcx), ("clsact", Hook::Clsact)],
                     )?);
                 }
                 "on_parent_down" => {
@@ -343,16 +344,6 @@ impl Reader<'_, '_> {
         });
         Ok(())
     }
-}
-
-/// Levels of the journal by their words.
-pub(super) const LOG_LEVELS: [(&str, u8); 4] = [("off", 0), ("warn", 2), ("info", 3), ("debug", 4)];
-
-/// The word for a level of the journal, as `attach --log` takes it.
-#[must_use]
-pub fn log_word(level: u8) -> &'static str {
-    let found = LOG_LEVELS.iter().find(|(_, known)| *known == level);
-    found.map_or("unknown", |(word, _)| word)
 }
 
 /// The word for an address's family, as `show` prints it.

@@ -149,7 +149,7 @@ fn every_key_is_read_and_written() {
             capacity: Some(1000),
             max_aliases: Some(256),
             log: Some(2),
-            tc: Some(Tc::Clsact),
+            tc: Some(Hook::Clsact),
             on_parent_down: Some(OnDown::Keep),
         }
     );

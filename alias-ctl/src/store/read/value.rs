@@ -1,7 +1,6 @@
 //! Values of single keys: each is what is wanted, or a fault that says where.
 
-use super::super::table::{Entry, Fault, Table, Value, join};
-use super::Read;
+use super::super::table::{Entry, Fault, Read, Table, Value, join};
 use crate::error::Refusal;
 use crate::model::name::AliasName;
 

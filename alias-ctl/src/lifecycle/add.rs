@@ -1,0 +1,95 @@
+//! Makes the aliases of a wish, on a parent that is attached for them when it is not.
+
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::wish::{Addresses, Wish};
+use crate::netlink::Link;
+use crate::wiring::attach;
+use crate::wiring::host::Host;
+
+use super::attachment::open_or_attach;
+use super::{change, create, grow, refusals, replace, resolve, target};
+
+/// Makes aliases under a name, as one of several changes.
+///
+/// # Errors
+///
+/// Those of [`resolve::resolve`] and [`create::create`].
+pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> Result<()> {
+    let (link, slot) = host.alias(name, "add")?;
+    let mut wish = wish.clone();
+    match (&mut wish.addresses, slot) {
+        (Addresses::One { slot: wanted, .. }, slot) => *wanted = slot,
+        (_, None) => {}
+        (_, Some(_)) => {
+            let reason = "many addresses need a device, not a slot";
+            return Err(
+                Refusal::new(name, "add", reason, libc::EINVAL).way_out(format!(
+                    "name the first slot apart: alias-ctl add {} … --start NUMBER",
+                    link.name
+                )),
+            );
+        }
+    }
+    on_parent(host, &link, lock, |host, parent| {
+        add_to(host, &link, parent, &wish, lock)
+    })
+}
+
+/// Works on a parent that is up, attached for it when it is not.
+///
+/// # Errors
+///
+/// EIO when it is down; those of attaching and of the work.
+pub fn on_parent(
+    host: &mut Host,
+    link: &Link,
+    lock: &WriteLock,
+    work: impl FnOnce(&mut Host, &Parent) -> Result<()>,
+) -> Result<()> {
+    if !link.up {
+        return Err(refusals::parent_down(link, "add"));
+    }
+    let was_attached = Parent::peek(&host.directory, link.ifindex)?.is_some();
+    let parent = open_or_attach(host, link, lock)?;
+    let done = work(host, &parent);
+    if done.is_err() && !was_attached {
+        // Refused means that nothing has changed: not the parent either.
+        attach::detach(&host.directory, parent, Some(link), lock)?;
+    }
+    done
+}
+
+/// Makes the aliases of a wish.
+///
+/// # Errors
+///
+/// As for [`add`].
+pub fn add_to(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+    lock: &WriteLock,
+) -> Result<()> {
+    if let Some(batch) = resolve::resolve(host, link, parent, wish)? {
+        let grown = grow::make_room(host, link, parent, batch.slots_end(), lock)?;
+        let parent = grown.as_ref().unwrap_or(parent);
+        return grow::until_all_fit(host, link, parent, lock, |host, parent| {
+            create::create(host, link, parent, &batch, lock)
+        })
+        .map(drop);
+    }
+    // It is there already, just so; but perhaps somebody took its device away.
+    match wish.addresses {
+        Addresses::One {
+            slot: Some(slot), ..
+        } => {
+            if !target::is_intact(host, link, &parent.record(slot))? {
+                replace::rebuild(host, link, parent, slot, lock)?;
+            }
+            change::set_options(host, link, parent, slot, &wish.tcp, lock)
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,108 @@
+//! Attaches parents and detaches them, with their aliases if they shall go too.
+
+use alias_common::record::State;
+
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::declaration::Mode;
+use crate::model::request::{AttachSpec, DEFAULT_CAPACITY};
+use crate::netlink::Link;
+use crate::wiring::host::{Host, not_attached};
+use crate::wiring::{attach, veth};
+
+use super::{grow, retire, sweep};
+
+/// Attaches a parent, as one of several changes.
+///
+/// # Errors
+///
+/// EEXIST when it is attached; those of [`attach::attach`].
+pub fn attach(host: &mut Host, lock: &WriteLock, device: &str, spec: &AttachSpec) -> Result<()> {
+    let link = host.link(device, "attach")?;
+    if Parent::open(&host.directory, link.ifindex)?.is_some() {
+        return Err(
+            Refusal::new(device, "attach", "it is attached", libc::EEXIST).way_out(format!(
+                "see it: alias-ctl show {device}; to change it: alias-ctl set {device} --help"
+            )),
+        );
+    }
+    attach_link(host, &link, spec, lock).map(drop)
+}
+
+/// Opens the state of a parent, attaching it when it is not.
+///
+/// # Errors
+///
+/// Those of [`attach::attach`].
+pub fn open_or_attach(host: &mut Host, link: &Link, lock: &WriteLock) -> Result<Parent> {
+    match Parent::open(&host.directory, link.ifindex)? {
+        Some(parent) => Ok(parent),
+        None => {
+            let spec = AttachSpec {
+                mode: Mode::Native,
+                capacity: DEFAULT_CAPACITY,
+                max_aliases: None,
+                log_level: 0,
+                on_down: None,
+                hook: None,
+            };
+            attach_link(host, link, &spec, lock)
+        }
+    }
+}
+
+fn attach_link(
+    host: &mut Host,
+    link: &Link,
+    spec: &AttachSpec,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    const ARPHRD_ETHER: u16 = 1;
+    if link.hardware_type != ARPHRD_ETHER {
+        return Err(Refusal::new(
+            &link.name,
+            "attach",
+            "it is no Ethernet device",
+            libc::EINVAL,
+        )
+        .way_out("aliases live on devices with Ethernet frames"));
+    }
+    if veth::is_ours(link) {
+        return Err(Refusal::new(
+            &link.name,
+            "attach",
+            "it is an alias's own device",
+            libc::EINVAL,
+        )
+        .way_out("aliases live on main devices"));
+    }
+    grow::check_capacity(link, spec.capacity, "attach")?;
+    sweep::sweep_dead_namespaces(&host.directory)?;
+    attach::attach(&host.directory, link, spec, lock)
+}
+
+/// Detaches a parent, as one of several changes.
+///
+/// # Errors
+///
+/// EBUSY when it has aliases and they shall not go too.
+pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) -> Result<()> {
+    let link = host.link(device, "detach")?;
+    let parent = Parent::open(&host.directory, link.ifindex)?
+        .ok_or_else(|| not_attached(&link, "detach"))?;
+    let slots: Vec<u32> = parent.in_state(State::Live).map(|(slot, _)| slot).collect();
+    if !slots.is_empty() && !cascade {
+        return Err(Refusal::new(
+            device,
+            "detach",
+            format!("it has {} aliases", slots.len()),
+            libc::EBUSY,
+        )
+        .way_out(format!(
+            "delete them too: alias-ctl detach {device} --cascade"
+        )));
+    }
+    parent.set_unfinished(true, lock);
+    retire::retire(host, Some(&link), &parent, &slots, lock)?;
+    attach::detach(&host.directory, parent, Some(&link), lock)
+}

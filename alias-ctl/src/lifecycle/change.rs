@@ -1,0 +1,219 @@
+//! What an alias shall become: what a change names, and else what it is.
+
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::address::Address;
+use crate::model::bits::bits;
+use crate::model::isno::TcpChange;
+use crate::model::name::alias_name;
+use crate::model::request::Change;
+use crate::model::wish::{Addresses, Target, Wish};
+use crate::netlink::Link;
+use crate::wiring::batch::{Batch, Item, Past, Placement};
+use crate::wiring::host::Host;
+
+use super::refusals::{self, device_not_alias, no_such_alias};
+use super::{exposure, grow, replace, resolve, target, tcp_options};
+
+/// Changes an alias, as one of several changes.
+///
+/// # Errors
+///
+/// ENODEV when there is no such alias, EBUSY when others have joined its device,
+/// and those of `add`. Then the alias is as it was.
+pub fn set(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Result<()> {
+    let (link, slot) = host.alias(name, "set")?;
+    let slot = slot.ok_or_else(|| device_not_alias(name, "set"))?;
+    let parent = host.attached(&link, "set")?;
+    if !parent.is_live(slot) {
+        return Err(no_such_alias(&link, slot, "set"));
+    }
+    set_slot(host, &link, &parent, slot, change, lock)
+}
+
+/// The same of a live alias that was found.
+///
+/// # Errors
+///
+/// As for [`set`].
+pub fn set_slot(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &Change,
+    lock: &WriteLock,
+) -> Result<()> {
+    if !link.up {
+        return Err(refusals::parent_down(link, "set"));
+    }
+    let set = |host: &mut Host, parent: &Parent| set_once(host, link, parent, slot, change, lock);
+    grow::until_all_fit(host, link, parent, lock, set).map(drop)
+}
+
+fn set_once(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &Change,
+    lock: &WriteLock,
+) -> Result<()> {
+    let old = parent.record(slot);
+    let wanted = wanted(host, link, parent, slot, change)?;
+    let new = target::record(&wanted, &wanted.items[0]);
+    if is_same(&old, &new, &wanted.placement) && target::is_intact(host, link, &old)? {
+        return tcp_options::change(host, link, parent, slot, new.tcp, lock);
+    }
+    replace::replace(host, link, parent, wanted, lock)
+}
+
+/// Changes the TCP options of an alias that is to stay as it is.
+///
+/// # Errors
+///
+/// As for [`set`].
+pub fn set_options(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &TcpChange,
+    lock: &WriteLock,
+) -> Result<()> {
+    if change.is_empty() {
+        return Ok(());
+    }
+    let old = parent.record(slot);
+    let mut batch = resolve::of_record(host, slot, &old)?;
+    batch.items[0].tcp = change.applied_to(old.tcp);
+    tcp_options::check(host, link, parent, &batch, change)?;
+    tcp_options::change(host, link, parent, slot, batch.items[0].tcp, lock)
+}
+
+/// The alias as it shall be: what the change names, else what it is.
+fn wanted(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    change: &Change,
+) -> Result<Batch> {
+    let old = parent.record(slot);
+    let (address, prefix_len) = change.address.unwrap_or((address_of(&old), None));
+    let prefix_len = prefix_len.unwrap_or_else(|| {
+        // A length says nothing about an address of another family, and that of a
+        // prefix nothing about an address.
+        let is_kept = address == address_of(&old)
+            || address.family() == old.family() && old.flags & Record::PREFIX == 0;
+        match address.ip() {
+            Some(ip) if !is_kept => bits(ip),
+            _ => old.prefix_len,
+        }
+    });
+    let vlan = change.vlan.unwrap_or(old.vlan());
+    let same = || target::named(host, link, &old);
+    let placement = match change
+        .target
+        .clone()
+        .map_or_else(same, |named| Ok(Some(named)))?
+    {
+        Some(Target::Join { alias }) if alias == alias_name(&link.name, slot) => {
+            return Err(Refusal::new(
+                alias,
+                "set",
+                "an alias cannot join itself",
+                libc::EINVAL,
+            ));
+        }
+        Some(target) => {
+            let wish = wish(address, prefix_len, vlan, target, change.announce);
+            target::check(host, link, parent, &wish, Some(slot))?
+        }
+        None => target::again(host, &old)?,
+    };
+    // Only whether the address is free on the parent depends on the target.
+    let target = match placement.kind() {
+        TargetKind::Local => Target::Local,
+        _ => Target::Drop,
+    };
+    let wish = wish(address, prefix_len, vlan, target, change.announce);
+    let mut items = [Item {
+        slot,
+        address,
+        assign: true,
+        tcp: change.tcp.applied_to(old.tcp),
+        past: Past::default(),
+    }];
+    let keeps_address = address == address_of(&old) && vlan == old.vlan();
+    let is_the_parents = old.is(TargetKind::Local) && old.flags & Record::ADDRESSED == 0;
+    if keeps_address && is_the_parents && placement.kind() != TargetKind::Local {
+        return Err(refusals::own_address(link, address)
+            .way_out("nothing was changed; it can only be counted where it is"));
+    }
+    // A prefix that was the stack's may have the parent's own addresses in it, which
+    // another target would take.
+    let stays_free = keeps_address
+        && old.is(TargetKind::Local)
+        && (placement.kind() == TargetKind::Local || address.prefix().is_none());
+    if stays_free {
+        items[0].assign = old.flags & Record::ADDRESSED != 0;
+    } else {
+        resolve::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
+    }
+    if !keeps_address {
+        let change = exposure::Change {
+            going: &[slot],
+            disabled: &[],
+        };
+        exposure::refuse_exposing(host, link, parent, "set", change)?;
+    }
+    let batch = Batch {
+        items: items.to_vec(),
+        prefix_len,
+        vlan,
+        placement,
+        announce: change.announce,
+        enabled: old.flags & Record::ENABLED != 0,
+        declared: old.flags & Record::DECLARED != 0,
+    };
+    tcp_options::check(host, link, parent, &batch, &change.tcp)?;
+    Ok(batch)
+}
+
+fn wish(
+    address: Address,
+    prefix_len: u8,
+    vlan: alias_common::key::Vlan,
+    target: Target,
+    announce: bool,
+) -> Wish {
+    Wish {
+        addresses: Addresses::One {
+            address,
+            slot: None,
+        },
+        prefix_len,
+        vlan,
+        target,
+        announce,
+        tcp: TcpChange::default(),
+    }
+}
+
+/// Whether an alias is what a batch of one would make, but for its TCP options.
+fn is_same(old: &Record, new: &Record, placement: &Placement) -> bool {
+    let what = |record: &Record| {
+        (
+            record.family,
+            record.address,
+            (record.prefix_len, record.flags & Record::PREFIX),
+            record.vlan(),
+            record.mac,
+        )
+    };
+    what(old) == what(new) && target::same(old, placement)
+}

@@ -1,0 +1,73 @@
+//! The words of a configuration, and what they mean.
+
+use crate::error::{Refusal, Result};
+use crate::lifecycle::families::Named;
+use crate::model::declaration::Declaration;
+use crate::model::request::Source;
+use crate::model::typed::is_named;
+use crate::store::{file, read};
+use crate::wiring::host::Host;
+
+/// A configuration's words, and what errors call them.
+pub struct Text {
+    object: String,
+    text: String,
+}
+
+impl Text {
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// That of reading it.
+    pub fn of(source: &Source) -> Result<Text> {
+        let (path, text) = match source {
+            Source::Saved => {
+                let path = file::default_path();
+                let text = file::read_saved(&path)?;
+                (path, text)
+            }
+            Source::File(path) => (path.clone(), file::read(path)?),
+        };
+        Ok(Text {
+            object: path.display().to_string(),
+            text,
+        })
+    }
+
+    /// What the words mean, and the address families they name: one may have to be
+    /// loaded.
+    ///
+    /// # Errors
+    ///
+    /// What they cannot mean, with line, column and key.
+    pub fn read(&self, host: &Host) -> Result<(Declaration, Vec<Named>)> {
+        let mut types: Vec<Named> = Vec::new();
+        let declaration = read::read(&self.text, &self.object, &mut |word| {
+            if let Some(known) = types.iter().find(|known| is_named(&known.row, word)) {
+                return Ok(known.row);
+            }
+            let found = Named::find(host, word, "read")?;
+            let row = found.row;
+            types.push(found);
+            Ok(row)
+        })?;
+        Ok((declaration, types))
+    }
+}
+
+/// Leaves of a configuration what concerns one device.
+///
+/// # Errors
+///
+/// ENOENT when nothing does.
+pub fn only(declaration: &mut Declaration, device: &str) -> Result<()> {
+    declaration.parents.retain(|parent| parent.name == device);
+    if declaration.parents.is_empty() {
+        return Err(
+            Refusal::new(device, "restore", "nothing is saved of it", libc::ENOENT)
+                .way_out("save what is running: alias-ctl save"),
+        );
+    }
+    Ok(())
+}

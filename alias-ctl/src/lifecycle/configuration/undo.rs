@@ -1,0 +1,223 @@
+//! What was done so far, so that it can be undone in the opposite order; and the
+//! one way in which a configuration takes aliases down, which notes what they were.
+
+use crate::dataplane::isno::clear_idle;
+use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::lifecycle::attachment;
+use crate::lifecycle::{create, resolve, retire, settle, tcp_options};
+use crate::model::lifecycle::OnDown;
+use crate::netlink::Link;
+use crate::wiring::batch::{Item, Past};
+use crate::wiring::host::Host;
+use crate::wiring::veth::is_beside_parent;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use alias_common::record::{Record, TargetKind};
+use alias_common::tcp_options::TcpOptions;
+
+/// One thing that was done.
+#[derive(Debug)]
+pub enum Done {
+    /// The device was attached.
+    Attached,
+    /// Its limit was another.
+    Limited(u32),
+    /// What becomes of its aliases when it goes down was another.
+    Chosen(Option<OnDown>),
+    /// These aliases were taken down.
+    TakenDown(Vec<(u32, Record)>),
+    /// This one's TCP options were others.
+    Tuned(u32, TcpOptions),
+    /// These were made; whether in the place of one that was taken down.
+    Made(Vec<(u32, bool)>),
+}
+
+/// Everything that was done.
+#[derive(Default)]
+pub struct Undo {
+    done: Vec<(Link, Done)>,
+}
+
+impl Undo {
+    /// Notes what was done with a device.
+    pub fn push(&mut self, link: &Link, done: Done) {
+        self.done.push((link.clone(), done));
+    }
+
+    /// Undoes all of it, and hands the refusal on that was the reason.
+    pub fn all(self, host: &mut Host, lock: &WriteLock, mut reason: Refusal) -> Refusal {
+        let mut pasts: HashMap<(u32, u32), Past> = HashMap::new();
+        for (link, done) in self.done.into_iter().rev() {
+            if let Err(refusal) = undo(host, lock, &link, done, &mut pasts) {
+                // The rest is undone all the same.
+                let and = if reason.way_out.is_empty() { "" } else { "; " };
+                reason.way_out += &format!("{and}not undone: {refusal}");
+            }
+        }
+        reason
+    }
+}
+
+/// `pasts` are those of aliases that counted before they were taken down again.
+fn undo(
+    host: &mut Host,
+    lock: &WriteLock,
+    link: &Link,
+    done: Done,
+    pasts: &mut HashMap<(u32, u32), Past>,
+) -> Result<()> {
+    match done {
+        Done::Attached => attachment::detach(host, lock, &link.name, false),
+        Done::Limited(before) => {
+            host.attached(link, "undo")?.set_limit(before, lock);
+            Ok(())
+        }
+        Done::Chosen(before) => {
+            host.attached(link, "undo")?.set_on_down(before, lock);
+            Ok(())
+        }
+        Done::Tuned(slot, before) => {
+            let parent = host.attached(link, "undo")?;
+            tcp_options::change(host, link, &parent, slot, before, lock)
+        }
+        Done::Made(slots) => {
+            let parent = host.attached(link, "undo")?;
+            let taken = take_down(host, link, &parent, &slots, lock, &mut Undo::default())?;
+            pasts.extend(
+                taken
+                    .into_iter()
+                    .map(|(slot, past)| ((link.ifindex, slot), past)),
+            );
+            Ok(())
+        }
+        Done::TakenDown(mut records) => {
+            let parent = host.attached(link, "undo")?;
+            for (slot, record) in &mut records {
+                if let Some(past) = pasts.get(&(link.ifindex, *slot)) {
+                    past.note(record);
+                }
+            }
+            make_again(host, link, &parent, &records, lock)
+        }
+    }
+}
+
+/// Takes aliases down, each to be made again in its slot (`true`) or deleted.
+/// Returns what the former had counted.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn take_down(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    going: &[(u32, bool)],
+    lock: &WriteLock,
+    undo: &mut Undo,
+) -> Result<HashMap<u32, Past>> {
+    let mut pasts = HashMap::new();
+    if going.is_empty() {
+        return Ok(pasts);
+    }
+    let mut records: Vec<(u32, Record)> = going
+        .iter()
+        .map(|(slot, _)| (*slot, parent.record(*slot)))
+        .collect();
+    let drops = match records.iter().any(|(_, record)| is_beside_parent(record)) {
+        true => host.netlink.transmit_drops("veth")?,
+        false => HashMap::new(),
+    };
+    let slots: Vec<u32> = going.iter().map(|(slot, _)| *slot).collect();
+    parent.set_unfinished(true, lock);
+    retire::unwire(host, Some(link), parent, &slots, lock)?;
+    for ((slot, record), (_, again)) in records.iter_mut().zip(going) {
+        if is_beside_parent(record) {
+            // The port is gone, and its statistics with it.
+            let lost = drops.get(&record.port_ifindex);
+            parent.add_lost(*slot, lost.copied().unwrap_or(0), lock)?;
+        }
+        let figures = parent.figures(*slot, record)?;
+        let past = Past {
+            created: record.created,
+            rx: figures.rx,
+            policy: figures.policy,
+            kept: *again,
+        };
+        past.note(record);
+        if *again {
+            pasts.insert(*slot, past);
+        }
+        parent.free(*slot, *again, lock)?;
+    }
+    if pasts.is_empty() && records.iter().any(|(_, record)| !record.tcp.is_empty()) {
+        clear_idle(parent, lock)?;
+    }
+    if records
+        .iter()
+        .any(|(_, record)| record.flags & Record::PREFIX != 0)
+    {
+        settle::settle(host, link, parent, lock)?;
+    }
+    parent.set_unfinished(false, lock);
+    undo.push(link, Done::TakenDown(records));
+    Ok(pasts)
+}
+
+/// Makes aliases again that were taken down: devices first, then what joins them.
+fn make_again(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    records: &[(u32, Record)],
+    lock: &WriteLock,
+) -> Result<()> {
+    let mut groups: Vec<Vec<&(u32, Record)>> = Vec::new();
+    let mut known = HashMap::new();
+    for one in records {
+        let at = *known.entry(likeness(&one.1)).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[at].push(one);
+    }
+    groups.sort_by_key(|group| group[0].1.is(TargetKind::Join));
+    let mut first_refusal = Ok(());
+    for group in groups {
+        let (slot, record) = group[0];
+        let made = resolve::of_record(host, *slot, record).and_then(|mut batch| {
+            batch.items = group
+                .iter()
+                .map(|(slot, record)| Item {
+                    slot: *slot,
+                    address: address_of(record),
+                    assign: record.flags & Record::ADDRESSED != 0,
+                    tcp: record.tcp,
+                    past: Past::of(record),
+                })
+                .collect();
+            create::create(host, link, parent, &batch, lock)
+        });
+        // What cannot be made again must not keep the rest away.
+        first_refusal = first_refusal.and(made);
+    }
+    first_refusal
+}
+
+/// What records have in common that one batch can make.
+fn likeness(record: &Record) -> impl Hash + Eq + use<> {
+    let to = (record.is(TargetKind::To)).then_some((record.port_ifindex, record.mac));
+    let joined = (record.is(TargetKind::Join)).then_some(record.link);
+    (
+        record.target,
+        record.prefix_len,
+        record.vlan(),
+        record.flags & !Record::ADDRESSED,
+        record.netns_cookie,
+        to,
+        joined,
+    )
+}

@@ -1,0 +1,170 @@
+//! Deletes the aliases that somebody names: all of them, or none.
+
+use alias_common::key::Vlan;
+use alias_common::record::TargetKind;
+
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::address::Address;
+use crate::model::bits::{bits, network};
+use crate::model::name::alias_name;
+use crate::model::prefix::Prefix;
+use crate::model::request::Victims;
+use crate::netlink::Link;
+use crate::wiring::host::Host;
+
+use super::refusals::no_such_alias;
+use super::{exposure, retire};
+
+/// Deletes aliases, as one of several changes.
+///
+/// # Errors
+///
+/// ENODEV for an alias that is not there, EADDRNOTAVAIL for an address, EBUSY
+/// when others have joined its device, or when it keeps an address of the parent's from
+/// a prefix. Then none is deleted.
+pub fn delete(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result<()> {
+    let mut going: Vec<(Link, Parent, Vec<u32>)> = Vec::new();
+    match victims {
+        Victims::Named(names) => {
+            for name in names {
+                let (link, slot) = host.alias(name, "delete")?;
+                let slot = slot.ok_or_else(|| all_meant(&link))?;
+                let known = going
+                    .iter_mut()
+                    .find(|(known, ..)| known.ifindex == link.ifindex);
+                if let Some((_, parent, slots)) = known {
+                    slots.push(present(&link, parent, slot)?);
+                } else {
+                    let parent = host.attached(&link, "delete")?;
+                    let slot = present(&link, &parent, slot)?;
+                    going.push((link, parent, vec![slot]));
+                }
+            }
+        }
+        Victims::Address {
+            device,
+            address,
+            vlan,
+        } => {
+            let link = host.link(device, "delete")?;
+            let parent = host.attached(&link, "delete")?;
+            let slot = parent
+                .slot_of(*address, *vlan)
+                .ok_or_else(|| no_such_address(&link, &parent, *address, *vlan))?;
+            going.push((link, parent, vec![slot]));
+        }
+        Victims::Listed { device, list, vlan } => {
+            let link = host.link(device, "delete")?;
+            let parent = host.attached(&link, "delete")?;
+            let addresses = list.addresses().map(Address::from).enumerate();
+            let slots = addresses.map(|(n, address)| {
+                parent.slot_of(address, *vlan).ok_or_else(|| Refusal {
+                    object: list.object(n),
+                    ..not_listed(&link, &parent, address, list.prefix_len, *vlan)
+                })
+            });
+            let slots = slots.collect::<Result<_>>()?;
+            going.push((link, parent, slots));
+        }
+        Victims::All(device) => {
+            let link = host.link(device, "delete")?;
+            let parent = host.attached(&link, "delete")?;
+            let slots = parent.live().map(|(slot, _)| slot).collect();
+            going.push((link, parent, slots));
+        }
+    }
+    for (link, parent, slots) in &mut going {
+        slots.sort_unstable();
+        slots.dedup();
+        refuse_shared_devices(link, parent, slots)?;
+        let change = exposure::Change {
+            going: slots,
+            disabled: &[],
+        };
+        exposure::refuse_exposing(&mut *host, link, parent, "delete", change)?;
+    }
+    for (link, parent, slots) in &going {
+        parent.set_unfinished(true, lock);
+        retire::retire(host, Some(link), parent, slots, lock)?;
+        parent.set_unfinished(false, lock);
+    }
+    Ok(())
+}
+
+/// The refusal for a line of a list: what it says may be a prefix that is an alias.
+fn not_listed(link: &Link, parent: &Parent, address: Address, len: u8, vlan: Vlan) -> Refusal {
+    let refusal = absent(link, address);
+    let prefix = address.ip().and_then(|ip| {
+        let is_prefix = len < bits(ip) && network(ip, len) == ip;
+        is_prefix.then_some(Prefix { network: ip, len })
+    });
+    match prefix.and_then(|prefix| parent.slot_of(Address::Prefix(prefix), vlan)) {
+        Some(slot) => refusal.way_out(format!(
+            "nothing was deleted; a list has addresses only, and a prefix goes by itself: alias-ctl del {}",
+            alias_name(&link.name, slot)
+        )),
+        None => refusal,
+    }
+}
+
+/// The refusal for an address, or for what `show` calls one with its length.
+fn no_such_address(link: &Link, parent: &Parent, address: Address, vlan: Vlan) -> Refusal {
+    let refusal = absent(link, address);
+    match address.prefix() {
+        Some(prefix) if parent.slot_of(prefix.network, vlan).is_some() => refusal.way_out(format!(
+            "an alias has {0}, which goes without its length: alias-ctl del {1} {0}",
+            prefix.network, link.name
+        )),
+        _ => refusal,
+    }
+}
+
+fn absent(link: &Link, address: Address) -> Refusal {
+    Refusal::new(
+        address.to_string(),
+        "delete",
+        format!("no alias of {} has it", link.name),
+        libc::EADDRNOTAVAIL,
+    )
+    .way_out(format!("list them: alias-ctl show {}", link.name))
+}
+
+fn all_meant(link: &Link) -> Refusal {
+    Refusal::new(
+        &link.name,
+        "delete",
+        "that is a device, not an alias",
+        libc::EINVAL,
+    )
+    .way_out(format!(
+        "all its aliases: alias-ctl del {} --all",
+        link.name
+    ))
+}
+
+fn present(link: &Link, parent: &Parent, slot: u32) -> Result<u32> {
+    if parent.is_live(slot) {
+        return Ok(slot);
+    }
+    Err(no_such_alias(link, slot, "delete"))
+}
+
+/// An alias whose device others have joined goes with them or not at all.
+fn refuse_shared_devices(link: &Link, parent: &Parent, slots: &[u32]) -> Result<()> {
+    // They are sorted.
+    let goes = |slot: u32| slots.binary_search(&slot).is_ok();
+    let joined = parent
+        .live()
+        .find(|(slot, record)| record.is(TargetKind::Join) && goes(record.link) && !goes(*slot));
+    let Some((slot, record)) = joined else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        alias_name(&link.name, record.link),
+        "delete",
+        format!("{} has joined its device", alias_name(&link.name, slot)),
+        libc::EBUSY,
+    )
+    .way_out("delete that one first, or both in one call"))
+}

@@ -1,0 +1,242 @@
+//! A parent grows when an alias needs a slot that it has not: `dataplane::growth` makes
+//! a second generation of its maps and programs and lets it run; here the other hooks
+//! follow, and the first one goes. No packet is lost, and none counted twice.
+
+use alias_common::limits::MAX_SLOTS;
+use alias_common::table::Geometry;
+
+use crate::dataplane::growth::{self, Growth};
+use crate::dataplane::table::grace_period;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::netlink::Link;
+use crate::wiring::host::Host;
+use crate::wiring::{hooks, port};
+
+/// Makes room for slots below `end`; `None`: there is room. Afterwards `parent` is what
+/// was before.
+///
+/// # Errors
+///
+/// ENOMEM, or what else the kernel refused; then the parent is as it was.
+pub fn make_room(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    end: u32,
+    lock: &WriteLock,
+) -> Result<Option<Parent>> {
+    let was = parent.capacity();
+    if end <= was {
+        return Ok(None);
+    }
+    // At least twice as much, so that an alias costs the same however many there are; but
+    // no slot that can not be created.
+    let capacity = was.saturating_mul(2).min(parent.limit()).max(end);
+    match grow_to(host, link, parent, capacity, lock) {
+        Err(refusal)
+            if refusal.errno == libc::ENOMEM && end < capacity && is_as_before(host, parent)? =>
+        {
+            grow_to(host, link, parent, end, lock)
+        }
+        grown => grown,
+    }
+    .map(Some)
+}
+
+/// Makes aliases on a parent, with a larger index each time that one of them finds its
+/// neighbourhood full: with one of half its homes taken that happens to one parent in
+/// some hundreds that hold a million. Returns the parent if it has grown.
+///
+/// # Errors
+///
+/// Those of `make`, and of growing; then the parent is as it was, but for its size.
+pub fn until_all_fit(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    lock: &WriteLock,
+    mut make: impl FnMut(&mut Host, &Parent) -> Result<()>,
+) -> Result<Option<Parent>> {
+    let mut grown: Option<Parent> = None;
+    loop {
+        let is = grown.as_ref().unwrap_or(parent);
+        match make(host, is) {
+            // What could not be taken back must not be overwritten.
+            Err(refusal) if refusal.errno == Parent::NO_PLACE && is.header().unfinished == 0 => {
+                let Some(capacity) = is.extent().geometry().next_capacity() else {
+                    return Err(refusal.way_out(
+                        "nothing was changed; there is no larger index; attached anew, the device has another hash key",
+                    ));
+                };
+                grown = Some(grow_to(host, link, is, capacity, lock)?);
+            }
+            done => return done.map(|()| grown),
+        }
+    }
+}
+
+/// Whether a growth that was refused has been taken back: a refusal after its programs
+/// have begun to run is nothing that less memory would help.
+fn is_as_before(host: &Host, before: &Parent) -> Result<bool> {
+    let is = Parent::open(&host.directory, before.ifindex())?;
+    Ok(Growth::find(&host.directory, before.ifindex()).is_none()
+        && is.is_some_and(|is| is.capacity() == before.capacity()))
+}
+
+/// Lets a parent have more slots than it has. Afterwards `parent` is what was before.
+///
+/// # Errors
+///
+/// As for [`make_room`].
+pub fn grow_to(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    capacity: u32,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    let grown = grow_once(host, link, parent, capacity, lock);
+    // In another order the same addresses may not find places in an index as large.
+    let next = Geometry::for_capacity(capacity).next_capacity();
+    match (&grown, next) {
+        (Err(refusal), Some(next)) if refusal.errno == Parent::NO_PLACE => {
+            grow_once(host, link, parent, next, lock)
+        }
+        _ => grown,
+    }
+}
+
+/// Lets a parent have as many slots as a user names.
+///
+/// # Errors
+///
+/// EINVAL for fewer than it has, and for what no map can hold; those of [`grow_to`].
+pub fn enlarge(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    capacity: u32,
+    lock: &WriteLock,
+) -> Result<()> {
+    check_capacity(link, capacity, "set")?;
+    let is = parent.capacity();
+    if capacity < is {
+        return Err(Refusal::new(
+            &link.name,
+            "set",
+            format!("it has {is} slots, and does not shrink"),
+            libc::EINVAL,
+        )
+        .way_out(format!(
+            "detach it with its aliases (--cascade), and attach it with --capacity {capacity}"
+        )));
+    }
+    if capacity == is {
+        return Ok(());
+    }
+    grow_to(host, link, parent, capacity, lock).map(drop)
+}
+
+/// Refuses what no map can hold.
+///
+/// # Errors
+///
+/// EINVAL.
+pub fn check_capacity(link: &Link, capacity: u32, operation: &str) -> Result<()> {
+    if capacity == 0 || capacity > MAX_SLOTS {
+        return Err(Refusal::new(
+            &link.name,
+            operation,
+            format!("capacity {capacity} is not between 1 and {MAX_SLOTS}"),
+            libc::EINVAL,
+        ));
+    }
+    Ok(())
+}
+
+fn grow_once(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    capacity: u32,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    let was = parent.capacity();
+    check_capacity(link, capacity, "grow")?;
+    // Once the programs run there is no way back: first it is seen to that all of them
+    // will find their places.
+    let targets = hooks::targets(host, parent)?;
+    for spot in hooks::spots(parent, link, &targets) {
+        spot.prepare()?;
+    }
+    let built = growth::build(&host.directory, parent, &link.name, capacity, lock);
+    // Whether it was built says what runs: the rest is done, or all of it undone.
+    let finished = finish(host, link.ifindex, lock);
+    built.map_err(|refusal| match refusal.errno {
+        libc::ENOMEM => refusal.way_out(format!(
+            "nothing was changed; free memory, or use slots below {was}"
+        )),
+        _ => refusal,
+    })?;
+    finished?;
+    let grown = Parent::open(&host.directory, link.ifindex)?;
+    grown
+        .filter(|grown| grown.capacity() == capacity)
+        .ok_or_else(|| Refusal::new(&link.name, "grow", "the device is gone", libc::ENODEV))
+}
+
+/// Finishes the growth of a parent, or takes it back if its programs do not run yet.
+/// Whether there was one.
+///
+/// # Errors
+///
+/// What the kernel refused; the next writer goes on.
+pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
+    let Some(growth) = Growth::find(&host.directory, ifindex) else {
+        return Ok(false);
+    };
+    let link = host.netlink.link_by_index(ifindex)?;
+    match link {
+        Some(link) => {
+            if growth.runs()
+                && let Some(before) = Parent::open(&host.directory, ifindex)?
+            {
+                follow(host, &link, &before, &growth, lock)?;
+            }
+        }
+        // It may have run, and be hung on other devices already. One that cannot be
+        // opened is half made, and never ran.
+        None => {
+            if let Ok(grown) = growth.open() {
+                for target in hooks::targets(host, &grown)? {
+                    let spot = hooks::on_target(&grown, target.ifindex, &target.name);
+                    spot.take_off(grown.path())?;
+                }
+            }
+        }
+    }
+    growth.remove(&host.directory, lock)?;
+    Ok(true)
+}
+
+/// Everything follows the generation that has begun to run. Until it does, the one
+/// before finds the same aliases, and counts for them.
+fn follow(
+    host: &mut Host,
+    link: &Link,
+    before: &Parent,
+    growth: &Growth,
+    lock: &WriteLock,
+) -> Result<()> {
+    let grown = growth.open()?;
+    let targets = hooks::targets(host, &grown)?;
+    for spot in hooks::spots(&grown, link, &targets) {
+        spot.replace(before.path(), growth.path())?;
+    }
+    port::replace(host, link, &grown)?;
+    // No run of the generation before is left that could count.
+    grace_period()?;
+    grown.harvest(before, lock)?;
+    growth.install(&host.directory, lock)
+}

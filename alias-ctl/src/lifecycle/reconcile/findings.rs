@@ -1,0 +1,377 @@
+//! What of a parent's records does not fit what the kernel has. Looks, and
+//! changes nothing: the daemon looks without the lock, and takes it only when
+//! there is something to put right.
+
+use std::collections::{HashMap, HashSet};
+
+use alias_common::header::Header;
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::Parent;
+use crate::dataplane::header::padded_name;
+use crate::dataplane::parent::{address_of, holds_on};
+use crate::error::Result;
+use crate::model::bits::{bits, network};
+use crate::model::lifecycle::OnDown;
+use crate::netlink::Link;
+use crate::wiring::host::Host;
+use crate::wiring::{hooks, local_route, port, veth};
+
+use super::events::{Extent, Heard};
+use super::snapshot::Snapshot;
+
+/// Up to this slot every pass compares every alias; beyond, those of single
+/// commands do so once a second, so that a script of thousands stays linear.
+const FEW: u32 = 1024;
+
+/// How it stands with a parent.
+pub(super) enum Case {
+    /// All fits.
+    Well,
+    /// Without its header a directory says nothing.
+    Empty,
+    /// The device was deleted, or moved to another namespace.
+    Orphaned(Parent),
+    /// A writer is at work, or was killed at it.
+    Unfinished(Parent, Link),
+    /// There is something to put right.
+    Ailing(Parent, Link, Findings),
+}
+
+/// What is to be put right with one parent.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Findings {
+    /// It was compared as a whole at this second since boot, and need not be again
+    /// in the same one.
+    pub(super) looked_at: Option<u32>,
+    /// Its MAC is another one.
+    pub(super) mac: bool,
+    /// Its name is another one.
+    pub(super) name: bool,
+    /// It is down and keeps its aliases (true), or was and is up again (false).
+    pub(super) was_down: Option<bool>,
+    /// The route to a `local` alias's network is gone.
+    pub(super) unrouted: bool,
+    /// Somebody has taken a tc program off the parent or off a `--to` device.
+    pub(super) unhung: bool,
+    /// Ports of device aliases that lost theirs.
+    pub(super) unhung_ports: Vec<u32>,
+    /// Aliases that go, by slot, each group with the reason.
+    pub(super) going: Vec<(u32, Reason)>,
+    /// Aliases whose device is in another namespace now, and the port's view of it.
+    pub(super) moved: Vec<(u32, Option<i32>)>,
+    /// Device aliases whose port has not the parent's MTU.
+    pub(super) resized: Vec<u32>,
+    /// Devmap keys whose device got another name.
+    pub(super) renamed_targets: Vec<(u32, String)>,
+    /// Devmap keys whose device is gone, and the one that has its name now.
+    pub(super) new_targets: Vec<(u32, Link)>,
+}
+
+/// Why an alias goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reason {
+    /// Its parent went down.
+    Down,
+    /// Its device was deleted, or that device's namespace.
+    Device,
+    /// Its address was taken from the parent.
+    Address,
+}
+
+impl Findings {
+    fn is_nothing(&self) -> bool {
+        *self == Findings::default()
+    }
+}
+
+/// Looks at one parent, and at its aliases as far as is wanted.
+///
+/// # Errors
+///
+/// That of asking the kernel.
+pub(super) fn look(
+    host: &mut Host,
+    ifindex: u32,
+    heard: &Heard,
+    snapshot: &Snapshot,
+    extent: Extent,
+) -> Result<Case> {
+    let header = match Parent::peek(&host.directory, ifindex) {
+        Ok(Some(header)) => header,
+        Ok(None) => return Ok(Case::Empty),
+        // Not of this version, or spoilt: whoever names this parent is told.
+        Err(_) => return Ok(Case::Well),
+    };
+    let link = host.netlink.link_by_index(ifindex)?;
+    let link = link.filter(|_| holds_on(&host.directory.parent(ifindex), ifindex));
+    let now = seconds_since_boot();
+    let many = header.slots_end > FEW;
+    let due = extent == Extent::Usual && many && header.looked_at != now;
+    let whole = extent == Extent::Whole || due || !many;
+    if let Some(link) = &link {
+        let as_noted = link.mac == header.mac
+            && padded_name(&link.name) == header.name
+            && link.up
+            && header.flags & Header::WAS_DOWN == 0
+            && !heard.down.contains_key(&ifindex);
+        if header.unfinished == 0 && as_noted && !whole {
+            return Ok(Case::Well);
+        }
+    }
+    let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
+        return Ok(Case::Well);
+    };
+    let Some(link) = link else {
+        return Ok(Case::Orphaned(parent));
+    };
+    if header.unfinished != 0 {
+        return Ok(Case::Unfinished(parent, link));
+    }
+    let mut findings = Findings {
+        looked_at: due.then_some(now),
+        mac: link.mac != header.mac,
+        name: padded_name(&link.name) != header.name,
+        ..Findings::default()
+    };
+    let live: Vec<(u32, Record)> = parent.live().collect();
+    let fate = fate_on_down(host, &header, &link, heard);
+    let freed = fate.freed;
+    findings.was_down = fate.was_down;
+    findings.going.extend(
+        live.iter()
+            .filter(|(_, record)| record.created <= freed)
+            .map(|(slot, _)| (*slot, Reason::Down)),
+    );
+    if whole {
+        let staying = || live.iter().filter(|(_, record)| record.created > freed);
+        devices(host, &link, staying(), snapshot, &mut findings)?;
+        if fate.has_addresses {
+            let mut lost = lost(host, &link, staying(), snapshot)?;
+            let records = staying().map(|(_, record)| record);
+            lost.routes |= !local_route::have_routes(host, &link, records)?;
+            let keeps = host.on_down(&header) == OnDown::Keep;
+            if keeps && (lost.routes || lost.every_ipv6_address) {
+                // Nobody saw it, but so a device looks that was down.
+                findings.was_down = Some(false);
+            } else {
+                findings.unrouted = lost.routes;
+                addresses(host, ifindex, staying(), snapshot, &mut findings)?;
+            }
+        }
+        targets(host, &parent, &live, snapshot, &mut findings)?;
+        unhung(host, &link, &parent, &live, snapshot, &mut findings)?;
+    }
+    Ok(if findings.is_nothing() {
+        Case::Well
+    } else {
+        Case::Ailing(parent, link, findings)
+    })
+}
+
+/// What a parent that is down, or was, means for its aliases.
+struct Fate {
+    /// Those up to this creation number are freed; 0 for none.
+    freed: u64,
+    /// As in [`Findings`].
+    was_down: Option<bool>,
+    /// The parent has its addresses: one that is missing was taken away.
+    has_addresses: bool,
+}
+
+fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fate {
+    let went_down = heard.down.get(&link.ifindex).copied();
+    let noted = header.flags & Header::WAS_DOWN != 0;
+    if link.up && went_down.is_none() && !noted {
+        return Fate {
+            freed: 0,
+            was_down: None,
+            has_addresses: true,
+        };
+    }
+    match host.on_down(header) {
+        OnDown::Delete => Fate {
+            freed: if link.up {
+                went_down.unwrap_or(0)
+            } else {
+                u64::MAX
+            },
+            was_down: noted.then_some(false),
+            has_addresses: !noted,
+        },
+        OnDown::Keep => Fate {
+            freed: 0,
+            was_down: (link.up || !noted).then_some(!link.up),
+            has_addresses: false,
+        },
+    }
+}
+
+/// What the kernel takes from a device that goes down, of what `local` aliases need.
+struct Lost {
+    /// The route to a network.
+    routes: bool,
+    /// All their addresses of IPv6, of which there are some.
+    every_ipv6_address: bool,
+}
+
+fn lost<'a>(
+    host: &mut Host,
+    link: &Link,
+    aliases: impl Iterator<Item = &'a (u32, Record)>,
+    snapshot: &Snapshot,
+) -> Result<Lost> {
+    let (mut networks, mut ipv6) = (HashSet::new(), Vec::new());
+    for (_, record) in aliases {
+        let is_put_there = record.is(TargetKind::Local) && record.flags & Record::ADDRESSED != 0;
+        let Some(ip) = address_of(record).ip().filter(|_| is_put_there) else {
+            continue;
+        };
+        if record.prefix_len < bits(ip) {
+            networks.insert((network(ip, record.prefix_len), record.prefix_len));
+        }
+        if ip.is_ipv6() {
+            ipv6.push((link.ifindex, ip));
+        }
+    }
+    if !networks.is_empty() {
+        for route in host.netlink.routes(Some(link.ifindex), None)? {
+            networks.remove(&(route.dst, route.prefix_len));
+        }
+    }
+    let mut every_ipv6_address = !ipv6.is_empty();
+    if every_ipv6_address {
+        let there = snapshot.addresses(host)?;
+        every_ipv6_address = ipv6.iter().all(|one| !there.contains(one));
+    }
+    Ok(Lost {
+        routes: !networks.is_empty(),
+        every_ipv6_address,
+    })
+}
+
+/// Devices that are gone, moved, or of another size.
+fn devices<'a>(
+    host: &mut Host,
+    link: &Link,
+    aliases: impl Iterator<Item = &'a (u32, Record)>,
+    snapshot: &Snapshot,
+    findings: &mut Findings,
+) -> Result<()> {
+    for (slot, record) in aliases {
+        let kind = record.kind();
+        if !kind.is_some_and(TargetKind::has_device) {
+            continue;
+        }
+        let port = snapshot.links(host)?.get(&record.port_ifindex);
+        let Some(port) = port.filter(|port| veth::is_ours(port)) else {
+            findings.going.push((*slot, Reason::Device));
+            continue;
+        };
+        let is_where_noted = port.link_ifindex == Some(record.device_ifindex)
+            && veth::netnsid(port) == record.netnsid;
+        if !is_where_noted {
+            findings.moved.push((*slot, port.link_netnsid));
+        }
+        if port.mtu != link.mtu && kind == Some(TargetKind::Device) {
+            findings.resized.push(*slot);
+        }
+    }
+    Ok(())
+}
+
+/// Addresses of `local` aliases that somebody took from the parent.
+fn addresses<'a>(
+    host: &mut Host,
+    ifindex: u32,
+    aliases: impl Iterator<Item = &'a (u32, Record)>,
+    snapshot: &Snapshot,
+    findings: &mut Findings,
+) -> Result<()> {
+    for (slot, record) in aliases {
+        if !record.is(TargetKind::Local) {
+            continue;
+        }
+        let Some(ip) = address_of(record).ip() else {
+            continue;
+        };
+        if !snapshot.addresses(host)?.contains(&(ifindex, ip)) {
+            findings.going.push((*slot, Reason::Address));
+        }
+    }
+    Ok(())
+}
+
+/// `--to` devices that got another name, or are another device of that name.
+fn targets(
+    host: &mut Host,
+    parent: &Parent,
+    live: &[(u32, Record)],
+    snapshot: &Snapshot,
+    findings: &mut Findings,
+) -> Result<()> {
+    let uses: HashMap<u32, &Record> = live
+        .iter()
+        .filter(|(_, record)| record.is(TargetKind::To))
+        .map(|(_, record)| (record.link, record))
+        .collect();
+    for key in uses.into_keys() {
+        let target = parent.target(key);
+        let name = unpadded(&target.name);
+        let links = snapshot.links(host)?;
+        match links.get(&target.ifindex) {
+            Some(link) if link.name == name => {}
+            Some(link) => findings.renamed_targets.push((key, link.name.clone())),
+            None => {
+                let heir = links.values().find(|link| link.name == name);
+                findings
+                    .new_targets
+                    .extend(heir.map(|link| (key, link.clone())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// tc programs that somebody has taken off the parent, its `--to` devices or its ports.
+fn unhung(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    live: &[(u32, Record)],
+    snapshot: &Snapshot,
+    findings: &mut Findings,
+) -> Result<()> {
+    let mut devices = Vec::new();
+    for ifindex in hooks::target_indices(parent) {
+        devices.extend(snapshot.links(host)?.get(&ifindex).cloned());
+    }
+    for spot in hooks::spots(parent, link, &devices) {
+        findings.unhung |= !spot.is_hung(parent.path())?;
+    }
+    let links = snapshot.links(host)?;
+    let is_there = |port: u32| links.get(&port).is_some_and(veth::is_ours);
+    let ports: Vec<(u32, u32)> = live
+        .iter()
+        .filter(|(_, record)| record.is(TargetKind::Device))
+        .map(|(slot, record)| (*slot, record.port_ifindex))
+        .filter(|(_, port)| is_there(*port))
+        .collect();
+    let unhung = port::unhung(host, link, ports.into_iter())?;
+    findings.unhung_ports = unhung.into_iter().map(|(_, port)| port).collect();
+    Ok(())
+}
+
+/// A name of the ABI as text.
+pub(super) fn unpadded(name: &[u8; 16]) -> &str {
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(16);
+    std::str::from_utf8(&name[..end]).unwrap_or_default()
+}
+
+fn seconds_since_boot() -> u32 {
+    // SAFETY: all zero is a valid timespec.
+    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
+    // SAFETY: a clock that exists and a live timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    now.tv_sec as u32
+}

@@ -1,0 +1,182 @@
+//! Puts right what was found off with a parent. Each step may be killed: what it
+//! did not finish is found again.
+
+use std::collections::HashSet;
+
+use alias_common::record::{Record, Target, TargetKind};
+
+use crate::dataplane::header::padded_name;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::Result;
+use crate::lifecycle::retire;
+use crate::lifecycle::target::to;
+use crate::model::name::alias_name;
+use crate::netlink::{Link, Request};
+use crate::wiring::host::Host;
+use crate::wiring::{device, hooks, local, neighbour, port};
+
+use super::findings::{Findings, Reason, unpadded};
+use super::moved;
+
+/// Puts everything right that was found; tells what it did.
+pub(super) fn repair(
+    host: &mut Host,
+    parent: &Parent,
+    link: &Link,
+    findings: &Findings,
+    lock: &WriteLock,
+    done: &mut Vec<String>,
+) -> Result<()> {
+    free(host, parent, link, findings, lock, done)?;
+    let still = |slot: &u32| parent.live().any(|(live, _)| live == *slot);
+    for (slot, _) in findings.moved.iter().filter(|(slot, _)| still(slot)) {
+        moved::follow(host, parent, link, *slot, lock, done)?;
+    }
+    if findings.mac {
+        let live: Vec<(u32, Record)> = parent.live().collect();
+        device::tell(host, &live, |_, record| {
+            vec![Request::set_mac(record.device_ifindex, link.mac)]
+        })?;
+        parent.set_mac(link.mac, lock);
+        neighbour::tell_again(link, &live);
+        done.push(format!("{}: has another MAC: its devices too", link.name));
+    }
+    if findings.name {
+        rename(host, parent, link, lock)?;
+        done.push(format!("{}: has another name: its aliases too", link.name));
+    }
+    if !findings.resized.is_empty() {
+        resize(host, parent, link, &findings.resized)?;
+        done.push(format!("{}: MTU {}: its devices too", link.name, link.mtu));
+    }
+    if let Some(was_down) = findings.was_down {
+        if !was_down {
+            local::assign_again(host, link, parent)?;
+            done.push(format!("{}: is up again, with its aliases", link.name));
+        }
+        parent.set_was_down(was_down, lock);
+    }
+    if findings.unrouted {
+        local::assign_again(host, link, parent)?;
+        done.push(format!(
+            "{}: the route to a network of its aliases was gone: put back",
+            link.name
+        ));
+    }
+    for (key, name) in &findings.renamed_targets {
+        let target = Target {
+            name: padded_name(name),
+            ..parent.target(*key)
+        };
+        parent.set_target(*key, target, lock);
+    }
+    for (key, heir) in &findings.new_targets {
+        to::repoint(host, link, parent, *key, heir, lock)?;
+        done.push(format!(
+            "{}: is there again: its aliases lead to it",
+            heir.name
+        ));
+    }
+    if findings.unhung {
+        let targets = hooks::targets(host, parent)?;
+        for spot in hooks::spots(parent, link, &targets) {
+            match spot.restore(parent.path()) {
+                Ok(false) => {}
+                Ok(true) => done.push(format!("{spot} was taken off: it hangs there again")),
+                // Nothing that a change of the aliases would have to wait for.
+                Err(refusal) => done.push(refusal.to_string()),
+            }
+        }
+    }
+    if !findings.unhung_ports.is_empty() {
+        done.push(
+            match port::hang_again(host, link, parent, &findings.unhung_ports) {
+                Ok(()) => format!(
+                    "{}: alias_tx was taken off ports: it hangs there again",
+                    link.name
+                ),
+                Err(refusal) => refusal.to_string(),
+            },
+        );
+    }
+    if let Some(seconds) = findings.looked_at {
+        parent.set_looked_at(seconds, lock);
+    }
+    Ok(())
+}
+
+/// Takes away the aliases that lost what they live on.
+fn free(
+    host: &mut Host,
+    parent: &Parent,
+    link: &Link,
+    findings: &Findings,
+    lock: &WriteLock,
+    done: &mut Vec<String>,
+) -> Result<()> {
+    if findings.going.is_empty() {
+        return Ok(());
+    }
+    let mut slots: Vec<u32> = findings.going.iter().map(|(slot, _)| *slot).collect();
+    let owners: HashSet<u32> = slots.iter().copied().collect();
+    let joined = parent.live().filter(|(slot, record)| {
+        record.is(TargetKind::Join) && owners.contains(&record.link) && !owners.contains(slot)
+    });
+    slots.extend(joined.map(|(slot, _)| slot));
+    parent.set_unfinished(true, lock);
+    retire::retire(host, Some(link), parent, &slots, lock)?;
+    parent.set_unfinished(false, lock);
+    for (reason, why) in [
+        (Reason::Down, "it went down"),
+        (Reason::Device, "their devices are gone"),
+        (Reason::Address, "their addresses were taken away"),
+    ] {
+        let mut of_it = findings.going.iter().filter(|(_, found)| *found == reason);
+        let Some((first, _)) = of_it.next() else {
+            continue;
+        };
+        let more = match of_it.count() {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let name = alias_name(&link.name, *first);
+        done.push(format!("{}: {why}: deleted {name}{more}", link.name));
+    }
+    Ok(())
+}
+
+/// Gives ports and their devices the parent's MTU.
+fn resize(host: &mut Host, parent: &Parent, link: &Link, slots: &[u32]) -> Result<()> {
+    let aliases: Vec<(u32, Record)> = slots
+        .iter()
+        .map(|slot| (*slot, parent.record(*slot)))
+        .collect();
+    let ports: Vec<Request> = aliases
+        .iter()
+        .map(|(_, record)| Request::set_mtu(record.port_ifindex, link.mtu))
+        .collect();
+    // The device first: a port of the right size is one that needs no change.
+    device::tell(host, &aliases, |_, record| {
+        vec![Request::set_mtu(record.device_ifindex, link.mtu)]
+    })?;
+    // A size that the kernel refuses, it refused the parent too.
+    host.netlink.batch(&ports).map(drop)?;
+    Ok(())
+}
+
+/// Gives the devices the names that their aliases have now. Labels of addresses
+/// are the kernel's to change.
+fn rename(host: &mut Host, parent: &Parent, link: &Link, lock: &WriteLock) -> Result<()> {
+    let before = parent.header().name;
+    let live: Vec<(u32, Record)> = parent.live().collect();
+    device::tell(host, &live, |slot, record| {
+        let old = alias_name(unpadded(&before), slot);
+        let new = alias_name(&link.name, slot);
+        vec![
+            Request::del_altname(record.device_ifindex, &old),
+            Request::add_altname(record.device_ifindex, &new),
+        ]
+    })?;
+    parent.set_name(&link.name, lock);
+    Ok(())
+}

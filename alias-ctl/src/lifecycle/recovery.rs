@@ -1,0 +1,73 @@
+//! What is done about a writer that was killed, and about a parent that went.
+
+use alias_common::header::Header;
+use alias_common::record::State;
+
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::Result;
+use crate::netlink::Link;
+use crate::wiring::host::Host;
+use crate::wiring::{attach, sockets};
+
+use super::verdict::verdict_of;
+use super::{replace, retire, settle};
+
+/// The device went, or moved to another namespace. Nothing reaches its aliases;
+/// their devices must not stay behind.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
+    let mut slots = unfinished(&parent);
+    slots.extend(parent.live().map(|(slot, _)| slot));
+    retire::retire(host, None, &parent, &slots, lock)?;
+    attach::detach(&host.directory, parent, None, lock)
+}
+
+/// Finishes what was begun.
+///
+/// # Errors
+///
+/// What the kernel refused; the next writer tries again.
+pub fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
+    if parent.header().unfinished == Header::COMMITTED {
+        let complete: Vec<u32> = parent
+            .in_state(State::Pending)
+            .map(|(slot, _)| slot)
+            .collect();
+        parent.commit(complete.into_iter(), lock);
+    }
+    restore_verdicts(parent, lock);
+    if let Some(change) = parent.journal() {
+        replace::finish(host, link, parent, &change, lock)?;
+    }
+    retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
+    sockets::restore(host, link, parent, lock)?;
+    if !parent.header().prefixes.is_empty() {
+        settle::settle(host, link, parent, lock)?;
+    }
+    parent.set_unfinished(false, lock);
+    Ok(())
+}
+
+/// Gives each live alias the verdict that its record says: a kill may have come
+/// between the two when it was enabled or disabled.
+fn restore_verdicts(parent: &Parent, lock: &WriteLock) {
+    for (slot, record) in parent.live() {
+        parent.set_verdict(slot, verdict_of(&record), lock);
+    }
+}
+
+/// Slots that somebody was at.
+fn unfinished(parent: &Parent) -> Vec<u32> {
+    [State::Pending, State::Retiring]
+        .into_iter()
+        .flat_map(|state| {
+            parent
+                .in_state(state)
+                .map(|(slot, _)| slot)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! Replaces an alias in its slot. Against deleting it and adding another, its place in the
+//! listing and its counters stay.
+//!
+//! What the alias shall become stands in the journal before the first step, so a
+//! kill at any point leaves the old alias or, after the next command, the new
+//! one. While it is changed, its packets are the parent's.
+
+use alias_common::record::{Record, State, TargetKind};
+
+use crate::dataplane::isno::clear_idle;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::model::name::alias_name;
+use crate::netlink::Link;
+use crate::wiring::batch::{Batch, Past};
+use crate::wiring::host::Host;
+use crate::wiring::veth;
+
+use super::{create, resolve, retire, settle, target};
+
+/// Makes an alias again whose device or address somebody took away.
+///
+/// # Errors
+///
+/// As for [`replace`].
+pub fn rebuild(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    lock: &WriteLock,
+) -> Result<()> {
+    let wanted = resolve::of_record(host, slot, &parent.record(slot))?;
+    replace(host, link, parent, wanted, lock)
+}
+
+/// Puts a batch of one in the place of the alias in its slot.
+///
+/// # Errors
+///
+/// EBUSY when others have joined its device, and what the kernel refused. Then the
+/// alias is as it was.
+pub fn replace(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    mut wanted: Batch,
+    lock: &WriteLock,
+) -> Result<()> {
+    let slot = wanted.items[0].slot;
+    let old = parent.record(slot);
+    let new = target::record(&wanted, &wanted.items[0]);
+    refuse_shared_device(link, parent, slot)?;
+    parent.set_unfinished(true, lock);
+    parent.set_journal(
+        Some(Record {
+            replaces: slot,
+            ..new
+        }),
+        lock,
+    );
+    let past = take_down(host, link, parent, slot, lock)?;
+    wanted.items[0].past = past;
+    let result = create::create(host, link, parent, &wanted, lock);
+    if result.is_err() && parent.state(slot) != State::Live {
+        // Refused is refused: with the old alias gone too, the new one must not
+        // come to life at the next command. What is left over, that one clears.
+        if put_back(host, link, parent, slot, &old, past, lock).is_err() {
+            parent.set_journal(None, lock);
+            return result;
+        }
+    }
+    clear_idle(parent, lock)?;
+    if old.flags & Record::PREFIX != 0 {
+        settle::settle(host, link, parent, lock)?;
+    }
+    parent.set_journal(None, lock);
+    parent.set_unfinished(false, lock);
+    result
+}
+
+/// Makes the alias of a record in a vacated slot. When that fails, what it had
+/// counted goes too: the slot's next alias is another.
+fn put_back(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    record: &Record,
+    past: Past,
+    lock: &WriteLock,
+) -> Result<()> {
+    let made = resolve::of_record(host, slot, record).and_then(|mut batch| {
+        batch.items[0].past = past;
+        create::create(host, link, parent, &batch, lock)
+    });
+    if made.is_err() && parent.state(slot) == State::Free {
+        parent.free(slot, false, lock)?;
+    }
+    made
+}
+
+/// Finishes a change whose changer was killed. What cannot be made any more,
+/// because its namespace or device went meanwhile, stays deleted.
+///
+/// # Errors
+///
+/// What the kernel refused in taking the old alias down.
+pub fn finish(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    change: &Record,
+    lock: &WriteLock,
+) -> Result<()> {
+    let slot = change.replaces;
+    if change.flags & Record::TCP_ONLY != 0 {
+        if parent.state(slot) == State::Live {
+            parent.amend(slot, |record| record.tcp = change.tcp, lock);
+        }
+        parent.set_journal(None, lock);
+        return Ok(());
+    }
+    // Live is either the alias before the first step or after the last one.
+    if parent.state(slot) != State::Live {
+        let past = take_down(host, link, parent, slot, lock)?;
+        // Refused: then it is deleted, and the listing says so.
+        let _ = put_back(host, link, parent, slot, change, past, lock);
+    }
+    parent.set_journal(None, lock);
+    Ok(())
+}
+
+/// Takes the old alias out of use and its slot free; returns what it had
+/// counted, which is in the journal before it is gone from the cells.
+fn take_down(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    lock: &WriteLock,
+) -> Result<Past> {
+    if parent.state(slot) != State::Free {
+        let record = parent.record(slot);
+        let drops = match veth::is_beside_parent(&record) {
+            true => host
+                .netlink
+                .transmit_drops("veth")?
+                .get(&record.port_ifindex)
+                .copied(),
+            false => None,
+        };
+        retire::unwire(host, Some(link), parent, &[slot], lock)?;
+        // The port is gone, and its statistics with it.
+        parent.add_lost(slot, drops.unwrap_or(0), lock)?;
+    }
+    let journal = parent.journal().unwrap_or_default();
+    let past = if journal.flags & Record::HARVESTED != 0 {
+        Past::of(&journal)
+    } else {
+        let old = parent.record(slot);
+        let figures = parent.figures(slot, &old)?;
+        let past = Past {
+            created: old.created,
+            rx: figures.rx,
+            policy: figures.policy,
+            kept: true,
+        };
+        let mut harvested = journal;
+        past.note(&mut harvested);
+        parent.set_journal(Some(harvested), lock);
+        harvested.flags |= Record::HARVESTED;
+        parent.set_journal(Some(harvested), lock);
+        past
+    };
+    if parent.state(slot) != State::Free {
+        parent.free(slot, true, lock)?;
+    }
+    Ok(past)
+}
+
+/// Changing an alias takes its device away for a moment, and the addresses that
+/// others have on it.
+fn refuse_shared_device(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
+    let joined = parent
+        .live()
+        .find(|(_, record)| record.is(TargetKind::Join) && record.link == slot);
+    let Some((other, _)) = joined else {
+        return Ok(());
+    };
+    let name = alias_name(&link.name, slot);
+    let other = alias_name(&link.name, other);
+    Err(Refusal::new(
+        name,
+        "set",
+        format!("{other} has joined its device"),
+        libc::EBUSY,
+    )
+    .way_out(format!("change that one first: alias-ctl set {other} …")))
+}

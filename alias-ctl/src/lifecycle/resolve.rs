@@ -1,0 +1,304 @@
+//! From what a user wishes to a [`Batch`]: names are looked up, slots chosen,
+//! and everything that can be known beforehand is refused here.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use alias_common::key::Vlan;
+use alias_common::limits::MAX_SLOTS;
+use alias_common::record::Record;
+use alias_common::tcp_options::TcpOptions;
+
+use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
+use crate::error::{Refusal, Result};
+use crate::model::address::Address;
+use crate::model::name::alias_name;
+use crate::model::wish::{Addresses, Target, Wish};
+use crate::netlink::Link;
+use crate::wiring::batch::{Batch, Item, Past, Placement};
+use crate::wiring::host::Host;
+
+use super::refusals::own_address;
+use super::{exposure, target, tcp_options};
+
+/// Looks up and checks what a wish names. `None`: the alias is there already,
+/// just so.
+///
+/// # Errors
+///
+/// EINVAL over the limit, ENOSPC when there are too
+/// few free slots, EEXIST for an address that is taken, and those of the target.
+pub fn resolve(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+) -> Result<Option<Batch>> {
+    let placement = target::check(host, link, parent, wish, None)?;
+    if let Addresses::One {
+        address,
+        slot: Some(slot),
+    } = wish.addresses
+        && is_there(link, parent, slot, address, wish, &placement)?
+    {
+        return Ok(None);
+    }
+    let mut items = choose_slots(link, parent, wish)?;
+    refuse_taken(host, link, parent, wish, &mut items, None)?;
+    let batch = Batch {
+        items,
+        prefix_len: wish.prefix_len,
+        vlan: wish.vlan,
+        placement,
+        announce: wish.announce,
+        enabled: true,
+        declared: false,
+    };
+    tcp_options::check(host, link, parent, &batch, &wish.tcp)?;
+    Ok(Some(batch))
+}
+
+/// Whether the slot holds this very alias.
+fn is_there(
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    address: Address,
+    wish: &Wish,
+    placement: &Placement,
+) -> Result<bool> {
+    if !parent.is_live(slot) {
+        return Ok(false);
+    }
+    let record = parent.record(slot);
+    let same = address_of(&record) == address
+        && record.vlan() == wish.vlan
+        && record.prefix_len == wish.prefix_len
+        && target::same(&record, placement);
+    if same {
+        return Ok(true);
+    }
+    let name = alias_name(&link.name, slot);
+    Err(Refusal::new(
+        &name,
+        "add",
+        format!("it exists with address {}", address_of(&record)),
+        libc::EEXIST,
+    )
+    .way_out(format!(
+        "change it: alias-ctl set {name} …; or delete it: alias-ctl del {name}"
+    )))
+}
+
+fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> {
+    let tcp = wish.tcp.applied_to(TcpOptions::default());
+    let item = |slot, address| Item {
+        slot,
+        address,
+        assign: true,
+        tcp,
+        past: Past::default(),
+    };
+    match &wish.addresses {
+        Addresses::One {
+            address,
+            slot: Some(slot),
+        } => {
+            within_limit(link, parent, *slot)?;
+            Ok(vec![item(*slot, *address)])
+        }
+        Addresses::One {
+            address,
+            slot: None,
+        } => {
+            if parent.limit() == 0 {
+                within_limit(link, parent, 0)?;
+            }
+            let slot = parent
+                .lowest_free(0)
+                .ok_or_else(|| full(link, parent, 1, 0))?;
+            Ok(vec![item(slot, *address)])
+        }
+        Addresses::Range { range, start } => {
+            let free = free_slots(link, parent, *start, range.count)?;
+            Ok((0u64..)
+                .zip(free)
+                .map(|(n, slot)| item(slot, range.nth(n).into()))
+                .collect())
+        }
+        Addresses::Listed { list, start } => {
+            let addresses = list.addresses();
+            let free = free_slots(link, parent, *start, addresses.len() as u64)?;
+            Ok(addresses
+                .zip(free)
+                .map(|(address, slot)| item(slot, address.into()))
+                .collect())
+        }
+    }
+}
+
+/// The lowest free slots from `start` on.
+fn free_slots(link: &Link, parent: &Parent, start: u32, count: u64) -> Result<Vec<u32>> {
+    if count > u64::from(parent.limit().saturating_sub(start)) {
+        return Err(full(link, parent, count, start));
+    }
+    let free: Vec<u32> = (start..parent.limit())
+        .filter(|slot| parent.is_free(*slot))
+        .take(usize::try_from(count).unwrap_or(usize::MAX))
+        .collect();
+    if (free.len() as u64) < count {
+        return Err(full(link, parent, count, start));
+    }
+    Ok(free)
+}
+
+fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
+    if slot < parent.limit() {
+        return Ok(());
+    }
+    let refusal = Refusal::new(
+        alias_name(&link.name, slot),
+        "add",
+        format!("the slot is at or over the limit {}", parent.limit()),
+        libc::EINVAL,
+    );
+    Err(if parent.limit() < MAX_SLOTS {
+        refusal.way_out(raise_limit(link))
+    } else {
+        refusal.way_out("use a lower slot; a device has no more")
+    })
+}
+
+fn raise_limit(link: &Link) -> String {
+    format!("raise it: alias-ctl set {} --max-aliases NUMBER", link.name)
+}
+
+fn full(link: &Link, parent: &Parent, wanted: u64, start: u32) -> Refusal {
+    let taken = parent.live().count();
+    let limit = parent.limit();
+    let more = if limit < MAX_SLOTS {
+        raise_limit(link)
+    } else {
+        "make them on another device".into()
+    };
+    let (from, lower) = match start {
+        0 => (String::new(), ""),
+        _ => (format!(" from {start} on"), "begin lower (--start), "),
+    };
+    Refusal::new(
+        &link.name,
+        "add",
+        format!("{wanted} slots wanted{from}, {taken} of {limit} taken"),
+        libc::ENOSPC,
+    )
+    .way_out(format!("nothing was added; {lower}delete some, or {more}"))
+}
+
+/// Those of the parent's own addresses that aliases are to get. A device may have
+/// thousands, so that one address is asked for by itself.
+fn own_addresses(
+    host: &mut Host,
+    link: &Link,
+    vlan: Vlan,
+    items: &[Item],
+) -> Result<HashSet<IpAddr>> {
+    let netlink = &mut host.netlink;
+    Ok(match items {
+        // No address of the parent's is in a VLAN.
+        _ if vlan != Vlan::NONE => HashSet::new(),
+        [item] => match item.address.ip() {
+            Some(ip) if netlink.has_address(link.ifindex, ip)? => HashSet::from([ip]),
+            _ => HashSet::new(),
+        },
+        _ => {
+            let all = netlink.addresses(Some(link.ifindex))?;
+            all.into_iter().map(|found| found.address).collect()
+        }
+    })
+}
+
+/// Refuses addresses that are another alias's, or the parent's own. An address
+/// that the parent has already may be counted as `local`; it stays as it is. The
+/// alias in the slot `besides` is about to be changed, and does not count.
+///
+/// # Errors
+///
+/// EEXIST, naming who has it.
+pub fn refuse_taken(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wish: &Wish,
+    items: &mut [Item],
+    besides: Option<u32>,
+) -> Result<()> {
+    let own = own_addresses(host, link, wish.vlan, items)?;
+    let object = |n: usize, address: Address| match &wish.addresses {
+        Addresses::Listed { list, .. } => list.object(n),
+        _ => address.to_string(),
+    };
+    for (n, item) in items.iter_mut().enumerate() {
+        if let Some(slot) = parent.slot_of(item.address, wish.vlan)
+            && Some(slot) != besides
+        {
+            return Err(Refusal::new(
+                object(n, item.address),
+                "add",
+                format!("it is the address of {}", alias_name(&link.name, slot)),
+                libc::EEXIST,
+            )
+            .way_out("nothing was added; give another address, or delete that alias first"));
+        }
+        if let Some(prefix) = item.address.prefix()
+            && wish.vlan == Vlan::NONE
+            && wish.target != Target::Local
+            && let Some(address) = exposure::swallowed(host, link, parent, prefix, besides)?
+        {
+            let reason = format!("{}'s own address {address} is in it", link.name);
+            return Err(
+                Refusal::new(prefix.to_string(), "add", reason, libc::EEXIST).way_out(format!(
+                    "nothing was added; an alias of its own goes before the prefix: alias-ctl add {} {address} --local",
+                    link.name
+                )),
+            );
+        }
+        if item.address.ip().is_some_and(|ip| own.contains(&ip)) {
+            if wish.target != Target::Local {
+                let way_out = "count it where it is with --local, or take it away from the device";
+                return Err(Refusal {
+                    object: object(n, item.address),
+                    ..own_address(link, item.address).way_out(way_out)
+                });
+            }
+            item.assign = false;
+        }
+    }
+    Ok(())
+}
+
+/// The batch of one that makes what a record says, as a change that was begun is
+/// finished or taken back.
+///
+/// # Errors
+///
+/// What the record names is gone.
+pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
+    let placement = target::again(host, record)?;
+    let item = Item {
+        slot,
+        address: address_of(record),
+        assign: record.flags & Record::ADDRESSED != 0,
+        tcp: record.tcp,
+        past: Past::of(record),
+    };
+    Ok(Batch {
+        items: vec![item],
+        prefix_len: record.prefix_len,
+        vlan: record.vlan(),
+        placement,
+        announce: record.flags & Record::ANNOUNCE != 0,
+        enabled: record.flags & Record::ENABLED != 0,
+        declared: record.flags & Record::DECLARED != 0,
+    })
+}

@@ -1,0 +1,97 @@
+//! Takes aliases away: on `del`, when making them failed, and when a killed
+//! writer left them half made or half deleted. Every step may find its work
+//! done, and does not mind.
+
+use alias_common::record::{Record, State, TargetKind};
+
+use crate::dataplane::isno::clear_idle;
+use crate::dataplane::table::grace_period;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::Result;
+use crate::netlink::Link;
+use crate::wiring::host::Host;
+use crate::wiring::progress::Progress;
+use crate::wiring::sockets;
+
+use super::{settle, target};
+
+/// Times that every alias is gone over: marked, taken out of the index, freed.
+const STAGES: usize = 3;
+
+/// Takes aliases away, in any state. `link` is the parent; `None` when it is
+/// gone, and with it what was on it.
+///
+/// # Errors
+///
+/// The first thing the kernel refused. The records stay, and the next writer
+/// tries again.
+pub fn retire(
+    host: &mut Host,
+    link: Option<&Link>,
+    parent: &Parent,
+    slots: &[u32],
+    lock: &WriteLock,
+) -> Result<()> {
+    if slots.is_empty() {
+        return Ok(());
+    }
+    let is_prefix = |slot: &u32| parent.record(*slot).flags & Record::PREFIX != 0;
+    let had_prefix = !parent.header().prefixes.is_empty() && slots.iter().any(is_prefix);
+    let mut progress = Progress::new("deleting", slots.len(), STAGES);
+    let had_options = take_out(host, link, parent, slots, &mut progress, lock)?;
+    parent.release(slots, || progress.step(1), lock)?;
+    drop(progress);
+    if had_options {
+        clear_idle(parent, lock)?;
+    }
+    if let Some(link) = link.filter(|_| had_prefix) {
+        settle::settle(host, link, parent, lock)?;
+    }
+    Ok(())
+}
+
+/// Takes aliases out of use, but keeps their records and what was counted.
+/// Afterwards no program run is left that could count more.
+///
+/// # Errors
+///
+/// As for [`retire`].
+pub fn unwire(
+    host: &mut Host,
+    link: Option<&Link>,
+    parent: &Parent,
+    slots: &[u32],
+    lock: &WriteLock,
+) -> Result<()> {
+    let mut progress = Progress::new("deleting", slots.len(), STAGES - 1);
+    take_out(host, link, parent, slots, &mut progress, lock).map(drop)
+}
+
+/// The same. Returns whether one of them had TCP options.
+fn take_out(
+    host: &mut Host,
+    link: Option<&Link>,
+    parent: &Parent,
+    slots: &[u32],
+    progress: &mut Progress,
+    lock: &WriteLock,
+) -> Result<bool> {
+    // Those that are more than a record and a place in the index.
+    let mut going: Vec<(u32, Record)> = Vec::new();
+    let mut had_options = false;
+    for &slot in slots {
+        let record = parent.record(slot);
+        let has_options = !record.tcp.is_empty();
+        had_options |= has_options;
+        if has_options || !record.is(TargetKind::Drop) {
+            going.push((slot, record));
+        }
+        parent.set_state(slot, State::Retiring, lock);
+        progress.step(1);
+    }
+    parent.unpublish(slots, || progress.step(1), lock);
+    sockets::revoke(host, parent, &going, lock)?;
+    target::unwire(host, link, parent, &going, lock)?;
+    grace_period()?;
+    Ok(had_options)
+}

@@ -1,0 +1,37 @@
+//! How every change begins.
+
+use std::io::{self, Write};
+
+use crate::dataplane::WriteLock;
+use crate::error::Result;
+use crate::wiring::host::Host;
+
+use super::families;
+use super::reconcile::events::{Extent, Heard};
+use super::reconcile::reconcile;
+
+/// The right to change this namespace's state, after what a killed writer left
+/// is put in order. Every verb that changes something begins with it, and looks
+/// at devices only afterwards: what it saw before may be another's.
+///
+/// # Errors
+///
+/// That of locking and of putting in order.
+pub fn begin(host: &mut Host) -> Result<WriteLock> {
+    let lock = host.directory.lock()?;
+    for done in recover(host, &lock)? {
+        // What others have changed is told before what this command does.
+        let _ = writeln!(io::stderr(), "alias-ctl: note: {done}");
+    }
+    Ok(lock)
+}
+
+/// Makes this namespace's state whole. Returns what was done, a sentence each.
+///
+/// # Errors
+///
+/// What the kernel refused; the state is left for the next try.
+pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<Vec<String>> {
+    let done = reconcile(host, lock, &Heard::default(), Extent::Usual)?;
+    families::finish(host, lock).map(|()| done)
+}

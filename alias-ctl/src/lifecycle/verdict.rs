@@ -1,0 +1,69 @@
+//! What the index says of an alias: where its packets go, or that they are the
+//! parent's while it is disabled.
+
+use alias_common::record::{Record, TargetKind};
+use alias_common::word::Verdict;
+
+use crate::dataplane::WriteLock;
+use crate::error::Result;
+use crate::wiring::host::Host;
+
+use super::exposure;
+use super::refusals::{device_not_alias, no_such_alias};
+
+/// Enables or disables an alias, as one of several changes.
+///
+/// # Errors
+///
+/// ENODEV when there is no such alias, EBUSY when it is to be disabled and keeps an
+/// address of the parent's from a prefix.
+pub fn enable(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> Result<()> {
+    let operation = if enabled { "enable" } else { "disable" };
+    let (link, slot) = host.alias(name, operation)?;
+    let slot = slot.ok_or_else(|| device_not_alias(name, operation))?;
+    let parent = host.attached(&link, operation)?;
+    if !parent.is_live(slot) {
+        return Err(no_such_alias(&link, slot, operation));
+    }
+    if !enabled {
+        let change = exposure::Change {
+            going: &[],
+            disabled: &[slot],
+        };
+        exposure::refuse_exposing(host, &link, &parent, operation, change)?;
+    }
+    parent.set_unfinished(true, lock);
+    // The record first: it says what the next writer makes of the word, should
+    // this one be killed in between.
+    let note = |record: &mut Record| {
+        record.flags &= !Record::ENABLED;
+        record.flags |= if enabled { Record::ENABLED } else { 0 };
+    };
+    parent.amend(slot, note, lock);
+    parent.set_verdict(slot, verdict_of(&parent.record(slot)), lock);
+    parent.set_unfinished(false, lock);
+    Ok(())
+}
+
+/// The verdict of a live alias's word.
+#[must_use]
+pub const fn verdict_of(record: &Record) -> Verdict {
+    let enabled = record.flags & Record::ENABLED != 0;
+    match record.kind() {
+        Some(kind) => of(kind, enabled),
+        None if enabled => Verdict::Drop,
+        None => Verdict::Disabled,
+    }
+}
+
+/// The verdict of aliases with such a target.
+#[must_use]
+pub const fn of(kind: TargetKind, enabled: bool) -> Verdict {
+    match kind {
+        _ if !enabled => Verdict::Disabled,
+        TargetKind::Device | TargetKind::Join => Verdict::Device,
+        TargetKind::To => Verdict::To,
+        TargetKind::Local => Verdict::Local,
+        TargetKind::Drop => Verdict::Drop,
+    }
+}

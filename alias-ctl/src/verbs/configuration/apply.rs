@@ -1,0 +1,50 @@
+//! `apply` and `restore`: makes the live state of the devices that a configuration
+//! names what it declares.
+
+use std::io::{self, Write};
+
+use crate::error::{Refusal, Result};
+use crate::lifecycle::configuration::prepared::prepare;
+use crate::lifecycle::configuration::restore::{apply_with, needed};
+use crate::lifecycle::configuration::text::{Text, only};
+use crate::lifecycle::families::Named;
+use crate::lifecycle::transaction;
+use crate::model::declaration::Declaration;
+use crate::model::request::Source;
+use crate::render::plan as render;
+use crate::wiring::host::Host;
+
+/// `alias-ctl apply FILE`, and `restore [DEV]` with what was saved.
+///
+/// # Errors
+///
+/// Those of reading and planning, before which nothing is touched; what the kernel
+/// refuses, after which everything is undone.
+pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()> {
+    let mut host = Host::open()?;
+    let text = Text::of(source)?;
+    let read = |host: &Host| -> Result<(Declaration, Vec<Named>)> {
+        let (mut declaration, types) = text.read(host)?;
+        if let Some(device) = device {
+            only(&mut declaration, device)?;
+        }
+        Ok((declaration, types))
+    };
+    if dry_run {
+        let (declaration, _) = read(&host)?;
+        let text: String = prepare(&mut host, declaration)?
+            .iter()
+            .map(|one| {
+                render::settings(&one.link.name, one.is.as_ref(), &one.declared.attachment)
+                    + &render::plan(&one.link.name, &one.live, &one.plan)
+            })
+            .collect();
+        return io::stdout()
+            .write_all(text.as_bytes())
+            .map_err(|error| Refusal::io("standard output", "write", &error));
+    }
+    let lock = transaction::begin(&mut host)?;
+    // Under the lock, as types come and go.
+    let (declaration, types) = read(&host)?;
+    apply_with(&mut host, &lock, &needed(types, &declaration), declaration)
+}

@@ -1,0 +1,238 @@
+//! `daemon`: waits for events, and puts right at once what the next command would
+//! find. What an event was about does not matter, so none can be missed: a pass
+//! compares everything. One thing only the event tells, that a parent was down
+//! and is up again.
+//!
+//! Killed at any point it is as any other writer; while it is away, commands do
+//! its work.
+
+mod notify;
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::dataplane::{Directory, Parent};
+use crate::error::{Refusal, Result};
+use crate::lifecycle::configuration::restore;
+use crate::lifecycle::reconcile;
+use crate::lifecycle::reconcile::events::{Extent, Heard};
+use crate::model::request::DaemonOptions;
+use crate::netlink::{News, Watch};
+use crate::store::file;
+use crate::wiring::host::Host;
+use crate::wiring::veth;
+
+/// From the first event to the pass: a change is rarely one message.
+const SETTLE: Duration = Duration::from_millis(20);
+/// A pass may take this part of the time, and its next begins this much later at
+/// the latest, whatever it took.
+const REST_FACTOR: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_millis(500);
+/// After a pass that failed.
+const RETRY: Duration = Duration::from_secs(1);
+/// What a pass that is under way gets when the daemon shall end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `alias-ctl daemon`. Returns when it is told to end.
+///
+/// # Errors
+///
+/// EBUSY when one runs in this namespace, and what keeps it from listening. What
+/// a pass meets is said, and tried again.
+pub fn daemon(options: DaemonOptions) -> Result<()> {
+    let host = Host::open()?;
+    let lock = host.directory.lock()?;
+    let seat = host.directory.take_seat(options.on_down, &lock)?;
+    drop(lock);
+    let failed = |error: &io::Error| Refusal::io("daemon", "start", error);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed(&error))?;
+    let served = runtime.block_on(serve(host, options.event_buffer));
+    // A pass that waits for the lock waits for somebody else.
+    runtime.shutdown_timeout(PATIENCE);
+    drop(seat);
+    served
+}
+
+/// A pass: where it runs, what was heard, and after it what came of it.
+struct Pass {
+    host: Host,
+    heard: Heard,
+    outcome: Result<Vec<String>>,
+    took: Duration,
+}
+
+async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
+    let failed = |error: io::Error| Refusal::io("daemon", "run", &error);
+    // Before the first look: what happens from now on is heard of.
+    let mut watch = Watch::open(event_buffer)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let directory = host.directory.clone();
+    // What is up already does not come up when something else of it changes.
+    let links = host.netlink.links()?.into_iter();
+    let mut known_up: HashSet<u32> = links
+        .filter(|link| link.up)
+        .map(|link| link.ifindex)
+        .collect();
+    let mut heard = Heard::default();
+    let mut idle = Some(host);
+    let mut pass: Option<JoinHandle<Pass>> = None;
+    let mut due = Some(Instant::now());
+    let mut not_before = Instant::now();
+    let mut last_failure = None;
+    let mut ready = false;
+    loop {
+        let begin_at = due.map(|due| due.max(not_before));
+        tokio::select! {
+            news = watch.hear() => {
+                let news = news?;
+                if news.overrun {
+                    say("events were lost: looking at everything anew");
+                }
+                take_in(&mut heard, &mut known_up, &directory, &news);
+                due.get_or_insert(Instant::now() + SETTLE);
+            }
+            () = sleep_until(begin_at), if begin_at.is_some() && idle.is_some() => {
+                let heard = std::mem::take(&mut heard);
+                pass = idle.take().map(|host| tokio::task::spawn_blocking(|| run(host, heard)));
+                due = None;
+            }
+            ended = ended(&mut pass), if pass.is_some() => {
+                pass = None;
+                let Pass { host, heard: again, outcome, took } =
+                    ended.map_err(|error| failed(io::Error::other(error)))?;
+                idle = Some(host);
+                not_before = Instant::now() + (took * REST_FACTOR).min(LONGEST_REST);
+                match outcome {
+                    Ok(done) => {
+                        done.iter().for_each(|line| say(line));
+                        last_failure = None;
+                    }
+                    Err(refusal) => {
+                        heard = both(again, std::mem::take(&mut heard));
+                        // What the verifier gave up on, after a second of work, it will
+                        // give up on again.
+                        if refusal.errno != libc::E2BIG {
+                            due.get_or_insert(Instant::now() + RETRY);
+                        }
+                        let text = refusal.to_string();
+                        if last_failure.as_ref() != Some(&text) {
+                            say(&text);
+                        }
+                        last_failure = Some(text);
+                    }
+                }
+                if !std::mem::replace(&mut ready, true) {
+                    say("ready");
+                    notify::ready();
+                }
+            }
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        }
+    }
+}
+
+/// Looks, and takes the lock only if there is something to put right.
+fn run(mut host: Host, heard: Heard) -> Pass {
+    let began = Instant::now();
+    let mut outcome = reconcile::is_due(&mut host, &heard).and_then(|due| {
+        if !due {
+            return Ok(Vec::new());
+        }
+        let lock = host.directory.lock()?;
+        reconcile::reconcile(&mut host, &lock, &heard, Extent::Whole)
+    });
+    if let Ok(done) = &mut outcome {
+        match restore(&mut host, &heard) {
+            Ok(restored) => done.extend(restored),
+            Err(refusal) => done.push(refusal.to_string()),
+        }
+    }
+    Pass {
+        host,
+        heard,
+        outcome,
+        took: began.elapsed(),
+    }
+}
+
+/// Remembers what the kernel's state will not tell: who went down, and which
+/// aliases there were by then. It is asked for at once, because what is added
+/// after the parent is up again has nothing to do with it.
+fn take_in(heard: &mut Heard, known_up: &mut HashSet<u32>, directory: &Directory, news: &News) {
+    for (ifindex, up) in &news.links {
+        if !up {
+            known_up.remove(ifindex);
+        } else if known_up.insert(*ifindex) {
+            heard.up.insert(*ifindex);
+        }
+        if !up && let Ok(Some(header)) = Parent::peek(directory, *ifindex) {
+            heard.down.insert(*ifindex, header.last_created);
+        }
+    }
+}
+
+/// What two times of listening heard; the later one knows more aliases.
+fn both(earlier: Heard, later: Heard) -> Heard {
+    let Heard { mut down, mut up } = earlier;
+    down.extend(later.down);
+    up.extend(later.up);
+    Heard { down, up }
+}
+
+/// Makes again what was saved of devices that came up and have no aliases.
+fn restore(host: &mut Host, heard: &Heard) -> Result<Vec<String>> {
+    let mut done = Vec::new();
+    for ifindex in &heard.up {
+        let Some(link) = host.netlink.link_by_index(*ifindex)?.filter(|link| link.up) else {
+            continue;
+        };
+        if veth::is_ours(&link) || !file::default_path().exists() {
+            continue;
+        }
+        let lock = host.directory.lock()?;
+        let has_some = |parent: &Parent| parent.live().next().is_some();
+        if Parent::open(&host.directory, *ifindex)?
+            .as_ref()
+            .is_some_and(has_some)
+        {
+            continue;
+        }
+        // What cannot be made again is said; trying it again is the operator's.
+        done.extend(match restore::restore(host, &lock, &link.name) {
+            Ok(true) => Some(format!("{}: came up: restored what was saved", link.name)),
+            Ok(false) => None,
+            Err(refusal) => Some(refusal.to_string()),
+        });
+    }
+    Ok(done)
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    if let Some(moment) = moment {
+        tokio::time::sleep_until(moment.into()).await;
+    }
+}
+
+async fn ended(
+    pass: &mut Option<JoinHandle<Pass>>,
+) -> std::result::Result<Pass, tokio::task::JoinError> {
+    match pass {
+        Some(pass) => pass.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One line of the daemon's log, which systemd keeps with its time.
+fn say(line: &str) {
+    // With nobody to read it the work goes on.
+    let _ = writeln!(io::stderr(), "alias-ctl: {line}");
+}

@@ -1,0 +1,260 @@
+//! The aliases of a device: whether everything is there that their packets need,
+//! and what was lost so far.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
+use crate::error::Result;
+use crate::model::bits::{bits, network};
+use crate::model::finding::{Findings, Level};
+use crate::model::name::{alias_name, device_name};
+use crate::netlink::Link;
+use crate::wiring::host::Host;
+use crate::wiring::sysctl::strict_reverse_path;
+use crate::wiring::{local_route, port, veth};
+
+/// An alias's name and what to do about it.
+type Found = (String, String);
+
+pub(super) fn examine(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    findings: &mut Findings,
+) -> Result<()> {
+    let links = links(host)?;
+    let own: HashSet<IpAddr> = host
+        .netlink
+        .addresses(Some(link.ifindex))?
+        .into_iter()
+        .map(|found| found.address)
+        .collect();
+    let routes: HashSet<(IpAddr, u8)> = host
+        .netlink
+        .routes(Some(link.ifindex), None)?
+        .into_iter()
+        .map(|route| (route.dst, route.prefix_len))
+        .collect();
+    let prefixes = local_route::routed(host, link)?;
+    let mut obstacles = Obstacles::default();
+    for (slot, record) in parent.live() {
+        let name = alias_name(&link.name, slot);
+        match record.kind() {
+            Some(TargetKind::Device) => obstacles.device(link, slot, name, &record, &links),
+            Some(TargetKind::To) => obstacles.target(link, name, &record, &links),
+            Some(TargetKind::Local) => match address_of(&record).prefix() {
+                Some(prefix) if prefixes.contains(&prefix) => {}
+                Some(prefix) => {
+                    let way_out = format!("alias-ctl add {name} {prefix} --prefix --local");
+                    obstacles.no_route.push((name, way_out));
+                }
+                None => obstacles.local(name, &record, &own, &routes),
+            },
+            // A joined device is examined as its owner's.
+            Some(TargetKind::Join | TargetKind::Drop) | None => {}
+        }
+    }
+    let is_there = |port: u32| links.get(&port).is_some_and(veth::is_ours);
+    let ports = parent
+        .live()
+        .filter(|(_, record)| record.is(TargetKind::Device))
+        .map(|(slot, record)| (slot, record.port_ifindex))
+        .filter(|(_, port)| is_there(*port));
+    let unhung = port::unhung(host, link, ports)?;
+    obstacles.unhung = unhung
+        .into_iter()
+        .map(|(slot, port)| {
+            let port = links.get(&port).map_or("", |port| &port.name);
+            let way_out = format!(
+                "the next command that changes something hangs it there again; if it does not, another qdisc is in the way: tc qdisc show dev {port}"
+            );
+            (alias_name(&link.name, slot), way_out)
+        })
+        .collect();
+    obstacles.tell(findings);
+    losses(link, parent, findings)
+}
+
+/// All links, by ifindex. A dump shows what the kernel has yet to note of a carrier that
+/// came or went; to ask for one link makes it note that (`rtnl_getlink`).
+fn links(host: &mut Host) -> Result<HashMap<u32, Link>> {
+    let mut links: HashMap<u32, Link> = host
+        .netlink
+        .links()?
+        .into_iter()
+        .map(|link| (link.ifindex, link))
+        .collect();
+    for link in links.values_mut() {
+        if veth::is_ours(link)
+            && link.up
+            && !link.running
+            && let Some(again) = host.netlink.link_by_index(link.ifindex)?
+        {
+            *link = again;
+        }
+    }
+    Ok(links)
+}
+
+/// What stands in the way of packets, by kind.
+#[derive(Default)]
+struct Obstacles {
+    gone: Vec<Found>,
+    unhung: Vec<Found>,
+    down: Vec<Found>,
+    strict: Vec<Found>,
+    no_target: Vec<Found>,
+    target_down: Vec<Found>,
+    narrow: Vec<Found>,
+    no_address: Vec<Found>,
+    no_route: Vec<Found>,
+}
+
+impl Obstacles {
+    fn device(
+        &mut self,
+        link: &Link,
+        slot: u32,
+        name: String,
+        record: &Record,
+        links: &HashMap<u32, Link>,
+    ) {
+        let port = links.get(&record.port_ifindex);
+        let Some(port) = port.filter(|port| veth::is_ours(port)) else {
+            let way_out = "the next command that changes something deletes it; then add it again";
+            self.gone.push((name, way_out.into()));
+            return;
+        };
+        let beside = record.netns_cookie == 0;
+        // A veth has a carrier while its other end is up.
+        if !(port.up && port.running) {
+            let way_out = if beside {
+                format!("ip link set dev {name} up")
+            } else {
+                "bring it up in its namespace".into()
+            };
+            self.down.push((name, way_out));
+        } else if beside && strict_reverse_path(&device_name(link.ifindex, slot)) {
+            let device = device_name(link.ifindex, slot);
+            let way_out = format!("sysctl -w net.ipv4.conf.{device}.rp_filter=2");
+            self.strict.push((name, way_out));
+        }
+    }
+
+    fn target(&mut self, link: &Link, name: String, record: &Record, links: &HashMap<u32, Link>) {
+        match links.get(&record.port_ifindex) {
+            None => {
+                let way_out = format!("give it another: alias-ctl set {name} --to DEVICE");
+                self.no_target.push((name, way_out));
+            }
+            Some(device) if !device.up => {
+                let way_out = format!("ip link set dev {} up", device.name);
+                self.target_down.push((name, way_out));
+            }
+            Some(device) if device.mtu < link.mtu => {
+                let way_out = format!("ip link set dev {} mtu {}", device.name, link.mtu);
+                self.narrow.push((name, way_out));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn local(
+        &mut self,
+        name: String,
+        record: &Record,
+        own: &HashSet<IpAddr>,
+        routes: &HashSet<(IpAddr, u8)>,
+    ) {
+        let Some(ip) = address_of(record).ip() else {
+            return;
+        };
+        let len = record.prefix_len;
+        if !own.contains(&ip) {
+            let way_out = format!("delete it: alias-ctl del {name}");
+            self.no_address.push((name, way_out));
+        } else if record.flags & Record::ADDRESSED != 0
+            && len < bits(ip)
+            && !routes.contains(&(network(ip, len), len))
+        {
+            let way_out = format!("alias-ctl add {name} {ip}/{len} --local");
+            self.no_route.push((name, way_out));
+        }
+    }
+
+    fn tell(&self, findings: &mut Findings) {
+        for (found, what) in [
+            (&self.gone, "its device is gone: its packets are dropped"),
+            (
+                &self.unhung,
+                "alias_tx was taken off its port: what its device sends does not leave",
+            ),
+            (&self.down, "its device is down: its packets are dropped"),
+            (
+                &self.strict,
+                "strict reverse path filtering drops its packets: replies leave by the parent",
+            ),
+            (
+                &self.no_target,
+                "its --to device is gone: its packets are dropped",
+            ),
+            (
+                &self.target_down,
+                "its --to device is down: its packets are dropped",
+            ),
+            (
+                &self.narrow,
+                "its --to device has a smaller MTU than the parent: large packets are lost",
+            ),
+            (&self.no_address, "its address is no longer on the parent"),
+            (
+                &self.no_route,
+                "the route to its network is gone: it reaches its neighbours by another, or not at all",
+            ),
+        ] {
+            findings.each(Level::Problem, found, what);
+        }
+    }
+}
+
+/// What was dropped that somebody may have wanted.
+fn losses(link: &Link, parent: &Parent, findings: &mut Findings) -> Result<()> {
+    let (mut lost, mut spoofed, mut disabled) = (Vec::new(), Vec::new(), 0);
+    for (slot, record) in parent.live() {
+        let figures = parent.figures(slot, &record)?.rest;
+        let name = || alias_name(&link.name, slot);
+        if figures.no_target + figures.lost > 0 {
+            lost.push((
+                name(),
+                format!("see dropped.no_target: alias-ctl stats {}", name()),
+            ));
+        }
+        if figures.spoof > 0 {
+            let way_out = format!("see dropped.spoof: alias-ctl stats {}", name());
+            spoofed.push((name(), way_out));
+        }
+        disabled += u32::from(record.flags & Record::ENABLED == 0);
+    }
+    findings.each(
+        Level::Note,
+        &lost,
+        "packets for it were lost, because its device was gone, down or full",
+    );
+    findings.each(
+        Level::Note,
+        &spoofed,
+        "its device sent frames that were not its own; they were dropped",
+    );
+    if disabled > 0 {
+        findings.note(
+            &link.name,
+            format!("{disabled} aliases are disabled: their packets are the device's own"),
+            "alias-ctl enable ALIAS",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! A main device: what it can do, and what its programs are at.
+
+use alias_common::header::Header;
+use alias_common::limits::MAX_SLOTS;
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::{Parent, sys};
+use crate::error::Result;
+use crate::model::finding::Findings;
+use crate::model::lifecycle::OnDown;
+use crate::netlink::{ACTIVE_BACKUP, Link, hardware};
+use crate::wiring::host::Host;
+use crate::wiring::{hooks, redirect, veth};
+
+use super::aliases;
+
+/// Above this share of its capacity, a device is said to be nearly full.
+const NEARLY_FULL_PERCENT: u64 = 90;
+
+pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> Result<()> {
+    physical(link, findings);
+    let parent = match Parent::open(&host.directory, link.ifindex) {
+        Ok(Some(parent)) => parent,
+        Ok(None) => {
+            not_attached(link, findings);
+            return Ok(());
+        }
+        Err(refusal) => {
+            findings.problem(&link.name, refusal.reason, refusal.way_out);
+            return Ok(());
+        }
+    };
+    attached(host, link, &parent, findings);
+    let is_changing =
+        parent.header().unfinished != 0 || host.directory.growing()?.contains(&link.ifindex);
+    if !is_changing {
+        hung(host, link, &parent, findings)?;
+    }
+    aliases::examine(host, link, &parent, findings)
+}
+
+/// Whether its tc programs are where they belong.
+fn hung(host: &mut Host, link: &Link, parent: &Parent, findings: &mut Findings) -> Result<()> {
+    let targets = hooks::targets(host, parent)?;
+    for spot in hooks::spots(parent, link, &targets) {
+        match spot.is_hung(parent.path()) {
+            Ok(true) => {}
+            Ok(false) => findings.problem(
+                &link.name,
+                format!("{spot} was taken off: {}", spot.purpose()),
+                spot.way_back(),
+            ),
+            Err(refusal) => findings.problem(&link.name, refusal.reason, refusal.way_out),
+        }
+    }
+    Ok(())
+}
+
+fn physical(link: &Link, findings: &mut Findings) {
+    const ARPHRD_ETHER: u16 = 1;
+    if link.hardware_type != ARPHRD_ETHER {
+        findings.problem(&link.name, "it is no Ethernet device", "");
+    } else if veth::is_ours(link) {
+        findings.problem(
+            &link.name,
+            "it is an alias's own device",
+            "examine its parent",
+        );
+    } else if !link.up {
+        findings.problem(
+            &link.name,
+            "it is down",
+            format!("ip link set dev {} up", link.name),
+        );
+    } else if !link.running {
+        findings.note(
+            &link.name,
+            "it is up, without a carrier",
+            "look at the cable",
+        );
+    } else {
+        let driver = hardware::driver(&link.name).unwrap_or_else(|_| "unknown".into());
+        findings.fine(&link.name, format!("up, driver {driver}, MTU {}", link.mtu));
+    }
+}
+
+fn not_attached(link: &Link, findings: &mut Findings) {
+    let Some(xdp) = &link.xdp else {
+        findings.fine(&link.name, "not attached, and free for it");
+        return;
+    };
+    let name = sys::program_name(xdp.prog_id).unwrap_or_else(|_| "unknown".into());
+    findings.problem(
+        &link.name,
+        format!(
+            "another XDP program is attached: id {}, name {name}",
+            xdp.prog_id
+        ),
+        format!("if nobody needs it: ip link set dev {} xdp off", link.name),
+    );
+}
+
+fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) {
+    let name = &link.name;
+    let header = parent.header();
+    if !parent.is_alive() {
+        findings.problem(
+            name,
+            "its XDP program no longer hangs on it",
+            format!("alias-ctl detach {name} --cascade, then add again"),
+        );
+    } else if header.flags & Header::GENERIC != 0 {
+        findings.note(
+            name,
+            "XDP runs in generic mode, several times slower",
+            "where the driver has native mode: detach, and attach without --mode",
+        );
+    } else {
+        findings.fine(name, "attached in native mode");
+    }
+    if header.unfinished != 0 {
+        findings.note(
+            name,
+            "a command is changing it, or was killed while it did",
+            "the next command that changes something puts it in order",
+        );
+    }
+    if header.mac != link.mac {
+        findings.note(
+            name,
+            "its MAC has changed; its alias devices have the old one",
+            "the next command that changes something gives them the new one",
+        );
+    }
+    if header.metadata_refused != 0 {
+        findings.note(
+            name,
+            "its driver takes no XDP metadata: a delivery costs a second lookup",
+            "",
+        );
+    }
+    let is_native = header.flags & Header::GENERIC == 0;
+    if is_native && link.bond_mode == Some(ACTIVE_BACKUP) {
+        findings.note(
+            name,
+            "a bond in active-backup mode: in native mode its programs run on every port, so \
+             that a frame a switch floods to two of them is counted, and delivered, twice",
+            "detach, and attach with --mode generic, where it is counted once",
+        );
+    }
+    let to = |record: Record| record.is(TargetKind::To);
+    if redirect::fragments_are_lost(link, parent) && parent.live().any(|(_, record)| to(record)) {
+        let refusal = redirect::fragments_stay(link);
+        findings.problem(
+            name,
+            format!(
+                "{}: they are lost on the way to --to devices",
+                refusal.reason
+            ),
+            refusal.way_out,
+        );
+    }
+    let is_veth = link.kind.as_deref() == Some("veth");
+    if !is_veth && hardware::rx_vlan_offload(name).unwrap_or(false) {
+        findings.problem(
+            name,
+            "it takes VLAN tags out of frames before XDP sees them",
+            format!("ethtool -K {name} rxvlan off"),
+        );
+    }
+    let live = parent.live().count() as u64;
+    if !link.up && live > 0 && host.on_down(&header) == OnDown::Delete {
+        findings.problem(
+            name,
+            format!("it is down: the next command that changes something deletes its aliases ({live})"),
+            format!("to keep them, at once: ip link set dev {name} up; for ever: alias-ctl set {name} --on-parent-down keep"),
+        );
+    }
+    let limit = parent.limit();
+    if limit == MAX_SLOTS {
+        let capacity = parent.capacity();
+        findings.fine(
+            name,
+            format!("{live} of {capacity} slots are taken; it grows when it needs more"),
+        );
+        return;
+    }
+    let capacity = u64::from(limit);
+    if live * 100 > capacity * NEARLY_FULL_PERCENT {
+        findings.note(
+            name,
+            format!("{live} of {capacity} slots are taken"),
+            format!("raise the limit: alias-ctl set {name} --max-aliases NUMBER"),
+        );
+    } else {
+        findings.fine(name, format!("{live} of {capacity} slots are taken"));
+    }
+}

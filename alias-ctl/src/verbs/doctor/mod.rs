@@ -1,0 +1,66 @@
+//! `doctor`: looks at everything that aliases need and says what stands in their
+//! way. It changes nothing and takes no lock.
+
+mod aliases;
+mod device;
+mod system;
+
+use crate::error::Result;
+use crate::model::finding::Findings;
+use crate::model::request::Outcome;
+use crate::netlink::Conversation;
+use crate::render::finding::{FindingView, findings as table};
+use crate::render::output;
+use crate::wiring::host::Host;
+
+/// `alias-ctl doctor [DEV]`.
+///
+/// # Errors
+///
+/// ENODEV when there is no such device; that of asking the kernel.
+pub fn doctor(device: Option<&str>, json: bool) -> Result<Outcome> {
+    let mut findings = Findings::default();
+    system::examine(&mut findings);
+    match Host::open() {
+        Ok(mut host) => examine_devices(&mut host, device, &mut findings)?,
+        // Without rights or bpffs nothing more can be seen, and that is the finding.
+        Err(refusal) => findings.problem(refusal.object, refusal.reason, refusal.way_out),
+    }
+    if json {
+        output::write_json(findings.all().iter().map(FindingView::from).map(Ok))?;
+    } else {
+        output::write(&table(findings.all()))?;
+    }
+    Ok(if findings.problems() == 0 {
+        Outcome::Done
+    } else {
+        Outcome::Found
+    })
+}
+
+fn examine_devices(host: &mut Host, device: Option<&str>, findings: &mut Findings) -> Result<()> {
+    system::examine_state(host, findings)?;
+    let attached = host.directory.parents()?;
+    if let Some(name) = device {
+        let link = host.link(name, "examine")?;
+        return device::examine(host, &link, findings);
+    }
+    if attached.is_empty() {
+        findings.note(
+            "alias-ctl",
+            "no device is attached in this network namespace",
+            "examine one that shall be: alias-ctl doctor DEVICE",
+        );
+    }
+    for ifindex in attached {
+        match Conversation::link_by_index(&mut host.netlink, ifindex)? {
+            Some(link) => device::examine(host, &link, findings)?,
+            None => findings.note(
+                format!("device {ifindex}"),
+                "it was attached, and is gone",
+                "the next command that changes something clears it away",
+            ),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! `ifconfig eth0:0 …`, and aliases that are named by their address.
+
+use std::net::IpAddr;
+
+use alias_common::key::Vlan;
+
+use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::{Refusal, Result};
+use crate::lifecycle::delete;
+use crate::lifecycle::verdict;
+use crate::lifecycle::{add, change, refusals};
+use crate::model::address::Interface;
+use crate::model::ifconfig::{AddressChange, Configure, Given, broadcast_of};
+use crate::model::isno::TcpChange;
+use crate::model::name::alias_name;
+use crate::model::request::{Change, Victims};
+use crate::model::wish::{Addresses, Target, Wish};
+use crate::netlink::Link;
+use crate::wiring::host::Host;
+
+/// Changes the alias in a slot, makes it, or deletes it.
+pub(super) fn configure(
+    host: &mut Host,
+    lock: &WriteLock,
+    link: &Link,
+    slot: u32,
+    asked: &Configure,
+) -> Result<()> {
+    let name = alias_name(&link.name, slot);
+    refuse_device_words(link, &name, asked)?;
+    let goes = asked.link.up == Some(false);
+    match asked.address {
+        Some(AddressChange::Delete | AddressChange::Clear) => delete(host, lock, link, &name),
+        None if goes => delete(host, lock, link, &name),
+        Some(_) if goes => Err(Refusal::new(
+            &name,
+            "ifconfig",
+            "an alias that is down does not exist: it cannot get an address",
+            libc::EINVAL,
+        )
+        .way_out("nothing was changed; leave the address or the word down out")),
+        Some(AddressChange::Assign(given)) => {
+            put(host, lock, link, Some(slot), &given, &asked.tcp)?;
+            enable_if_asked(host, lock, &name, asked)
+        }
+        Some(AddressChange::Remask(mask, broadcast)) => {
+            let address = address_in(host, link, slot)?;
+            let prefix_len = match mask {
+                Some(mask) if mask <= 32 || address.address.is_ipv6() => mask,
+                Some(_) => return Err(too_long(&name)),
+                None => address.prefix_len,
+            };
+            if let (Some(broadcast), IpAddr::V4(v4)) = (broadcast, address.address)
+                && broadcast != broadcast_of(v4, prefix_len)
+            {
+                return Err(Refusal::new(
+                    broadcast.to_string(),
+                    "ifconfig",
+                    "an alias's broadcast address is that of its network",
+                    libc::EINVAL,
+                ));
+            }
+            let given = Given {
+                address: address.address,
+                prefix_len,
+                broadcast,
+            };
+            put(host, lock, link, Some(slot), &given, &asked.tcp)?;
+            enable_if_asked(host, lock, &name, asked)
+        }
+        Some(AddressChange::Remove(address) | AddressChange::Del(address)) => {
+            if address_in(host, link, slot)?.address != address {
+                return Err(absent(link, address));
+            }
+            delete(host, lock, link, &name)
+        }
+        Some(AddressChange::Add(_)) => {
+            Err(
+                Refusal::new(&name, "ifconfig", "an alias has one address", libc::EINVAL).way_out(
+                    format!(
+                        "nothing was changed; leave the word out, or name the device: {}",
+                        link.name
+                    ),
+                ),
+            )
+        }
+        None => {
+            if !asked.tcp.is_empty() {
+                let change = Change {
+                    tcp: asked.tcp.clone(),
+                    ..Change::default()
+                };
+                change::set(host, lock, &name, &change)?;
+            }
+            enable_if_asked(host, lock, &name, asked)
+        }
+    }
+}
+
+/// Gives an address to a slot, or to the lowest free one.
+pub(super) fn put(
+    host: &mut Host,
+    lock: &WriteLock,
+    link: &Link,
+    slot: Option<u32>,
+    given: &Given,
+    tcp: &TcpChange,
+) -> Result<()> {
+    let address = given.address.into();
+    let wish = Wish {
+        addresses: Addresses::One { address, slot },
+        prefix_len: given.prefix_len,
+        vlan: Vlan::NONE,
+        target: Target::Local,
+        announce: true,
+        tcp: tcp.clone(),
+    };
+    add::on_parent(host, link, lock, |host, parent| {
+        let taken = parent.slot_of(address, Vlan::NONE).is_some();
+        if !taken && host.netlink.has_address(link.ifindex, given.address)? {
+            // `add --local` would count it where it is; who says ifconfig wants a
+            // second one.
+            return Err(refusals::own_address(link, address)
+                .way_out("nothing was changed; give another address"));
+        }
+        if let Some(slot) = slot
+            && parent.is_live(slot)
+        {
+            let change = Change {
+                address: Some((given.address.into(), Some(given.prefix_len))),
+                announce: true,
+                tcp: tcp.clone(),
+                ..Change::default()
+            };
+            return change::set_slot(host, link, parent, slot, &change, lock);
+        }
+        add::add_to(host, link, parent, &wish, lock)
+    })
+}
+
+/// The alias of a device that has this address, if there is one.
+pub(super) fn slot_of(host: &Host, link: &Link, address: IpAddr) -> Result<Option<u32>> {
+    let parent = Parent::open(&host.directory, link.ifindex)?;
+    Ok(parent.and_then(|parent| parent.slot_of(address, Vlan::NONE)))
+}
+
+/// The refusal for an address that is not there.
+pub(super) fn absent(link: &Link, address: IpAddr) -> Refusal {
+    Refusal::new(
+        address.to_string(),
+        "delete",
+        format!("{} does not have it", link.name),
+        libc::EADDRNOTAVAIL,
+    )
+    .way_out(format!(
+        "nothing was changed; list them: alias-ctl ifconfig {}",
+        link.name
+    ))
+}
+
+fn too_long(name: &str) -> Refusal {
+    Refusal::new(
+        name,
+        "ifconfig",
+        "an IPv4 address has 32 bits",
+        libc::EINVAL,
+    )
+}
+
+fn address_in(host: &Host, link: &Link, slot: u32) -> Result<Interface> {
+    let missing = || refusals::no_such_alias(link, slot, "ifconfig");
+    let parent = Parent::open(&host.directory, link.ifindex)?.ok_or_else(missing)?;
+    if !parent.is_live(slot) {
+        return Err(missing());
+    }
+    let record = parent.record(slot);
+    let address = address_of(&record).ip().ok_or_else(|| {
+        Refusal::new(
+            alias_name(&link.name, slot),
+            "ifconfig",
+            "it is a prefix, or its address is of another family",
+            libc::EAFNOSUPPORT,
+        )
+    })?;
+    Ok(Interface {
+        address,
+        prefix_len: record.prefix_len,
+    })
+}
+
+fn enable_if_asked(host: &mut Host, lock: &WriteLock, name: &str, asked: &Configure) -> Result<()> {
+    if asked.link.up == Some(true) {
+        verdict::enable(host, lock, name, true)?;
+    }
+    Ok(())
+}
+
+/// Deletes an alias. The name may be that of an address which others labelled so.
+fn delete(host: &mut Host, lock: &WriteLock, link: &Link, name: &str) -> Result<()> {
+    let deleted = delete::delete(host, lock, &Victims::Named(vec![name.to_owned()]));
+    let Err(refusal) = deleted else {
+        return Ok(());
+    };
+    if refusal.errno == libc::ENODEV {
+        let addresses = host.netlink.addresses(Some(link.ifindex))?;
+        let foreign = addresses
+            .iter()
+            .find(|address| address.label.as_deref() == Some(name));
+        if let Some(address) = foreign {
+            let way_out = format!(
+                "others made it: ip addr del {}/{} dev {}",
+                address.address, address.prefix_len, link.name
+            );
+            return Err(refusal.way_out(way_out));
+        }
+    }
+    Err(refusal)
+}
+
+/// What a device has once for all its aliases cannot be changed in one of them.
+fn refuse_device_words(link: &Link, name: &str, asked: &Configure) -> Result<()> {
+    let reason = if asked.detach {
+        "a device is detached, not an alias"
+    } else if asked.link.touches_device() {
+        "an alias shares its device's settings, and has none of its own"
+    } else {
+        return Ok(());
+    };
+    Err(
+        Refusal::new(name, "ifconfig", reason, libc::EOPNOTSUPP).way_out(format!(
+            "nothing was changed; say it of the device: {}",
+            link.name
+        )),
+    )
+}

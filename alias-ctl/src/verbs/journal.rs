@@ -1,0 +1,88 @@
+//! `journal`: prints what the programs write of rare events, until it is
+//! interrupted. One reader at a time: what one has read, another does not see.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use alias_common::names;
+use aya_log::EbpfLogger;
+use log::{Log, Metadata, Record};
+use tokio::io::unix::AsyncFd;
+
+use crate::dataplane::sys;
+use crate::error::{Refusal, Result};
+use crate::wiring::host::Host;
+
+/// `alias-ctl journal DEV`.
+///
+/// # Errors
+///
+/// ENODEV when the device is not attached, ENODATA when it was attached without
+/// `--log`.
+pub fn journal(device: &str) -> Result<()> {
+    let mut host = Host::open()?;
+    let link = host.link(device, "journal")?;
+    let parent = host.attached(&link, "journal")?;
+    if parent.header().log_level == 0 {
+        return Err(Refusal::new(
+            device,
+            "journal",
+            "its programs write nothing: it was attached with --log off",
+            libc::ENODATA,
+        )
+        .way_out(format!(
+            "detach it, then: alias-ctl attach {device} --log warn"
+        )));
+    }
+    let program = parent.object(names::ALIAS_TX)?;
+    let failed = |error: io::Error| Refusal::io(device, "read journal", &error);
+    let id = sys::program_id(program.as_fd()).map_err(failed)?;
+    let logger = EbpfLogger::init_from_id_with_logger(id, Printer)
+        .map_err(|error| failed(io::Error::other(error)))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .and_then(|runtime| runtime.block_on(follow(logger)))
+        .map_err(failed)
+}
+
+async fn follow(logger: EbpfLogger<Printer>) -> io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    // SAFETY: the logger keeps one descriptor, its ring's, as long as it lives.
+    let mut ring = unsafe { AsyncFd::register(logger) }?;
+    loop {
+        tokio::select! {
+            ready = ring.readable_mut() => {
+                let mut guard = ready?;
+                guard.get_inner_mut().flush();
+                guard.clear_ready();
+            }
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+        }
+    }
+}
+
+/// Prints records as lines of standard output.
+struct Printer;
+
+impl Log for Printer {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut out = io::stdout().lock();
+        // A reader that is gone misses nothing it wants.
+        let _ = writeln!(
+            out,
+            "{}: {}",
+            record.level().as_str().to_lowercase(),
+            record.args()
+        );
+        let _ = out.flush();
+    }
+
+    fn flush(&self) {}
+}

@@ -1,0 +1,18 @@
+//! `set` of an alias.
+
+use crate::error::Result;
+use crate::lifecycle::{change, transaction};
+use crate::model::request::Change;
+use crate::wiring::host::Host;
+
+/// `alias-ctl set NAME …`.
+///
+/// # Errors
+///
+/// ENODEV when there is no such alias, EBUSY when others have joined its device,
+/// and those of `add`. Then the alias is as it was.
+pub fn set(name: &str, change: &Change) -> Result<()> {
+    let mut host = Host::open()?;
+    let lock = transaction::begin(&mut host)?;
+    change::set(&mut host, &lock, name, change)
+}

@@ -1,0 +1,178 @@
+//! What there is to show: the parents, each with those of its aliases that were asked
+//! for.
+
+use alias_common::header::Header;
+use alias_common::record::{Record, State, TargetKind};
+
+use crate::dataplane::{Figures, Parent};
+use crate::error::{Refusal, Result};
+use crate::lifecycle::refusals::no_such_alias;
+use crate::netlink::Link;
+use crate::render::alias::ParentView;
+use crate::wiring::host::Host;
+use crate::wiring::veth::is_beside_parent;
+
+/// Aliases that are read before they are written, at a time: counters stand
+/// everywhere in memory, and reads that follow each other at once overlap.
+const AT_A_TIME: usize = 256;
+
+/// A parent with those of its aliases that were asked for. Their records are read
+/// when they are shown: a million of them are not kept in memory.
+pub(super) struct Section {
+    pub(super) link: Link,
+    pub(super) parent: Parent,
+    /// Their creation numbers and slots, in this order.
+    pub(super) aliases: Vec<(u64, u32)>,
+    pub(super) uses: Uses,
+}
+
+/// What must be looked up to show some alias of a section.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Uses {
+    /// Names of devices.
+    pub(super) target: bool,
+    /// Names of namespaces.
+    pub(super) namespace: bool,
+    /// Statistics of ports.
+    pub(super) port: bool,
+}
+
+/// The aliases of all sections, some at a time.
+pub(super) fn chunks(sections: &[Section]) -> impl Iterator<Item = (&Section, &[(u64, u32)])> {
+    sections.iter().flat_map(|section| {
+        let chunks = section.aliases.chunks(AT_A_TIME);
+        chunks.map(move |some| (section, some))
+    })
+}
+
+/// The parents to list. One that cannot be read does not hide the others: they
+/// are listed, and then it is refused.
+pub(super) struct Listing {
+    pub(super) sections: Vec<Section>,
+    pub(super) spoilt: Option<Refusal>,
+}
+
+pub(super) fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Result<Listing> {
+    let whole = |sections| Listing {
+        sections,
+        spoilt: None,
+    };
+    let Some(name) = filter else {
+        let mut all = whole(Vec::new());
+        for ifindex in host.directory.parents()? {
+            // Detached meanwhile, or its device is gone: nothing to show.
+            let Some(link) = host.netlink.link_by_index(ifindex)? else {
+                continue;
+            };
+            let parent = match Parent::open(&host.directory, ifindex) {
+                Ok(Some(parent)) => parent,
+                Ok(None) => continue,
+                Err(refusal) => {
+                    all.spoilt = Some(refusal);
+                    continue;
+                }
+            };
+            if parent.is_alive() {
+                all.sections.push(Section::whole(link, parent));
+            }
+        }
+        return Ok(all);
+    };
+    let (link, slot) = host.alias(name, operation)?;
+    let Some(parent) = Parent::open(&host.directory, link.ifindex)? else {
+        return match slot {
+            Some(slot) => Err(no_such_alias(&link, slot, operation)),
+            None => Ok(whole(Vec::new())),
+        };
+    };
+    let section = match slot {
+        Some(slot) => Section::one(link, parent, slot, operation)?,
+        None => Section::whole(link, parent),
+    };
+    Ok(whole(vec![section]))
+}
+
+/// An alias as it was read, and what was counted for it.
+pub(super) type Counted = (u32, Record, Figures);
+
+impl Section {
+    fn whole(link: Link, parent: Parent) -> Section {
+        let mut uses = Uses::default();
+        let mut aliases = Vec::new();
+        for (slot, record) in parent.live() {
+            uses.note(&record);
+            aliases.push((record.created, slot));
+        }
+        aliases.sort_unstable();
+        Section {
+            link,
+            parent,
+            aliases,
+            uses,
+        }
+    }
+
+    fn one(link: Link, parent: Parent, slot: u32, operation: &str) -> Result<Section> {
+        if !parent.is_live(slot) {
+            return Err(no_such_alias(&link, slot, operation));
+        }
+        let record = parent.record(slot);
+        let mut uses = Uses::default();
+        uses.note(&record);
+        Ok(Section {
+            link,
+            parent,
+            aliases: vec![(record.created, slot)],
+            uses,
+        })
+    }
+
+    /// The records of some of its aliases. One that was deleted meanwhile is not
+    /// among them.
+    pub(super) fn records(&self, aliases: &[(u64, u32)]) -> impl Iterator<Item = (u32, Record)> {
+        aliases.iter().filter_map(|(created, slot)| {
+            let record = self.parent.record(*slot);
+            let is_there = self.parent.state(*slot) == State::Live && record.created == *created;
+            is_there.then_some((*slot, record))
+        })
+    }
+
+    /// The same with what was counted for each.
+    pub(super) fn counted(&self, aliases: &[(u64, u32)]) -> Result<Vec<Counted>> {
+        let records: Vec<(u32, Record)> = self.records(aliases).collect();
+        let positions = records.iter().map(|(_, record)| record.position);
+        self.parent.touch(positions)?;
+        records
+            .into_iter()
+            .map(|(slot, record)| {
+                let figures = self.parent.figures(slot, &record)?;
+                Ok((slot, record, figures))
+            })
+            .collect()
+    }
+}
+
+impl Uses {
+    fn note(&mut self, record: &Record) {
+        self.target |= record.is(TargetKind::To);
+        self.namespace |= record.netns_inode != 0;
+        self.port |= is_beside_parent(record);
+    }
+}
+
+pub(super) fn mode(parent: &Parent) -> &'static str {
+    if parent.header().flags & Header::GENERIC != 0 {
+        "generic"
+    } else {
+        "native"
+    }
+}
+
+pub(super) fn parent_view(section: &Section) -> ParentView {
+    ParentView {
+        parent: section.link.name.clone(),
+        mode: mode(&section.parent),
+        aliases: section.parent.live().count() as u32,
+        capacity: section.parent.capacity(),
+    }
+}

@@ -1,0 +1,331 @@
+//! Attaching a parent: populate, pin, attach, and only then publish. Until the
+//! last step, everything hangs on a draft directory whose removal undoes it.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use alias_common::ABI_VERSION;
+use alias_common::header::Header;
+use alias_common::key::HashKey;
+use alias_common::limits::MAX_SLOTS;
+use alias_common::link_local;
+use alias_common::names;
+
+use crate::dataplane::directory::{Directory, WriteLock};
+use crate::dataplane::engine::Place;
+use crate::dataplane::header::{self, on_down_flag};
+use crate::dataplane::losses::hear_losses;
+use crate::dataplane::parent::Parent;
+use crate::dataplane::pins::{link_name, restrict};
+use crate::dataplane::probe::LINEAR_MTU;
+use crate::dataplane::registry::Registered;
+use crate::dataplane::shape::Extent;
+use crate::dataplane::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
+use crate::dataplane::{cpus, listing, object};
+use crate::error::{Refusal, Result};
+use crate::model::declaration::{Hook, Mode};
+use crate::model::request::AttachSpec;
+use crate::netlink::{Link, hardware};
+
+use super::hooks::Device;
+
+/// Attaches a parent that is not attached.
+///
+/// # Errors
+///
+/// EBUSY for a foreign XDP program, EOPNOTSUPP for a driver without native XDP,
+/// else what the kernel said. Nothing is left behind.
+pub fn attach(
+    directory: &Directory,
+    link: &Link,
+    spec: &AttachSpec,
+    lock: &WriteLock,
+) -> Result<Parent> {
+    refuse_foreign_program(link)?;
+    let types = Registered::all(directory, lock)?;
+    let attach = |generic| {
+        listing::make(directory, lock)?;
+        let draft = directory.begin(link.ifindex, lock)?;
+        let (header, extent) = populate(&draft, link, spec, generic, lock)?;
+        let place = Place {
+            path: &draft,
+            name: &link.name,
+            header: &header,
+            extent,
+        };
+        place.follow(&types, lock)?;
+        listing::insert(directory, &draft, lock)?;
+        directory.commit(link.ifindex, lock)?;
+        Parent::open(directory, link.ifindex)?.ok_or_else(|| gone(link))
+    };
+    let result = match spec.mode {
+        Mode::Native => attach(false),
+        Mode::Generic => attach(true),
+        Mode::BestEffort => attach(false).or_else(|_| attach(true)),
+    };
+    if result.is_err() {
+        tidy_own(directory, lock)?;
+    }
+    result
+}
+
+fn gone(link: &Link) -> Refusal {
+    Refusal::new(&link.name, "attach", "its pins vanished", libc::ENOENT)
+}
+
+/// A program that somebody else attached is never replaced.
+fn refuse_foreign_program(link: &Link) -> Result<()> {
+    let Some(xdp) = &link.xdp else { return Ok(()) };
+    let name = sys::program_name(xdp.prog_id).unwrap_or_else(|_| "unknown".into());
+    Err(Refusal::new(
+        &link.name,
+        "attach",
+        format!(
+            "another XDP program is attached: id {}, name {name}",
+            xdp.prog_id
+        ),
+        libc::EBUSY,
+    )
+    .way_out(format!(
+        "if nobody needs it: ip link set dev {} xdp off; or detach it with the tool that made it",
+        link.name
+    )))
+}
+
+fn populate(
+    draft: &Path,
+    link: &Link,
+    spec: &AttachSpec,
+    generic: bool,
+    lock: &WriteLock,
+) -> Result<(Header, Extent)> {
+    let refused = |what: &str, error: &io::Error| Refusal::io(&link.name, what.to_owned(), error);
+    let rows = cpus::rows().map_err(|error| refused("count CPUs", &error))?;
+    let mut header = Header {
+        abi_version: ABI_VERSION,
+        parent_ifindex: link.ifindex,
+        max_aliases: spec.max_aliases.unwrap_or(MAX_SLOTS),
+        hash_key: HashKey::from_random(random()?),
+        secret: random()?[0],
+        interface_id: link_local::interface_id(random()?[0] as u32),
+        mac: link.mac,
+        log_level: spec.log_level,
+        name: header::padded_name(&link.name),
+        flags: spec.on_down.map_or(0, on_down_flag) | if generic { Header::GENERIC } else { 0 },
+        ..Header::default()
+    };
+    let extent = Extent {
+        capacity: spec.capacity,
+        rows,
+    };
+    object::load(draft, &link.name, &header, extent)?;
+    hear_losses(draft).map_err(|error| refused("attach to tracepoints", &error))?;
+    // What is most often refused comes first. The index is empty, so that the
+    // order in which programs start to run makes no difference to a packet.
+    attach_xdp(draft, link, generic)?;
+    header.flags |= hang_on_tc(draft, link, spec.hook)?;
+    header.flags |= keep_tags_in_frames(link);
+    header::initialise(draft, &header)?;
+    if let Some(parent) = Parent::open_at(draft.to_owned())? {
+        parent.set_mac(link.mac, lock);
+    }
+    restrict(draft)?;
+    Ok((header, extent))
+}
+
+/// Hangs the parent's tc programs on tcx, or on clsact where there is no tcx or
+/// the user wants it so. Returns the header's flag.
+fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
+    let device = Device {
+        ifindex: link.ifindex,
+        name: &link.name,
+    };
+    let both = |hook: Hook| {
+        let [deliver, egress] = hook.on_parent(device);
+        deliver.hang(draft)?;
+        let second = egress.hang(draft);
+        if second.is_err() {
+            // A filter is not undone by unpinning its program.
+            let _ = deliver.take_off(draft);
+        }
+        second
+    };
+    match both(wanted.unwrap_or(Hook::Tcx)) {
+        Ok(()) if wanted == Some(Hook::Clsact) => Ok(Header::CLSACT),
+        Ok(()) => Ok(0),
+        // tcx came with Linux 6.6.
+        Err(refusal) if wanted.is_none() && refusal.errno == libc::EINVAL => {
+            both(Hook::Clsact)?;
+            Ok(Header::CLSACT)
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Attaches and pins `alias_rx`; dropping the link before it is pinned would
+/// detach it again.
+fn attach_xdp(draft: &Path, link: &Link, generic: bool) -> Result<()> {
+    let xdp = |flags| {
+        let program = sys::obj_get(&draft.join(names::ALIAS_RX))?;
+        let hung = sys::link_create(program.as_fd(), link.ifindex, AttachType::Xdp, flags)?;
+        sys::obj_pin(hung.as_fd(), &draft.join(link_name(names::ALIAS_RX)))
+    };
+    if generic {
+        xdp(XDP_FLAGS_SKB_MODE).map_err(|error| no_generic(link, &error))
+    } else {
+        xdp(XDP_FLAGS_DRV_MODE).map_err(|error| no_native(link, &error))
+    }
+}
+
+fn no_native(link: &Link, error: &io::Error) -> Refusal {
+    let driver = hardware::driver(&link.name).unwrap_or_else(|_| "unknown".into());
+    let refusal = Refusal::io(&link.name, "attach in native mode", error);
+    match error.raw_os_error() {
+        Some(libc::EOPNOTSUPP) => Refusal {
+            reason: format!("driver {driver} has no native XDP"),
+            ..refusal
+        }
+        .way_out("attach with --mode generic (slower) or --mode best-effort"),
+        Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) if link.mtu > LINEAR_MTU => Refusal {
+            reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
+            ..refusal
+        }
+        .way_out(format!(
+            "ip link set dev {} mtu {LINEAR_MTU} (a frame then fits one page; some drivers want \
+             less), or attach with --mode generic (slower)",
+            link.name
+        )),
+        Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) => Refusal {
+            reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
+            ..refusal
+        }
+        .way_out("lower the MTU, switch LRO off (ethtool -K DEVICE lro off), or attach with --mode generic (slower)"),
+        Some(libc::EEXIST) => above(refusal),
+        Some(libc::EBUSY) => refusal
+            .way_out("another XDP program came first, or the device is part of a bond or bridge"),
+        _ => refusal.way_out("see the kernel's log"),
+    }
+}
+
+fn no_generic(link: &Link, error: &io::Error) -> Refusal {
+    let refusal = Refusal::io(&link.name, "attach", error);
+    match error.raw_os_error() {
+        Some(libc::EEXIST) => above(refusal),
+        _ => refusal,
+    }
+}
+
+/// The kernel attaches no program below a device that has one (`dev_xdp_attach`).
+fn above(refusal: Refusal) -> Refusal {
+    let device = refusal.object.clone();
+    Refusal {
+        reason: "a device above it (VLAN, bond, bridge) has an XDP program".into(),
+        ..refusal
+    }
+    .way_out(format!(
+        "attach the lower device first, or detach the one above; it is among: ls -d /sys/class/net/{device}/upper_*"
+    ))
+}
+
+/// A NIC that takes VLAN tags out of frames hides them from XDP: an alias would
+/// get another VLAN's packets. On a veth the flag means nothing.
+fn keep_tags_in_frames(link: &Link) -> u32 {
+    let is_veth = link.kind.as_deref() == Some("veth");
+    let strips = !is_veth && hardware::rx_vlan_offload(&link.name).unwrap_or(false);
+    if strips && hardware::set_rx_vlan_offload(&link.name, false).is_ok() {
+        return Header::RXVLAN_WAS_ON;
+    }
+    0
+}
+
+fn random() -> Result<[u64; 3]> {
+    let mut words = [0u64; 3];
+    // SAFETY: 24 writable bytes. With no flags and fewer than 256 bytes the call
+    // fills all of them once the kernel's generator is seeded.
+    let filled = unsafe { libc::getrandom(words.as_mut_ptr().cast(), size_of_val(&words), 0) };
+    if filled == size_of_val(&words) as isize {
+        return Ok(words);
+    }
+    Err(Refusal::io(
+        "getrandom",
+        "draw a hash key",
+        &io::Error::last_os_error(),
+    ))
+}
+
+/// Detaches a parent whose aliases are gone.
+///
+/// # Errors
+///
+/// That of removing its pins.
+pub fn detach(
+    directory: &Directory,
+    parent: Parent,
+    link: Option<&Link>,
+    lock: &WriteLock,
+) -> Result<()> {
+    if let Some(link) = link
+        && parent.header().flags & Header::RXVLAN_WAS_ON != 0
+    {
+        // The device may have lost the feature meanwhile: nothing to give back.
+        let _ = hardware::set_rx_vlan_offload(&link.name, true);
+    }
+    let ifindex = parent.ifindex();
+    if let Some(link) = link {
+        let device = Device {
+            ifindex,
+            name: &link.name,
+        };
+        for spot in parent.hook().on_parent(device) {
+            spot.take_off(parent.path())?;
+        }
+    }
+    drop(parent);
+    discard(directory, ifindex, lock)
+}
+
+/// Removes a parent's directory: unpinning its links detaches its programs.
+///
+/// # Errors
+///
+/// That of removing it.
+pub fn discard(directory: &Directory, ifindex: u32, lock: &WriteLock) -> Result<()> {
+    directory.retire(ifindex, lock)?;
+    tidy(directory, lock)
+}
+
+/// Removes what is half made or half removed; with the last parent goes what it
+/// shared with others.
+///
+/// # Errors
+///
+/// That of removing it.
+pub fn tidy(directory: &Directory, lock: &WriteLock) -> Result<()> {
+    if directory.has_drafts()? {
+        // The drafts go last: should a kill come first, this is done again.
+        listing::drop_strangers(directory, lock)?;
+        directory.clear_drafts(lock)?;
+    }
+    directory.clear_shared(lock)
+}
+
+/// The same for the calling thread's namespace, with what hangs on its devices by no
+/// link that a draft's removal would detach.
+///
+/// # Errors
+///
+/// As for [`tidy`]; what the kernel refused.
+pub fn tidy_own(directory: &Directory, lock: &WriteLock) -> Result<()> {
+    for ifindex in directory.drafts()? {
+        let name = format!("device {ifindex}");
+        let device = Device {
+            ifindex,
+            name: &name,
+        };
+        for spot in Hook::Clsact.on_parent(device) {
+            spot.take_off(&directory.draft(ifindex))?;
+        }
+    }
+    tidy(directory, lock)
+}

@@ -1,0 +1,134 @@
+//! Aliases to make, with everything looked up and checked: what `lifecycle::create`
+//! needs so that only the kernel can still refuse.
+
+use alias_common::counters::RxCell;
+use alias_common::key::Vlan;
+use alias_common::record::{Record, TargetKind};
+use alias_common::tcp_options::TcpOptions;
+
+use crate::model::address::Address;
+use crate::netlink::{Link, Netns};
+
+/// One alias to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Item {
+    /// Its slot, free or to be vacated.
+    pub slot: u32,
+    /// Its address, no other alias's.
+    pub address: Address,
+    /// Whether the controller shall put the address on a device.
+    pub assign: bool,
+    /// TCP options of its sockets.
+    pub tcp: TcpOptions,
+    /// What it takes over: creation number and counters. Zero for a new alias.
+    pub past: Past,
+}
+
+/// What an alias that is changed keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past {
+    /// Creation number.
+    pub created: u64,
+    /// Received before.
+    pub rx: RxCell,
+    /// Dropped by verdict before.
+    pub policy: u64,
+    /// The alias was in this slot before, and what is counted by slot goes on too.
+    pub kept: bool,
+}
+
+impl Past {
+    /// What a record says of the past.
+    #[must_use]
+    pub const fn of(record: &Record) -> Past {
+        Past {
+            created: record.created,
+            rx: RxCell {
+                packets: record.base_rx_packets,
+                bytes: record.base_rx_bytes,
+            },
+            policy: record.base_policy,
+            kept: record.created != 0,
+        }
+    }
+
+    /// Writes the past into a record.
+    pub const fn note(&self, record: &mut Record) {
+        record.created = self.created;
+        record.base_rx_packets = self.rx.packets;
+        record.base_rx_bytes = self.rx.bytes;
+        record.base_policy = self.policy;
+    }
+}
+
+/// Aliases to make, all with one target.
+pub struct Batch {
+    /// The aliases.
+    pub items: Vec<Item>,
+    /// Prefix length on their devices.
+    pub prefix_len: u8,
+    /// The VLAN they are scoped to.
+    pub vlan: Vlan,
+    /// What happens to their packets.
+    pub placement: Placement,
+    /// Tell the neighbours.
+    pub announce: bool,
+    /// Match their packets.
+    pub enabled: bool,
+    /// A configuration makes them, and may change or delete them.
+    pub declared: bool,
+}
+
+impl Batch {
+    /// Whether one of them is a prefix.
+    #[must_use]
+    pub fn has_prefix(&self) -> bool {
+        self.items
+            .iter()
+            .any(|item| item.address.prefix().is_some())
+    }
+}
+
+/// A target, found.
+pub enum Placement {
+    /// Devices of their own, in a namespace (`None`: the parent's).
+    Device(Option<Netns>),
+    /// The device of the alias in this slot.
+    Join(u32),
+    /// A device, and the MAC on its far side if frames must carry it.
+    To(Box<Link>, Option<[u8; 6]>),
+    /// The parent's own stack.
+    Local,
+    /// Nowhere.
+    Drop,
+}
+
+impl Batch {
+    /// One past the highest slot of its aliases.
+    #[must_use]
+    pub fn slots_end(&self) -> u32 {
+        let slots = self.items.iter().map(|item| item.slot + 1);
+        slots.max().unwrap_or(0)
+    }
+}
+
+impl Placement {
+    /// The kind that the record keeps.
+    #[must_use]
+    pub const fn kind(&self) -> TargetKind {
+        match self {
+            Placement::Device(_) => TargetKind::Device,
+            Placement::Join(_) => TargetKind::Join,
+            Placement::To(..) => TargetKind::To,
+            Placement::Local => TargetKind::Local,
+            Placement::Drop => TargetKind::Drop,
+        }
+    }
+}
+
+/// The records of one kind, with their slots.
+pub fn of_kind(going: &[(u32, Record)], kind: TargetKind) -> impl Iterator<Item = &(u32, Record)> {
+    going
+        .iter()
+        .filter(move |(_, record)| record.target == kind as u8)
+}

@@ -1,0 +1,273 @@
+//! Alias devices: veth pairs whose one end is the alias's, named `eth0:0`, and
+//! whose other end is the port beside the parent. Made and removed here.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, AsRawFd};
+
+use alias_common::names;
+use alias_common::record::{Record, TargetKind};
+
+use crate::dataplane::{Parent, WriteLock, sys};
+use crate::error::{Refusal, Result};
+use crate::model::name::{alias_name, device_name, port_name};
+use crate::netlink::outcome::{all_done, all_gone};
+use crate::netlink::{Conversation, Link, Netns, Request, VethSpec};
+
+use super::batch::{Batch, Item, of_kind};
+use super::host::Host;
+use super::sysctl::{accept_by_any_route, ask_no_routers, silence_ipv6};
+use super::veth::{
+    DELETION_GROUP, PORT_GROUP, device_address, is_ours, link_local, namespace, netnsid,
+};
+use super::{local_route, port, progress};
+
+/// Makes veth pairs, names and addresses the device ends, hangs `alias_tx` on
+/// the ports. Returns the ports' ifindexes.
+///
+/// # Errors
+///
+/// What the kernel refused; what is half made is for [`remove`].
+pub fn make(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    batch: &Batch,
+    netns: Option<&Netns>,
+    lock: &WriteLock,
+) -> Result<Vec<u32>> {
+    let about = |item: &Item| alias_name(&link.name, item.slot);
+    let pairs: Vec<Request> = batch
+        .items
+        .iter()
+        .map(|item| {
+            Request::create_veth(&VethSpec {
+                port_name: port_name(link.ifindex, item.slot),
+                device_name: device_name(link.ifindex, item.slot),
+                mac: link.mac,
+                mtu: link.mtu,
+                group: PORT_GROUP,
+                device_netns: netns.map(Netns::as_raw_fd),
+            })
+            .about(about(item))
+        })
+        .collect();
+    all_done(progress::batch(
+        &mut host.netlink,
+        "making devices",
+        pairs.len(),
+        &pairs,
+    )?)?;
+    let ends = find_ends(host, link, batch)?;
+    for (item, (port, device)) in batch.items.iter().zip(&ends) {
+        let note = |record: &mut Record| {
+            record.port_ifindex = port.ifindex;
+            record.device_ifindex = *device;
+            record.netnsid = netnsid(port);
+        };
+        parent.amend(item.slot, note, lock);
+    }
+    let ends: Vec<(u32, u32)> = ends
+        .into_iter()
+        .map(|(port, device)| (port.ifindex, device))
+        .collect();
+    dress(link, parent.fixed().interface_id, batch, netns, &ends)?;
+    // A port has no address and no neighbour discovery: without IPv6 it is also
+    // quicker to bring up, by far when there are thousands.
+    for item in &batch.items {
+        silence_ipv6(&port_name(link.ifindex, item.slot))?;
+    }
+    port::hang(host, link, parent, batch, &ends)?;
+    let ups: Vec<Request> = ends
+        .iter()
+        .zip(&batch.items)
+        .map(|((port, _), item)| Request::set_up(*port).about(about(item)))
+        .collect();
+    all_done(host.netlink.batch(&ups)?)?;
+    Ok(ends.into_iter().map(|(port, _)| port).collect())
+}
+
+/// The port of each alias of the batch, and its device's ifindex.
+fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(Link, u32)>> {
+    let vanished = |name: &str| Refusal::new(name, "find port", "it vanished", libc::ENODEV);
+    let ends = |port: Link| {
+        let device = port.link_ifindex.ok_or_else(|| vanished(&port.name))?;
+        Ok((port, device))
+    };
+    if let [item] = batch.items[..] {
+        let name = port_name(link.ifindex, item.slot);
+        let port = host
+            .netlink
+            .link_by_name(&name)?
+            .ok_or_else(|| vanished(&name))?;
+        return Ok(vec![ends(port)?]);
+    }
+    let mut by_name: HashMap<String, Link> = host
+        .netlink
+        .links()?
+        .into_iter()
+        .map(|link| (link.name.clone(), link))
+        .collect();
+    batch
+        .items
+        .iter()
+        .map(|item| {
+            let name = port_name(link.ifindex, item.slot);
+            ends(by_name.remove(&name).ok_or_else(|| vanished(&name))?)
+        })
+        .collect()
+}
+
+/// Gives the device ends their alternative names and addresses, and brings them
+/// up, in their namespace.
+fn dress(
+    link: &Link,
+    interface_id: u32,
+    batch: &Batch,
+    netns: Option<&Netns>,
+    ends: &[(u32, u32)],
+) -> Result<()> {
+    let mut requests = Vec::with_capacity(ends.len() * 4);
+    for (item, (port, device)) in batch.items.iter().zip(ends) {
+        let name = alias_name(&link.name, item.slot);
+        requests.push(Request::add_altname(*device, &name).about(&name));
+        if item.address.is_ipv6() {
+            requests.push(Request::quiet(*device).about(&name));
+        }
+        // A prefix's device has no address at all.
+        if item.address.is_ipv6() && item.address.ip().is_some() {
+            let link_local = link_local(interface_id, *port, *device);
+            requests.push(Request::add_address(&link_local).about(&name));
+        }
+        requests.push(Request::set_up(*device).about(&name));
+        if let Some(ip) = item.address.ip() {
+            let address = device_address(*device, ip, batch.prefix_len, netns.is_none());
+            requests.push(Request::add_address(&address).about(&name));
+        }
+        requests.extend(local_route::open(*device, item.address).map(|open| open.about(&name)));
+    }
+    let dress = || -> Result<()> {
+        for item in &batch.items {
+            let device = device_name(link.ifindex, item.slot);
+            if item.address.is_ipv6() {
+                ask_no_routers(&device)?;
+            } else {
+                silence_ipv6(&device)?;
+            }
+            accept_by_any_route(&device, item.address)?;
+        }
+        let mut netlink = Conversation::new()?;
+        Ok(all_done(progress::batch(
+            &mut netlink,
+            "setting devices up",
+            batch.items.len(),
+            &requests,
+        )?)?)
+    };
+    match netns {
+        Some(netns) => netns.within(dress)?,
+        None => dress(),
+    }
+}
+
+/// Deletes ports, and with each its device.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn remove(host: &mut Host, parent: &Parent, going: &[(u32, Record)]) -> Result<()> {
+    let devices: Vec<&(u32, Record)> = of_kind(going, TargetKind::Device).collect();
+    let indexes = find_ports(host, parent, &devices)?;
+    match indexes[..] {
+        [] => {}
+        [only] => all_gone(host.netlink.batch(&[Request::delete_link(only)])?)?,
+        _ => {
+            let marks: Vec<Request> = indexes
+                .iter()
+                .map(|port| Request::set_group(*port, DELETION_GROUP))
+                .collect();
+            all_gone(host.netlink.batch(&marks)?)?;
+            all_gone(
+                host.netlink
+                    .batch(&[Request::delete_group(DELETION_GROUP)])?,
+            )?;
+        }
+    }
+    let noted: Vec<u32> = devices
+        .iter()
+        .map(|(_, record)| record.port_ifindex)
+        .filter(|port| *port != 0)
+        .collect();
+    if !noted.is_empty() {
+        let map = parent.object(names::PORT)?;
+        for port in noted {
+            sys::map_delete(map.as_fd(), port)
+                .map_err(|error| Refusal::io(format!("port {port}"), "forget", &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Ifindexes of the ports that are there: by the number that was noted, for a
+/// port may have been renamed, and by name, for a kill may have come before the
+/// number was noted.
+fn find_ports(host: &mut Host, parent: &Parent, devices: &[&(u32, Record)]) -> Result<Vec<u32>> {
+    let name_of = |slot: u32| port_name(parent.ifindex(), slot);
+    if let [(slot, record)] = devices[..] {
+        let mut found = Vec::new();
+        if record.port_ifindex != 0 {
+            found.extend(host.netlink.link_by_index(record.port_ifindex)?);
+        }
+        found.extend(host.netlink.link_by_name(&name_of(*slot))?);
+        let mut ports: Vec<u32> = found
+            .iter()
+            .filter(|link| is_ours(link))
+            .map(|link| link.ifindex)
+            .collect();
+        ports.dedup();
+        return Ok(ports);
+    }
+    if devices.is_empty() {
+        return Ok(Vec::new());
+    }
+    let noted: HashSet<u32> = devices
+        .iter()
+        .map(|(_, record)| record.port_ifindex)
+        .collect();
+    let names: HashSet<String> = devices.iter().map(|(slot, _)| name_of(*slot)).collect();
+    Ok(host
+        .netlink
+        .links()?
+        .into_iter()
+        .filter(is_ours)
+        .filter(|link| noted.contains(&link.ifindex) || names.contains(&link.name))
+        .map(|link| link.ifindex)
+        .collect())
+}
+
+/// Sends requests about alias devices, each in its device's namespace.
+///
+/// # Errors
+///
+/// That of talking to the kernel; what a device refused is its loss.
+pub fn tell(
+    host: &mut Host,
+    aliases: &[(u32, Record)],
+    requests_about: impl Fn(u32, &Record) -> Vec<Request>,
+) -> Result<()> {
+    let mut devices: Vec<&(u32, Record)> = of_kind(aliases, TargetKind::Device).collect();
+    devices.sort_by_key(|(_, record)| record.netns_cookie);
+    for together in devices.chunk_by(|(_, a), (_, b)| a.netns_cookie == b.netns_cookie) {
+        let requests: Vec<Request> = together
+            .iter()
+            .flat_map(|(slot, record)| requests_about(*slot, record))
+            .collect();
+        // A device that is gone needs nothing, and neither does one whose
+        // namespace is.
+        let _ = match namespace(&together[0].1) {
+            Ok(Some(netns)) => Conversation::open_in(&netns)?.batch(&requests)?,
+            Ok(None) => host.netlink.batch(&requests)?,
+            Err(_) => continue,
+        };
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Kernel objects that parents and aliases need, a file for each kind: made, taken away,
+//! looked for. No policy, no journal, no words.
+
+pub mod attach;
+pub mod batch;
+pub mod device;
+pub mod hooks;
+pub mod host;
+pub mod join;
+pub mod local;
+pub mod local_route;
+pub mod neighbour;
+pub mod peer;
+pub mod port;
+pub mod progress;
+pub mod redirect;
+pub mod routes;
+pub mod sockets;
+pub mod sysctl;
+pub mod veth;

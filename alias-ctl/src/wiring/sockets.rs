@@ -1,0 +1,151 @@
+//! What sockets of aliases' addresses get: the map that the programs read follows the
+//! records.
+
+use std::collections::HashMap;
+
+use alias_common::record::{Record, TargetKind};
+use alias_common::tcp_options::{Grant, LocalAddress};
+
+use crate::dataplane::isno::{Isno, clear_idle};
+use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, WriteLock};
+use crate::error::Result;
+use crate::model::address::Address;
+use crate::model::name::alias_name;
+use crate::netlink::Link;
+
+use super::host::Host;
+
+/// Gives the sockets of aliases what their records say, before they go live.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn grant(
+    host: &Host,
+    link: &Link,
+    parent: &Parent,
+    slots: impl Iterator<Item = u32>,
+    lock: &WriteLock,
+) -> Result<()> {
+    let mut isno: Option<Isno> = None;
+    for slot in slots {
+        let record = parent.record(slot);
+        let Some((key, grant)) = entry(host, slot, &record) else {
+            continue;
+        };
+        let isno = match &mut isno {
+            Some(isno) => isno,
+            none => none.insert(Isno::open_or_make(
+                parent,
+                &alias_name(&link.name, slot),
+                lock,
+            )?),
+        };
+        isno.put(&key, &grant, lock)?;
+    }
+    Ok(())
+}
+
+/// Takes from the sockets of aliases what they had. The programs stay, for the
+/// alias may be on its way to another address; see [`clear_idle`].
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn revoke(
+    host: &Host,
+    parent: &Parent,
+    going: &[(u32, Record)],
+    lock: &WriteLock,
+) -> Result<()> {
+    let mut entries = going
+        .iter()
+        .filter_map(|(slot, record)| entry(host, *slot, record))
+        .peekable();
+    if entries.peek().is_none() {
+        return Ok(());
+    }
+    let Some(isno) = Isno::open(parent)? else {
+        return Ok(());
+    };
+    for (key, grant) in entries {
+        if isno
+            .get(&key)?
+            .is_some_and(|found| found.slot == grant.slot)
+        {
+            isno.remove(&key, lock)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the map say of an alias what its record is to say.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn follow(
+    host: &Host,
+    link: &Link,
+    parent: &Parent,
+    slot: u32,
+    new: &Record,
+    lock: &WriteLock,
+) -> Result<()> {
+    if let Some((key, grant)) = entry(host, slot, new) {
+        let alias = alias_name(&link.name, slot);
+        return Isno::open_or_make(parent, &alias, lock)?.put(&key, &grant, lock);
+    }
+    revoke(host, parent, &[(slot, parent.record(slot))], lock)?;
+    clear_idle(parent, lock)
+}
+
+/// Makes the map say what the live records say, after a kill.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn restore(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
+    let wanted: HashMap<LocalAddress, u32> = parent
+        .live()
+        .filter_map(|(slot, record)| Some((entry(host, slot, &record)?.0, slot)))
+        .collect();
+    if let Some(isno) = Isno::open(parent)? {
+        for key in isno.addresses()? {
+            if !wanted.contains_key(&key) {
+                isno.remove(&key, lock)?;
+            }
+        }
+    }
+    grant(host, link, parent, wanted.into_values(), lock)?;
+    clear_idle(parent, lock)
+}
+
+/// What the map says of an alias; `None` without options, or without sockets.
+fn entry(host: &Host, slot: u32, record: &Record) -> Option<(LocalAddress, Grant)> {
+    if record.tcp.is_empty() {
+        return None;
+    }
+    let elsewhere = match record.kind()? {
+        TargetKind::Device | TargetKind::Join => record.netns_cookie,
+        TargetKind::Local => 0,
+        TargetKind::To | TargetKind::Drop => return None,
+    };
+    let grant = Grant {
+        options: record.tcp,
+        slot,
+    };
+    Some((sockets(host, elsewhere, address_of(record))?, grant))
+}
+
+/// Where the sockets of an address are; `None` when it is no IP address. `elsewhere` is
+/// the cookie of their namespace, 0 for the parent's.
+#[must_use]
+pub fn sockets(host: &Host, elsewhere: u64, address: Address) -> Option<LocalAddress> {
+    let cookie = match elsewhere {
+        0 => host.directory.cookie(),
+        cookie => cookie,
+    };
+    Some(LocalAddress::new(cookie, address.ip()?))
+}
