@@ -21,7 +21,7 @@ pub struct Refusal {
     /// The errno that a kernel would have returned.
     pub errno: i32,
     /// What the user can do; empty when there is nothing to add.
-    pub way_out: String,
+    pub hint: String,
 }
 
 impl Refusal {
@@ -37,7 +37,7 @@ impl Refusal {
             operation: operation.into(),
             reason: reason.into(),
             errno,
-            way_out: String::new(),
+            hint: String::new(),
         }
     }
 
@@ -67,8 +67,8 @@ impl Refusal {
 
     /// Says what to do.
     #[must_use]
-    pub fn way_out(mut self, way_out: impl Into<String>) -> Refusal {
-        self.way_out = way_out.into();
+    pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
+        self.hint = hint.into();
         self
     }
 }
@@ -80,15 +80,15 @@ impl fmt::Display for Refusal {
             operation,
             reason,
             errno,
-            way_out,
+            hint,
         } = self;
         write!(
             f,
             "{object}: {operation}: {reason} ({})",
             errno_name(*errno)
         )?;
-        if !way_out.is_empty() {
-            write!(f, "; {way_out}")?;
+        if !hint.is_empty() {
+            write!(f, "; {hint}")?;
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ const FILTERS: &[&str] = &[
     "golden",
     "vlan::a_tagged",
     "hooks::a_killed,lifecycle::a_killed,lifecycle::deletion_leaves",
-    "isno::they_are_on,isno::traces::add",
+    "tcp_options::they_are_on,tcp_options::traces::add",
     "listing::parents",
     "kernels::,budget::",
     "growth::beyond,growth::traffic::every_kind_of_alias_goes_on_native",

@@ -7,9 +7,9 @@ use clap_complete::Shell;
 
 use super::configuration::{Apply, Diff, Restore, Save};
 use super::daemon::{Daemon, OnDown};
-use super::isno::TcpArguments;
+use super::tcp_options::TcpArguments;
 
-/// IP aliases on one network device, each with its own counters, device and fate.
+/// IP aliases on one network device, each with its own counters, device and target.
 #[derive(Debug, Parser)]
 #[command(
     name = "alias-ctl",

@@ -7,13 +7,13 @@ use alias_common::key::Vlan;
 
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Address, Range};
+use crate::model::alias_request::{Addresses, AliasRequest, Target};
 use crate::model::bits::bits;
 use crate::model::declaration::{self, Hook};
 use crate::model::prefix::Prefix;
 use crate::model::request::{
     AttachSpec, Change, FromList, ParentChange, Request, TypedPlacement, Victims,
 };
-use crate::model::wish::{Addresses, Target, Wish};
 use crate::model::word;
 
 use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
@@ -91,7 +91,7 @@ fn interval(seconds: f64) -> Result<Duration> {
                 format!("{seconds} is no time"),
                 libc::EINVAL,
             )
-            .way_out("give seconds, for example 0.5")
+            .hint("give seconds, for example 0.5")
         })
 }
 
@@ -206,7 +206,7 @@ fn add(words: Add) -> Read<Request> {
         }
         (None, None) => unreachable!("clap requires one of the two"),
     };
-    let wish = Wish {
+    let wanted = AliasRequest {
         addresses,
         prefix_len,
         vlan,
@@ -216,7 +216,7 @@ fn add(words: Add) -> Read<Request> {
     };
     Ok(Request::Add {
         name: words.name,
-        wish,
+        wanted,
     })
 }
 
@@ -279,7 +279,7 @@ fn del(words: Del) -> Read<Request> {
         let address = match text.contains('/') {
             true => Some(Address::Prefix(Prefix::parse(text).map_err(
                 |refusal| match address::parse(text) {
-                    Ok(found) => refusal.way_out(format!(
+                    Ok(found) => refusal.hint(format!(
                         "an address goes without its length: alias-ctl del {device} {}",
                         found.address
                     )),

@@ -8,10 +8,10 @@ mod daemon;
 mod doctor;
 mod ifconfig;
 mod invocation;
-mod isno;
 mod lower;
 mod manual;
 mod route;
+mod tcp_options;
 mod types;
 
 use clap::error::ErrorKind;

@@ -37,7 +37,7 @@ pub(super) struct Words {
 impl Words {
     pub(super) fn route(self) -> Result<Request> {
         Ok(match route::route(&self.words)? {
-            Command::Change(action, wish) => Request::Route { action, wish },
+            Command::Change(action, wanted) => Request::Route { action, wanted },
             Command::List(listing) => Request::Routes { listing },
         })
     }

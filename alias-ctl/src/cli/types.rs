@@ -68,7 +68,7 @@ pub(super) fn check_family(family: Option<&str>, address: Address) -> Result<()>
             format!("it is of family {}, not {word}", name(&row)),
             libc::EINVAL,
         )
-        .way_out("leave --family out: IP addresses are recognised")),
+        .hint("leave --family out: IP addresses are recognised")),
         _ => Ok(()),
     }
 }

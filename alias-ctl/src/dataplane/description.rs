@@ -29,7 +29,7 @@ const MAP_SECTIONS: [&str; 2] = ["maps", ".maps"];
 pub fn describe(object: &str, bytes: &[u8]) -> Result<TypeRow> {
     let invalid = |reason: String| Refusal::new(object, "read alias type", reason, libc::EINVAL);
     let no_type = |reason: String| {
-        invalid(reason).way_out("an alias type is a BPF object: see docs/ALIAS-TYPES.md")
+        invalid(reason).hint("an alias type is a BPF object: see docs/ALIAS-TYPES.md")
     };
     if bytes.len() > MAX_OBJECT {
         return Err(no_type(format!("it is larger than {MAX_OBJECT} bytes")));
@@ -188,7 +188,7 @@ pub fn refuse_taken(object: &str, row: &TypeRow, others: &[TypeRow]) -> Result<(
     use crate::model::typed::name;
     let taken = |what: String| {
         Refusal::new(object, "register alias type", what, libc::EEXIST)
-            .way_out("list what is registered: alias-ctl types")
+            .hint("list what is registered: alias-ctl types")
     };
     if BUILT_IN.contains(&row.ethertype) {
         return Err(taken(format!(

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 
 use alias_common::ABI_VERSION;
 
+use super::lock_file;
 use super::pins::{LINK_SUFFIX, read_pin_name};
-use super::seat_lock;
 use super::sys;
 use crate::error::{Refusal, Result};
 
@@ -350,7 +350,7 @@ impl Drop for WriteLock {
         // Not empty is the usual case, and no error: what is empty goes, so that
         // a refused command and the last detach leave nothing behind.
         let Directory { base, .. } = &self.directory;
-        seat_lock::clear_stale(&self.directory.namespace());
+        lock_file::clear_stale(&self.directory.namespace());
         for path in [&self.directory.version(), &self.directory.namespace(), base] {
             let _ = fs::remove_dir(path);
         }
@@ -433,7 +433,7 @@ fn check_ours(path: &Path) -> Result<()> {
         reason,
         libc::EPERM,
     )
-    .way_out("look who made it, remove it, and run the command again"))
+    .hint("look who made it, remove it, and run the command again"))
 }
 
 /// Where bpffs is mounted.
@@ -464,5 +464,5 @@ fn check_bpffs(root: &Path) -> Result<()> {
         "bpffs is not mounted there",
         libc::ENODEV,
     )
-    .way_out(format!("mount it: mount -t bpf bpf {object}")))
+    .hint(format!("mount it: mount -t bpf bpf {object}")))
 }

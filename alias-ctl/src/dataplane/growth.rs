@@ -4,7 +4,7 @@
 //! What depends on the capacity is made anew in a directory beside the parent's:
 //! table (targets among it), counters, records, creation log, ports and devmap, and the
 //! programs, whose constants these are; what the first has in them is copied. The rest
-//! is pinned there too, and stays: header, journal, links, TCP options. One update of the XDP link lets the second generation
+//! is pinned there too, and stays: header, ring of the journal, links, TCP options. One update of the XDP link lets the second generation
 //! run ([`build`] ends with it); then the others follow (`lifecycle::grow`), what the first
 //! has counted is taken over once it counts no more, and the two directories change
 //! places.

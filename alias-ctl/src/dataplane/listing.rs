@@ -207,8 +207,7 @@ pub fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result
     let free = (0..MAX_PARENTS).find(|number| matches!(inner_id(&outer[0], *number), Ok(None)));
     let number = free.ok_or_else(|| {
         let reason = format!("{MAX_PARENTS} devices of this namespace are attached");
-        Refusal::new(parent.display().to_string(), "list", reason, libc::ENOSPC)
-            .way_out("detach one")
+        Refusal::new(parent.display().to_string(), "list", reason, libc::ENOSPC).hint("detach one")
     })?;
     let mut inner = Vec::new();
     for (_, name) in OUTER {

@@ -302,7 +302,7 @@ pub(super) fn check_embedded(object: &[u8]) -> Result<()> {
         "this binary was built without it",
         libc::ENOSYS,
     )
-    .way_out("build it with: cargo xtask build"))
+    .hint("build it with: cargo xtask build"))
 }
 
 /// What the kernel said of an object, with the verifier's last words.
@@ -331,7 +331,7 @@ pub(super) fn kernel_refusal(
     if errno == libc::E2BIG {
         let reason = format!("this kernel's verifier gave up: {reason}");
         return Refusal::new(object, operation, reason, errno)
-            .way_out("what it takes: alias-ctl verify; kernels that were tried: docs/KERNELS.md");
+            .hint("what it takes: alias-ctl verify; kernels that were tried: docs/KERNELS.md");
     }
     Refusal::new(object, operation, reason, errno)
 }

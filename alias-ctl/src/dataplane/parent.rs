@@ -300,13 +300,13 @@ impl Parent {
 
     /// The change that a writer is at, or was when it was killed.
     #[must_use]
-    pub fn journal(&self) -> Option<Record> {
+    pub fn pending_change(&self) -> Option<Record> {
         let index = self.extent.capacity;
         (self.state(index) != State::Free).then(|| self.record(index))
     }
 
     /// Notes the change that begins, or that none is under way.
-    pub fn set_journal(&self, change: Option<Record>, lock: &WriteLock) {
+    pub fn set_pending_change(&self, change: Option<Record>, lock: &WriteLock) {
         let index = self.extent.capacity;
         match change {
             Some(mut record) => {

@@ -143,7 +143,7 @@ pub(super) const HEADER: Shape = Shape {
     flags: MMAPABLE,
 };
 
-/// The records of a parent with this capacity, and its journal.
+/// The records of a parent with this capacity, and its pending change.
 #[must_use]
 pub(super) const fn record(capacity: u32) -> Shape {
     Shape {
@@ -306,5 +306,5 @@ pub(super) fn foreign(path: &Path, name: &str, what: &str) -> Refusal {
         format!("not a map of this version: {what}"),
         libc::EINVAL,
     )
-    .way_out("another version made it, or a stranger: remove the parent's directory to detach it")
+    .hint("another version made it, or a stranger: remove the parent's directory to detach it")
 }

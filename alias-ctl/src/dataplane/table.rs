@@ -32,16 +32,16 @@ impl Buckets for Parent {
 }
 
 /// A key of either kind, ready to be looked up.
-struct Sought {
+struct LookupKey {
     hash: Hash,
     wide: Option<WideKey>,
 }
 
 impl Parent {
-    fn sought(&self, address: Address, vlan: Vlan) -> Sought {
+    fn lookup_key(&self, address: Address, vlan: Vlan) -> LookupKey {
         let hash_key = &self.fixed().hash_key;
         match address {
-            Address::V4(v4) => Sought {
+            Address::V4(v4) => LookupKey {
                 hash: hash_key.narrow(v4.octets(), vlan),
                 wide: None,
             },
@@ -55,14 +55,14 @@ impl Parent {
                     IpAddr::V6(v6) => Bits::of_ipv6(&v6.octets()),
                 };
                 let key = scope.key(bits.marked(Length::of(prefix.len)));
-                Sought {
+                LookupKey {
                     hash: hash_key.wide(&key),
                     wide: Some(key),
                 }
             }
             longer @ (Address::V6(_) | Address::Typed(_)) => {
                 let key = WideKey::new(longer.family(), &longer.bytes(), vlan);
-                Sought {
+                LookupKey {
                     hash: hash_key.wide(&key),
                     wide: Some(key),
                 }
@@ -80,8 +80,8 @@ impl Parent {
     /// Where an address stands in the index, enabled or not.
     #[must_use]
     pub fn find(&self, address: impl Into<Address>, vlan: Vlan) -> Option<Hit> {
-        let sought = self.sought(address.into(), vlan);
-        table::find_any(self, self.home_shift(), sought.hash, sought.wide.as_ref())
+        let key = self.lookup_key(address.into(), vlan);
+        table::find_any(self, self.home_shift(), key.hash, key.wide.as_ref())
     }
 
     /// The slot of an address.
@@ -123,22 +123,20 @@ impl Parent {
         lock: &WriteLock,
     ) -> Result<()> {
         let record = self.record(slot);
-        let sought = self.sought(address_of(&record), record.vlan());
-        let vacancy = table::vacancy(self, self.home_shift(), sought.hash).ok_or_else(|| {
+        let key = self.lookup_key(address_of(&record), record.vlan());
+        let vacancy = table::vacancy(self, self.home_shift(), key.hash).ok_or_else(|| {
             Refusal::new(
                 address_of(&record).to_string(),
                 "add",
                 "64 places in a row are taken where the index has it",
                 Parent::NO_PLACE,
             )
-            .way_out(
-                "nothing was added; a larger index has room: alias-ctl set DEV --capacity NUMBER",
-            )
+            .hint("nothing was added; a larger index has room: alias-ctl set DEV --capacity NUMBER")
         })?;
         // It is below the index's length, which 32 bits hold.
         let position = vacancy.position as u32;
         self.steer.store(position, steer.0);
-        if let Some(key) = sought.wide {
+        if let Some(key) = key.wide {
             self.wide.write(position, key);
         }
         // The position is in the record before the word is in the index: a
@@ -288,8 +286,8 @@ impl Parent {
         for key in 0..before.targets() {
             self.set_target(key, before.target(key), lock);
         }
-        let journal = before.record.read(before.capacity());
-        self.record.write(self.capacity(), journal);
+        let pending = before.record.read(before.capacity());
+        self.record.write(self.capacity(), pending);
         let kept: Vec<_> = before
             .order
             .counting(|entry| before.counts(entry))

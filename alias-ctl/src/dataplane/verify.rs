@@ -14,7 +14,7 @@ use aya::{Btf, EbpfLoader};
 use super::directory::bpffs;
 use super::object::{self, Constants, SMALL_MAPS, TYPES_MAPS};
 use super::shape::{Extent, shapes};
-use super::{isno, listing};
+use super::{listing, tcp_options};
 use crate::error::{Refusal, Result};
 
 /// What the verifier said of one program.
@@ -45,7 +45,7 @@ pub fn verify(files: &[PathBuf], capacity: u32) -> Result<Vec<Verified>> {
         ("alias", object::OBJECT),
         ("types", object::TYPES_OBJECT),
         ("listing", listing::OBJECT),
-        ("tcp_options", isno::OBJECT),
+        ("tcp_options", tcp_options::OBJECT),
     ] {
         if files.iter().any(|path| name_of(path) == name) {
             continue;

@@ -1,8 +1,8 @@
-//! Makes the aliases of a wish, on a parent that is attached for them when it is not.
+//! Makes the aliases of a request, on a parent that is attached for them when it is not.
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::model::wish::{Addresses, Wish};
+use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::netlink::Link;
 use crate::wiring::attach;
 use crate::wiring::host::Host;
@@ -15,16 +15,16 @@ use super::{change, create, grow, refusals, replace, resolve, target};
 /// # Errors
 ///
 /// Those of [`resolve::resolve`] and [`create::create`].
-pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> Result<()> {
+pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wanted: &AliasRequest) -> Result<()> {
     let (link, slot) = host.alias(name, "add")?;
-    let mut wish = wish.clone();
-    match (&mut wish.addresses, slot) {
+    let mut wanted = wanted.clone();
+    match (&mut wanted.addresses, slot) {
         (Addresses::One { slot: wanted, .. }, slot) => *wanted = slot,
         (_, None) => {}
         (_, Some(_)) => {
             let reason = "many addresses need a device, not a slot";
             return Err(
-                Refusal::new(name, "add", reason, libc::EINVAL).way_out(format!(
+                Refusal::new(name, "add", reason, libc::EINVAL).hint(format!(
                     "name the first slot apart: alias-ctl add {} … --start NUMBER",
                     link.name
                 )),
@@ -32,7 +32,7 @@ pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wish: &Wish) -> Result
         }
     }
     on_parent(host, &link, lock, |host, parent| {
-        add_to(host, &link, parent, &wish, lock)
+        add_to(host, &link, parent, &wanted, lock)
     })
 }
 
@@ -60,7 +60,7 @@ pub fn on_parent(
     done
 }
 
-/// Makes the aliases of a wish.
+/// Makes the aliases of a request.
 ///
 /// # Errors
 ///
@@ -69,10 +69,10 @@ pub fn add_to(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
-    wish: &Wish,
+    wanted: &AliasRequest,
     lock: &WriteLock,
 ) -> Result<()> {
-    if let Some(batch) = resolve::resolve(host, link, parent, wish)? {
+    if let Some(batch) = resolve::resolve(host, link, parent, wanted)? {
         let grown = grow::make_room(host, link, parent, batch.slots_end(), lock)?;
         let parent = grown.as_ref().unwrap_or(parent);
         return grow::until_all_fit(host, link, parent, lock, |host, parent| {
@@ -81,14 +81,14 @@ pub fn add_to(
         .map(drop);
     }
     // It is there already, just so; but perhaps somebody took its device away.
-    match wish.addresses {
+    match wanted.addresses {
         Addresses::One {
             slot: Some(slot), ..
         } => {
             if !target::is_intact(host, link, &parent.record(slot))? {
                 replace::rebuild(host, link, parent, slot, lock)?;
             }
-            change::set_options(host, link, parent, slot, &wish.tcp, lock)
+            change::set_options(host, link, parent, slot, &wanted.tcp, lock)
         }
         _ => Ok(()),
     }

@@ -21,7 +21,7 @@ pub fn attach(host: &mut Host, lock: &WriteLock, device: &str, spec: &AttachSpec
     let link = host.link(device, "attach")?;
     if Parent::open(&host.directory, link.ifindex)?.is_some() {
         return Err(
-            Refusal::new(device, "attach", "it is attached", libc::EEXIST).way_out(format!(
+            Refusal::new(device, "attach", "it is attached", libc::EEXIST).hint(format!(
                 "see it: alias-ctl show {device}; to change it: alias-ctl set {device} --help"
             )),
         );
@@ -65,7 +65,7 @@ fn attach_link(
             "it is no Ethernet device",
             libc::EINVAL,
         )
-        .way_out("aliases live on devices with Ethernet frames"));
+        .hint("aliases live on devices with Ethernet frames"));
     }
     if veth::is_ours(link) {
         return Err(Refusal::new(
@@ -74,7 +74,7 @@ fn attach_link(
             "it is an alias's own device",
             libc::EINVAL,
         )
-        .way_out("aliases live on main devices"));
+        .hint("aliases live on main devices"));
     }
     grow::check_capacity(link, spec.capacity, "attach")?;
     sweep::sweep_dead_namespaces(&host.directory)?;
@@ -98,7 +98,7 @@ pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) ->
             format!("it has {} aliases", slots.len()),
             libc::EBUSY,
         )
-        .way_out(format!(
+        .hint(format!(
             "delete them too: alias-ctl detach {device} --cascade"
         )));
     }

@@ -6,11 +6,11 @@ use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
+use crate::model::alias_request::{Addresses, AliasRequest, Target};
 use crate::model::bits::bits;
-use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
 use crate::model::request::Change;
-use crate::model::wish::{Addresses, Target, Wish};
+use crate::model::tcp_options::TcpChange;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
@@ -130,8 +130,8 @@ fn wanted(
             ));
         }
         Some(target) => {
-            let wish = wish(address, prefix_len, vlan, target, change.announce);
-            target::check(host, link, parent, &wish, Some(slot))?
+            let wanted = alias_request(address, prefix_len, vlan, target, change.announce);
+            target::check(host, link, parent, &wanted, Some(slot))?
         }
         None => target::again(host, &old)?,
     };
@@ -140,7 +140,7 @@ fn wanted(
         TargetKind::Local => Target::Local,
         _ => Target::Drop,
     };
-    let wish = wish(address, prefix_len, vlan, target, change.announce);
+    let wanted = alias_request(address, prefix_len, vlan, target, change.announce);
     let mut items = [Item {
         slot,
         address,
@@ -152,7 +152,7 @@ fn wanted(
     let is_the_parents = old.is(TargetKind::Local) && old.flags & Record::ADDRESSED == 0;
     if keeps_address && is_the_parents && placement.kind() != TargetKind::Local {
         return Err(refusals::own_address(link, address)
-            .way_out("nothing was changed; it can only be counted where it is"));
+            .hint("nothing was changed; it can only be counted where it is"));
     }
     // A prefix that was the stack's may have the parent's own addresses in it, which
     // another target would take.
@@ -162,7 +162,7 @@ fn wanted(
     if stays_free {
         items[0].assign = old.flags & Record::ADDRESSED != 0;
     } else {
-        resolve::refuse_taken(host, link, parent, &wish, &mut items, Some(slot))?;
+        resolve::refuse_taken(host, link, parent, &wanted, &mut items, Some(slot))?;
     }
     if !keeps_address {
         let change = exposure::Change {
@@ -184,14 +184,14 @@ fn wanted(
     Ok(batch)
 }
 
-fn wish(
+fn alias_request(
     address: Address,
     prefix_len: u8,
     vlan: alias_common::key::Vlan,
     target: Target,
     announce: bool,
-) -> Wish {
-    Wish {
+) -> AliasRequest {
+    AliasRequest {
         addresses: Addresses::One {
             address,
             slot: None,

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use crate::dataplane::isno::clear_idle;
+use crate::dataplane::tcp_options::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::Link;
@@ -54,18 +54,18 @@ pub fn create(
     if let Err(refusal) = made {
         // What cannot be undone now is undone by the next writer: the records
         // say so. The first error is the one to tell.
-        if take_back(host, link, parent, batch, lock).is_ok() && parent.journal().is_none() {
+        if take_back(host, link, parent, batch, lock).is_ok() && parent.pending_change().is_none() {
             parent.set_unfinished(false, lock);
         }
         return Err(refusal);
     }
-    if parent.journal().is_none() {
+    if parent.pending_change().is_none() {
         parent.set_unfinished(false, lock);
     }
     if let Err(refusal) = neighbour::tell(link, batch) {
         // The aliases are made. Without a carrier nobody can be told; whoever
         // comes later asks.
-        let refusal = refusal.way_out("neighbours learn of it when they ask");
+        let refusal = refusal.hint("neighbours learn of it when they ask");
         let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");
     }
     Ok(())

@@ -100,7 +100,7 @@ fn not_listed(link: &Link, parent: &Parent, address: Address, len: u8, vlan: Vla
         is_prefix.then_some(Prefix { network: ip, len })
     });
     match prefix.and_then(|prefix| parent.slot_of(Address::Prefix(prefix), vlan)) {
-        Some(slot) => refusal.way_out(format!(
+        Some(slot) => refusal.hint(format!(
             "nothing was deleted; a list has addresses only, and a prefix goes by itself: alias-ctl del {}",
             alias_name(&link.name, slot)
         )),
@@ -112,7 +112,7 @@ fn not_listed(link: &Link, parent: &Parent, address: Address, len: u8, vlan: Vla
 fn no_such_address(link: &Link, parent: &Parent, address: Address, vlan: Vlan) -> Refusal {
     let refusal = absent(link, address);
     match address.prefix() {
-        Some(prefix) if parent.slot_of(prefix.network, vlan).is_some() => refusal.way_out(format!(
+        Some(prefix) if parent.slot_of(prefix.network, vlan).is_some() => refusal.hint(format!(
             "an alias has {0}, which goes without its length: alias-ctl del {1} {0}",
             prefix.network, link.name
         )),
@@ -127,7 +127,7 @@ fn absent(link: &Link, address: Address) -> Refusal {
         format!("no alias of {} has it", link.name),
         libc::EADDRNOTAVAIL,
     )
-    .way_out(format!("list them: alias-ctl show {}", link.name))
+    .hint(format!("list them: alias-ctl show {}", link.name))
 }
 
 fn all_meant(link: &Link) -> Refusal {
@@ -137,7 +137,7 @@ fn all_meant(link: &Link) -> Refusal {
         "that is a device, not an alias",
         libc::EINVAL,
     )
-    .way_out(format!(
+    .hint(format!(
         "all its aliases: alias-ctl del {} --all",
         link.name
     ))
@@ -166,5 +166,5 @@ fn refuse_shared_devices(link: &Link, parent: &Parent, slots: &[u32]) -> Result<
         format!("{} has joined its device", alias_name(&link.name, slot)),
         libc::EBUSY,
     )
-    .way_out("delete that one first, or both in one call"))
+    .hint("delete that one first, or both in one call"))
 }

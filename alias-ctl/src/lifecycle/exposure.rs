@@ -14,7 +14,7 @@ use crate::netlink::Link;
 use crate::wiring::host::Host;
 
 /// The first of a parent's own addresses that a prefix would take away from it: no
-/// alias keeps it. The alias in the slot `besides` is about to be changed.
+/// alias keeps it. `exclude` is a slot to ignore: its alias is about to be changed.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub fn swallowed(
     link: &Link,
     parent: &Parent,
     prefix: Prefix,
-    besides: Option<u32>,
+    exclude: Option<u32>,
 ) -> Result<Option<IpAddr>> {
     let own = host.netlink.addresses(Some(link.ifindex))?;
     let mut inside = own
@@ -32,7 +32,7 @@ pub fn swallowed(
         .map(|found| found.address)
         .filter(|address| prefix.contains(*address));
     let change = Change {
-        going: besides.as_slice(),
+        going: exclude.as_slice(),
         disabled: &[],
     };
     Ok(inside.find(|address| !change.leaves(parent, *address)))
@@ -147,7 +147,7 @@ pub fn newly_exposed(
         address_of(&parent.record(*taker))
     );
     Err(
-        Refusal::new(object, operation, reason, libc::EBUSY).way_out(format!(
+        Refusal::new(object, operation, reason, libc::EBUSY).hint(format!(
             "nothing was changed; delete the prefix first: alias-ctl del {taker_name}"
         )),
     )

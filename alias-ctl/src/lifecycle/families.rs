@@ -66,7 +66,7 @@ impl Named {
             ),
             libc::EAFNOSUPPORT,
         )
-        .way_out("register it: alias-ctl types add OBJECT"))
+        .hint("register it: alias-ctl types add OBJECT"))
     }
 
     /// Registers it, if it is not, while `work` is done; a refusal of that takes it
@@ -163,7 +163,7 @@ fn install(
             "all rows are taken",
             libc::ENOSPC,
         )
-        .way_out("unregister one: alias-ctl types del NAME")
+        .hint("unregister one: alias-ctl types del NAME")
     })?;
     let mut new = Registered::keep(&host.directory, row, bytes, lock)?;
     let mut all = Registered::all(&host.directory, lock)?;

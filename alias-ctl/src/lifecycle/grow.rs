@@ -65,7 +65,7 @@ pub fn until_all_fit(
             // What could not be taken back must not be overwritten.
             Err(refusal) if refusal.errno == Parent::NO_PLACE && is.header().unfinished == 0 => {
                 let Some(capacity) = is.extent().geometry().next_capacity() else {
-                    return Err(refusal.way_out(
+                    return Err(refusal.hint(
                         "nothing was changed; there is no larger index; attached anew, the device has another hash key",
                     ));
                 };
@@ -128,7 +128,7 @@ pub fn enlarge(
             format!("it has {is} slots, and does not shrink"),
             libc::EINVAL,
         )
-        .way_out(format!(
+        .hint(format!(
             "detach it with its aliases (--cascade), and attach it with --capacity {capacity}"
         )));
     }
@@ -167,14 +167,14 @@ fn grow_once(
     // Once the programs run there is no way back: first it is seen to that all of them
     // will find their places.
     let targets = hooks::targets(host, parent)?;
-    for spot in hooks::spots(parent, link, &targets) {
-        spot.prepare()?;
+    for point in hooks::attach_points(parent, link, &targets) {
+        point.prepare()?;
     }
     let built = growth::build(&host.directory, parent, &link.name, capacity, lock);
     // Whether it was built says what runs: the rest is done, or all of it undone.
     let finished = finish(host, link.ifindex, lock);
     built.map_err(|refusal| match refusal.errno {
-        libc::ENOMEM => refusal.way_out(format!(
+        libc::ENOMEM => refusal.hint(format!(
             "nothing was changed; free memory, or use slots below {was}"
         )),
         _ => refusal,
@@ -210,8 +210,8 @@ pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
         None => {
             if let Ok(grown) = growth.open() {
                 for target in hooks::targets(host, &grown)? {
-                    let spot = hooks::on_target(&grown, target.ifindex, &target.name);
-                    spot.take_off(grown.path())?;
+                    let point = hooks::on_target(&grown, target.ifindex, &target.name);
+                    point.detach(grown.path())?;
                 }
             }
         }
@@ -231,8 +231,8 @@ fn follow(
 ) -> Result<()> {
     let grown = growth.open()?;
     let targets = hooks::targets(host, &grown)?;
-    for spot in hooks::spots(&grown, link, &targets) {
-        spot.replace(before.path(), growth.path())?;
+    for point in hooks::attach_points(&grown, link, &targets) {
+        point.replace(before.path(), growth.path())?;
     }
     port::replace(host, link, &grown)?;
     // No run of the generation before is left that could count.

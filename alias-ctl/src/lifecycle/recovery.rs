@@ -18,7 +18,7 @@ use super::{replace, retire, settle};
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn bury(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
+pub fn remove_orphan(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
     let mut slots = unfinished(&parent);
     slots.extend(parent.live().map(|(slot, _)| slot));
     retire::retire(host, None, &parent, &slots, lock)?;
@@ -39,7 +39,7 @@ pub fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock)
         parent.commit(complete.into_iter(), lock);
     }
     restore_verdicts(parent, lock);
-    if let Some(change) = parent.journal() {
+    if let Some(change) = parent.pending_change() {
         replace::finish(host, link, parent, &change, lock)?;
     }
     retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;

@@ -14,7 +14,7 @@ pub fn no_such_alias(link: &Link, slot: u32, operation: &str) -> Refusal {
         "no such alias",
         libc::ENODEV,
     )
-    .way_out(format!("list them: alias-ctl show {}", link.name))
+    .hint(format!("list them: alias-ctl show {}", link.name))
 }
 
 /// The refusal for a device where an alias is wanted.
@@ -26,14 +26,14 @@ pub fn device_not_alias(name: &str, operation: &str) -> Refusal {
         "that is a device, not an alias",
         libc::EINVAL,
     )
-    .way_out(format!("name an alias: {name}:0"))
+    .hint(format!("name an alias: {name}:0"))
 }
 
 /// The refusal for a parent that is down: NET_ALIAS answered EIO.
 #[must_use]
 pub fn parent_down(link: &Link, operation: &str) -> Refusal {
     Refusal::new(&link.name, operation, "the device is down", libc::EIO)
-        .way_out(format!("bring it up: ip link set dev {} up", link.name))
+        .hint(format!("bring it up: ip link set dev {} up", link.name))
 }
 
 /// The refusal for an address that is the parent's, whoever put it there.

@@ -1,13 +1,13 @@
 //! Replaces an alias in its slot. Against deleting it and adding another, its place in the
 //! listing and its counters stay.
 //!
-//! What the alias shall become stands in the journal before the first step, so a
+//! What the alias shall become is the pending change before the first step, so a
 //! kill at any point leaves the old alias or, after the next command, the new
 //! one. While it is changed, its packets are the parent's.
 
 use alias_common::record::{Record, State, TargetKind};
 
-use crate::dataplane::isno::clear_idle;
+use crate::dataplane::tcp_options::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::name::alias_name;
@@ -52,7 +52,7 @@ pub fn replace(
     let new = target::record(&wanted, &wanted.items[0]);
     refuse_shared_device(link, parent, slot)?;
     parent.set_unfinished(true, lock);
-    parent.set_journal(
+    parent.set_pending_change(
         Some(Record {
             replaces: slot,
             ..new
@@ -66,7 +66,7 @@ pub fn replace(
         // Refused is refused: with the old alias gone too, the new one must not
         // come to life at the next command. What is left over, that one clears.
         if put_back(host, link, parent, slot, &old, past, lock).is_err() {
-            parent.set_journal(None, lock);
+            parent.set_pending_change(None, lock);
             return result;
         }
     }
@@ -74,7 +74,7 @@ pub fn replace(
     if old.flags & Record::PREFIX != 0 {
         settle::settle(host, link, parent, lock)?;
     }
-    parent.set_journal(None, lock);
+    parent.set_pending_change(None, lock);
     parent.set_unfinished(false, lock);
     result
 }
@@ -118,7 +118,7 @@ pub fn finish(
         if parent.state(slot) == State::Live {
             parent.amend(slot, |record| record.tcp = change.tcp, lock);
         }
-        parent.set_journal(None, lock);
+        parent.set_pending_change(None, lock);
         return Ok(());
     }
     // Live is either the alias before the first step or after the last one.
@@ -127,12 +127,12 @@ pub fn finish(
         // Refused: then it is deleted, and the listing says so.
         let _ = put_back(host, link, parent, slot, change, past, lock);
     }
-    parent.set_journal(None, lock);
+    parent.set_pending_change(None, lock);
     Ok(())
 }
 
 /// Takes the old alias out of use and its slot free; returns what it had
-/// counted, which is in the journal before it is gone from the cells.
+/// counted, which is in the pending change before it is gone from the cells.
 fn take_down(
     host: &mut Host,
     link: &Link,
@@ -154,9 +154,9 @@ fn take_down(
         // The port is gone, and its statistics with it.
         parent.add_lost(slot, drops.unwrap_or(0), lock)?;
     }
-    let journal = parent.journal().unwrap_or_default();
-    let past = if journal.flags & Record::HARVESTED != 0 {
-        Past::of(&journal)
+    let pending = parent.pending_change().unwrap_or_default();
+    let past = if pending.flags & Record::HARVESTED != 0 {
+        Past::of(&pending)
     } else {
         let old = parent.record(slot);
         let figures = parent.figures(slot, &old)?;
@@ -166,11 +166,11 @@ fn take_down(
             policy: figures.policy,
             kept: true,
         };
-        let mut harvested = journal;
+        let mut harvested = pending;
         past.note(&mut harvested);
-        parent.set_journal(Some(harvested), lock);
+        parent.set_pending_change(Some(harvested), lock);
         harvested.flags |= Record::HARVESTED;
-        parent.set_journal(Some(harvested), lock);
+        parent.set_pending_change(Some(harvested), lock);
         past
     };
     if parent.state(slot) != State::Free {
@@ -196,5 +196,5 @@ fn refuse_shared_device(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
         format!("{other} has joined its device"),
         libc::EBUSY,
     )
-    .way_out(format!("change that one first: alias-ctl set {other} …")))
+    .hint(format!("change that one first: alias-ctl set {other} …")))
 }

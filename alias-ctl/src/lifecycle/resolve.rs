@@ -13,8 +13,8 @@ use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
+use crate::model::alias_request::{Addresses, AliasRequest, Target};
 use crate::model::name::alias_name;
-use crate::model::wish::{Addresses, Target, Wish};
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
@@ -22,7 +22,7 @@ use crate::wiring::host::Host;
 use super::refusals::own_address;
 use super::{exposure, target, tcp_options};
 
-/// Looks up and checks what a wish names. `None`: the alias is there already,
+/// Looks up and checks what a request names. `None`: the alias is there already,
 /// just so.
 ///
 /// # Errors
@@ -33,29 +33,29 @@ pub fn resolve(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
-    wish: &Wish,
+    wanted: &AliasRequest,
 ) -> Result<Option<Batch>> {
-    let placement = target::check(host, link, parent, wish, None)?;
+    let placement = target::check(host, link, parent, wanted, None)?;
     if let Addresses::One {
         address,
         slot: Some(slot),
-    } = wish.addresses
-        && is_there(link, parent, slot, address, wish, &placement)?
+    } = wanted.addresses
+        && is_there(link, parent, slot, address, wanted, &placement)?
     {
         return Ok(None);
     }
-    let mut items = choose_slots(link, parent, wish)?;
-    refuse_taken(host, link, parent, wish, &mut items, None)?;
+    let mut items = choose_slots(link, parent, wanted)?;
+    refuse_taken(host, link, parent, wanted, &mut items, None)?;
     let batch = Batch {
         items,
-        prefix_len: wish.prefix_len,
-        vlan: wish.vlan,
+        prefix_len: wanted.prefix_len,
+        vlan: wanted.vlan,
         placement,
-        announce: wish.announce,
+        announce: wanted.announce,
         enabled: true,
         declared: false,
     };
-    tcp_options::check(host, link, parent, &batch, &wish.tcp)?;
+    tcp_options::check(host, link, parent, &batch, &wanted.tcp)?;
     Ok(Some(batch))
 }
 
@@ -65,7 +65,7 @@ fn is_there(
     parent: &Parent,
     slot: u32,
     address: Address,
-    wish: &Wish,
+    wanted: &AliasRequest,
     placement: &Placement,
 ) -> Result<bool> {
     if !parent.is_live(slot) {
@@ -73,8 +73,8 @@ fn is_there(
     }
     let record = parent.record(slot);
     let same = address_of(&record) == address
-        && record.vlan() == wish.vlan
-        && record.prefix_len == wish.prefix_len
+        && record.vlan() == wanted.vlan
+        && record.prefix_len == wanted.prefix_len
         && target::same(&record, placement);
     if same {
         return Ok(true);
@@ -86,13 +86,13 @@ fn is_there(
         format!("it exists with address {}", address_of(&record)),
         libc::EEXIST,
     )
-    .way_out(format!(
+    .hint(format!(
         "change it: alias-ctl set {name} …; or delete it: alias-ctl del {name}"
     )))
 }
 
-fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> {
-    let tcp = wish.tcp.applied_to(TcpOptions::default());
+fn choose_slots(link: &Link, parent: &Parent, wanted: &AliasRequest) -> Result<Vec<Item>> {
+    let tcp = wanted.tcp.applied_to(TcpOptions::default());
     let item = |slot, address| Item {
         slot,
         address,
@@ -100,7 +100,7 @@ fn choose_slots(link: &Link, parent: &Parent, wish: &Wish) -> Result<Vec<Item>> 
         tcp,
         past: Past::default(),
     };
-    match &wish.addresses {
+    match &wanted.addresses {
         Addresses::One {
             address,
             slot: Some(slot),
@@ -164,9 +164,9 @@ fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
         libc::EINVAL,
     );
     Err(if parent.limit() < MAX_SLOTS {
-        refusal.way_out(raise_limit(link))
+        refusal.hint(raise_limit(link))
     } else {
-        refusal.way_out("use a lower slot; a device has no more")
+        refusal.hint("use a lower slot; a device has no more")
     })
 }
 
@@ -192,7 +192,7 @@ fn full(link: &Link, parent: &Parent, wanted: u64, start: u32) -> Refusal {
         format!("{wanted} slots wanted{from}, {taken} of {limit} taken"),
         libc::ENOSPC,
     )
-    .way_out(format!("nothing was added; {lower}delete some, or {more}"))
+    .hint(format!("nothing was added; {lower}delete some, or {more}"))
 }
 
 /// Those of the parent's own addresses that aliases are to get. A device may have
@@ -220,7 +220,7 @@ fn own_addresses(
 
 /// Refuses addresses that are another alias's, or the parent's own. An address
 /// that the parent has already may be counted as `local`; it stays as it is. The
-/// alias in the slot `besides` is about to be changed, and does not count.
+/// alias in the slot `exclude` is about to be changed, and does not count.
 ///
 /// # Errors
 ///
@@ -229,18 +229,18 @@ pub fn refuse_taken(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
-    wish: &Wish,
+    wanted: &AliasRequest,
     items: &mut [Item],
-    besides: Option<u32>,
+    exclude: Option<u32>,
 ) -> Result<()> {
-    let own = own_addresses(host, link, wish.vlan, items)?;
-    let object = |n: usize, address: Address| match &wish.addresses {
+    let own = own_addresses(host, link, wanted.vlan, items)?;
+    let object = |n: usize, address: Address| match &wanted.addresses {
         Addresses::Listed { list, .. } => list.object(n),
         _ => address.to_string(),
     };
     for (n, item) in items.iter_mut().enumerate() {
-        if let Some(slot) = parent.slot_of(item.address, wish.vlan)
-            && Some(slot) != besides
+        if let Some(slot) = parent.slot_of(item.address, wanted.vlan)
+            && Some(slot) != exclude
         {
             return Err(Refusal::new(
                 object(n, item.address),
@@ -248,27 +248,27 @@ pub fn refuse_taken(
                 format!("it is the address of {}", alias_name(&link.name, slot)),
                 libc::EEXIST,
             )
-            .way_out("nothing was added; give another address, or delete that alias first"));
+            .hint("nothing was added; give another address, or delete that alias first"));
         }
         if let Some(prefix) = item.address.prefix()
-            && wish.vlan == Vlan::NONE
-            && wish.target != Target::Local
-            && let Some(address) = exposure::swallowed(host, link, parent, prefix, besides)?
+            && wanted.vlan == Vlan::NONE
+            && wanted.target != Target::Local
+            && let Some(address) = exposure::swallowed(host, link, parent, prefix, exclude)?
         {
             let reason = format!("{}'s own address {address} is in it", link.name);
             return Err(
-                Refusal::new(prefix.to_string(), "add", reason, libc::EEXIST).way_out(format!(
+                Refusal::new(prefix.to_string(), "add", reason, libc::EEXIST).hint(format!(
                     "nothing was added; an alias of its own goes before the prefix: alias-ctl add {} {address} --local",
                     link.name
                 )),
             );
         }
         if item.address.ip().is_some_and(|ip| own.contains(&ip)) {
-            if wish.target != Target::Local {
-                let way_out = "count it where it is with --local, or take it away from the device";
+            if wanted.target != Target::Local {
+                let hint = "count it where it is with --local, or take it away from the device";
                 return Err(Refusal {
                     object: object(n, item.address),
-                    ..own_address(link, item.address).way_out(way_out)
+                    ..own_address(link, item.address).hint(hint)
                 });
             }
             item.assign = false;

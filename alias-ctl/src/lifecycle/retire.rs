@@ -4,8 +4,8 @@
 
 use alias_common::record::{Record, State, TargetKind};
 
-use crate::dataplane::isno::clear_idle;
 use crate::dataplane::table::grace_period;
+use crate::dataplane::tcp_options::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::Link;

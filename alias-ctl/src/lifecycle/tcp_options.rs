@@ -4,12 +4,12 @@
 use alias_common::record::Record;
 use alias_common::tcp_options::{TcpOption, TcpOptions};
 
-use crate::dataplane::isno::{Isno, try_buffer};
+use crate::dataplane::tcp_options::{SocketPrograms, try_buffer};
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
-use crate::model::isno::{TcpChange, out_of_range, word};
 use crate::model::name::alias_name;
+use crate::model::tcp_options::{TcpChange, out_of_range, word};
 use crate::netlink::{Link, Netns, sysctl};
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
@@ -81,8 +81,8 @@ fn refuse_claimed(
     batch: &Batch,
     elsewhere: u64,
 ) -> Result<()> {
-    let own = Isno::open(parent)?;
-    let others = Isno::of_others(&host.directory, parent)?;
+    let own = SocketPrograms::open(parent)?;
+    let others = SocketPrograms::of_others(&host.directory, parent)?;
     for item in batch.items.iter().filter(|item| !item.tcp.is_empty()) {
         let Some(key) = sockets::sockets(host, elsewhere, item.address) else {
             continue;
@@ -106,7 +106,7 @@ fn refuse_claimed(
                 format!("{holder} has options for this address in this namespace"),
                 libc::EEXIST,
             )
-            .way_out("sockets cannot tell the two apart: set them on one"));
+            .hint("sockets cannot tell the two apart: set them on one"));
         }
     }
     Ok(())
@@ -134,7 +134,7 @@ pub fn change(
         ..old
     };
     parent.set_unfinished(true, lock);
-    parent.set_journal(
+    parent.set_pending_change(
         Some(Record {
             replaces: slot,
             flags: new.flags | Record::TCP_ONLY,
@@ -146,7 +146,7 @@ pub fn change(
     if changed.is_ok() {
         parent.amend(slot, |record| record.tcp = options, lock);
     }
-    parent.set_journal(None, lock);
+    parent.set_pending_change(None, lock);
     // Should that fail too, the next writer does it.
     if changed.is_ok() || sockets::restore(host, link, parent, lock).is_ok() {
         parent.set_unfinished(false, lock);
@@ -165,7 +165,7 @@ fn no_switch(alias: &str) -> Refusal {
         "Linux switches window scaling and timestamps for a whole namespace, not for an address",
         libc::EOPNOTSUPP,
     )
-    .way_out(
+    .hint(
         "give it a namespace of its own (--netns), and there: \
          sysctl -w net.ipv4.tcp_window_scaling=0 net.ipv4.tcp_timestamps=0",
     )
@@ -185,7 +185,7 @@ fn check_rfc1323(alias: &str, netns: Option<&Netns>) -> Result<()> {
                 format!("net.ipv4.{name} is 0 where its sockets are, and no socket can differ"),
                 libc::EOPNOTSUPP,
             )
-            .way_out(format!("in that namespace: sysctl -w net.ipv4.{name}=1")));
+            .hint(format!("in that namespace: sysctl -w net.ipv4.{name}=1")));
         }
     }
     Ok(())
@@ -202,11 +202,11 @@ fn check_buffer(option: TcpOption, socket_option: i32, limit: &str, wanted: u32)
     }
     let (least, most) = (tried(1)?, tried(u32::MAX)?);
     Err(out_of_range(option, &wanted.to_string(), least, most)
-        .way_out(format!("the kernel's limit is the sysctl net.core.{limit}")))
+        .hint(format!("the kernel's limit is the sysctl net.core.{limit}")))
 }
 
 fn no_sockets(alias: &str, options: TcpOptions) -> Refusal {
-    let words: Vec<String> = crate::model::isno::listed(&options)
+    let words: Vec<String> = crate::model::tcp_options::listed(&options)
         .map(|(word, _)| format!("--{} default", word.replace('_', "-")))
         .collect();
     Refusal::new(
@@ -215,7 +215,7 @@ fn no_sockets(alias: &str, options: TcpOptions) -> Refusal {
         "its packets reach no socket of this host",
         libc::EOPNOTSUPP,
     )
-    .way_out(format!(
+    .hint(format!(
         "give it a device or --local; or without them: {}",
         words.join(" ")
     ))

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::wiring::host::Host;
 
 use super::families;
-use super::reconcile::events::{Extent, Heard};
+use super::reconcile::events::{Events, Extent};
 use super::reconcile::reconcile;
 
 /// The right to change this namespace's state, after what a killed writer left
@@ -20,7 +20,7 @@ use super::reconcile::reconcile;
 pub fn begin(host: &mut Host) -> Result<WriteLock> {
     let lock = host.directory.lock()?;
     for done in recover(host, &lock)? {
-        // What others have changed is told before what this command does.
+        // Changes by others are reported before this command's own.
         let _ = writeln!(io::stderr(), "alias-ctl: note: {done}");
     }
     Ok(lock)
@@ -32,6 +32,6 @@ pub fn begin(host: &mut Host) -> Result<WriteLock> {
 ///
 /// What the kernel refused; the state is left for the next try.
 pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<Vec<String>> {
-    let done = reconcile(host, lock, &Heard::default(), Extent::Usual)?;
+    let done = reconcile(host, lock, &Events::default(), Extent::Usual)?;
     families::finish(host, lock).map(|()| done)
 }

@@ -33,8 +33,8 @@ pub fn network(address: IpAddr, prefix_len: u8) -> IpAddr {
 }
 
 /// The refusal for words that are no address.
-pub(super) fn invalid(text: &str, reason: impl Into<String>, way_out: &str) -> Refusal {
-    Refusal::new(text, "read address", reason, libc::EINVAL).way_out(way_out)
+pub(super) fn invalid(text: &str, reason: impl Into<String>, hint: &str) -> Refusal {
+    Refusal::new(text, "read address", reason, libc::EINVAL).hint(hint)
 }
 
 /// Reads `ADDR` or `ADDR/LEN`, whatever address it is.

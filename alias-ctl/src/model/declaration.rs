@@ -9,8 +9,8 @@ use alias_common::key::Vlan;
 use alias_common::tcp_options::TcpOptions;
 
 use super::address::{Address, Range};
+use super::alias_request::Target;
 use super::name::{AliasName, alias_name};
-use super::wish::Target;
 use crate::error::{Refusal, Result};
 
 /// A configuration: its devices in the order in which it names them.
@@ -213,8 +213,8 @@ impl<'a> Addresses<'a> {
     /// The slot that has an address on a VLAN.
     #[must_use]
     pub fn slot_of(&self, address: Address, vlan: Vlan) -> Option<u32> {
-        let sought = place(address, vlan);
-        let behind = self.0.partition_point(|run| run.place() <= sought);
+        let key = place(address, vlan);
+        let behind = self.0.partition_point(|run| run.place() <= key);
         let run = self.0.get(behind.checked_sub(1)?)?;
         (run.properties.vlan == vlan)
             .then(|| run.slot_of(address))
@@ -243,7 +243,7 @@ impl Parent {
                 format!("line {first} declares it, and line {second} again"),
                 libc::EEXIST,
             )
-            .way_out("remove one of them")
+            .hint("remove one of them")
         };
         let mut by_slot: Vec<&Run> = self.runs.iter().collect();
         by_slot.sort_unstable_by_key(|run| run.start);

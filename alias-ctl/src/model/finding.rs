@@ -33,7 +33,7 @@ pub struct Finding {
     /// What was found.
     pub what: String,
     /// What to do about it; empty when there is nothing to do.
-    pub way_out: String,
+    pub hint: String,
 }
 
 /// Findings in the order they were made.
@@ -51,7 +51,7 @@ impl Findings {
             level,
             object: object.into(),
             what: what.into(),
-            way_out: String::new(),
+            hint: String::new(),
         });
     }
 
@@ -65,10 +65,10 @@ impl Findings {
         &mut self,
         object: impl Into<String>,
         what: impl Into<String>,
-        way_out: impl Into<String>,
+        hint: impl Into<String>,
     ) {
         self.add(Level::Note, object, what);
-        self.add_way_out(way_out);
+        self.add_hint(hint);
     }
 
     /// Something is wrong.
@@ -76,24 +76,24 @@ impl Findings {
         &mut self,
         object: impl Into<String>,
         what: impl Into<String>,
-        way_out: impl Into<String>,
+        hint: impl Into<String>,
     ) {
         self.add(Level::Problem, object, what);
-        self.add_way_out(way_out);
+        self.add_hint(hint);
     }
 
-    fn add_way_out(&mut self, way_out: impl Into<String>) {
+    fn add_hint(&mut self, hint: impl Into<String>) {
         if let Some(last) = self.all.last_mut() {
-            last.way_out = way_out.into();
+            last.hint = hint.into();
         }
     }
 
     /// The same thing found for many objects: the first few are told one by one, and
     /// how many more there are.
     pub fn each(&mut self, level: Level, found: &[(String, String)], what: &str) {
-        for (object, way_out) in found.iter().take(Self::TOLD) {
+        for (object, hint) in found.iter().take(Self::TOLD) {
             self.add(level, object, what);
-            self.add_way_out(way_out);
+            self.add_hint(hint);
         }
         if found.len() > Self::TOLD {
             let more = found.len() - Self::TOLD;

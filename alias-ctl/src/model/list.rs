@@ -63,7 +63,7 @@ impl List {
                 let reason =
                     format!("its prefix length is {own}, and that of line {at} is {common}");
                 let refusal = Refusal::new(word, "read list", reason, libc::EINVAL);
-                let refusal = refusal.way_out("write a list for each prefix length");
+                let refusal = refusal.hint("write a list for each prefix length");
                 return Err(refused(line, refusal));
             }
             entries.push((found.address, line));
@@ -71,13 +71,13 @@ impl List {
         let Some((prefix_len, _)) = first else {
             return Err(
                 Refusal::new(name, "read list", "there is no address in it", libc::EINVAL)
-                    .way_out("write an address a line"),
+                    .hint("write an address a line"),
             );
         };
         if let Some((address, line, before)) = duplicate(&entries) {
             let reason = format!("line {before} has it already");
             let refusal = Refusal::new(address.to_string(), "read list", reason, libc::EEXIST);
-            return Err(refused(line, refusal.way_out("remove one of them")));
+            return Err(refused(line, refusal.hint("remove one of them")));
         }
         Ok(List {
             name: name.to_owned(),

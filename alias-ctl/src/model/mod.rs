@@ -2,11 +2,11 @@
 //! the kernel.
 
 pub mod address;
+pub mod alias_request;
 pub mod bits;
 pub mod declaration;
 pub mod finding;
 pub mod ifconfig;
-pub mod isno;
 pub mod lifecycle;
 pub mod list;
 pub mod name;
@@ -16,6 +16,6 @@ pub mod prefix;
 pub mod request;
 pub mod route;
 pub mod statistics;
+pub mod tcp_options;
 pub mod typed;
-pub mod wish;
 pub mod word;

@@ -34,7 +34,7 @@ impl AliasName {
                 "the part after the colon is not a slot number",
                 libc::ENODEV,
             )
-            .way_out("name an alias DEVICE:NUMBER, for example eth0:0"));
+            .hint("name an alias DEVICE:NUMBER, for example eth0:0"));
         }
         let slot = suffix.parse().map_err(|_| {
             Refusal::new(
@@ -43,7 +43,7 @@ impl AliasName {
                 "the slot number is too large",
                 libc::EINVAL,
             )
-            .way_out("slots are below 4194304")
+            .hint("slots are below 4194304")
         })?;
         Ok(AliasName {
             parent: parent.to_owned(),

@@ -14,7 +14,7 @@ use crate::error::{Refusal, Result};
 pub fn parse(text: &str) -> Result<u8> {
     let refused = |reason: &str| {
         Refusal::new(text, "read netmask", reason, libc::EINVAL)
-            .way_out("write it like 255.255.255.0, 0xffffff00 or /24")
+            .hint("write it like 255.255.255.0, 0xffffff00 or /24")
     };
     if let Some(length) = text.strip_prefix('/') {
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
@@ -57,7 +57,7 @@ pub fn of_class(address: Ipv4Addr) -> Result<u8> {
             "an address of class D or E has none",
             libc::EINVAL,
         )
-        .way_out("give a unicast address")),
+        .hint("give a unicast address")),
     }
 }
 

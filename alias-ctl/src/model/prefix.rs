@@ -59,28 +59,28 @@ impl Prefix {
     /// EINVAL for what is none, for bits that are set behind the prefix, for one
     /// address, and for addresses that are nobody's own.
     pub fn parse(text: &str) -> Result<Prefix> {
-        let invalid = |reason: String, way_out: String| {
-            Err(Refusal::new(text, "read prefix", reason, libc::EINVAL).way_out(way_out))
+        let invalid = |reason: String, hint: String| {
+            Err(Refusal::new(text, "read prefix", reason, libc::EINVAL).hint(hint))
         };
         let (address, len) = split(text)?;
         let Some(len) = len else {
             let len = if address.is_ipv4() { 24 } else { 64 };
-            let way_out = format!(
+            let hint = format!(
                 "write PREFIX/LENGTH, for example {}/{len}",
                 network(address, len)
             );
-            return invalid("a prefix needs its length".into(), way_out);
+            return invalid("a prefix needs its length".into(), hint);
         };
         if len == bits(address) {
-            let way_out = format!("it is an alias as it stands: {address}, without --prefix");
-            return invalid("that is one address".into(), way_out);
+            let hint = format!("it is an alias as it stands: {address}, without --prefix");
+            return invalid("that is one address".into(), hint);
         }
         let first = network(address, len);
         if first != address {
-            let way_out = format!(
+            let hint = format!(
                 "did you mean {first}/{len}? An address with its network's length goes without --prefix"
             );
-            return invalid("bits are set behind the prefix".into(), way_out);
+            return invalid("bits are set behind the prefix".into(), hint);
         }
         let prefix = Prefix {
             network: first,
@@ -156,7 +156,7 @@ mod tests {
                 (Err(refusal), Some(reason)) => {
                     assert_eq!(refusal.reason, reason, "{text}");
                     assert_eq!(refusal.errno, libc::EINVAL, "{text}");
-                    assert!(!refusal.way_out.is_empty(), "{text}");
+                    assert!(!refusal.hint.is_empty(), "{text}");
                 }
                 (other, _) => panic!("{text}: {other:?}"),
             }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use alias_common::key::Vlan;
 
 use super::address::Address;
+use super::alias_request::{AliasRequest, Target};
 use super::declaration::{Hook, Mode};
 use super::ifconfig::Ifconfig;
-use super::isno::TcpChange;
 use super::lifecycle::OnDown;
 use super::list::List;
-use super::route::{Action, Listing, RouteWish};
-use super::wish::{Target, Wish};
+use super::route::{Action, Listing, RouteRequest};
+use super::tcp_options::TcpChange;
 
 /// Everything a user can ask for, free of the words it was asked in.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub enum Request {
     /// Take them off; with its aliases if `cascade`.
     Detach { device: String, cascade: bool },
     /// Make aliases.
-    Add { name: String, wish: Wish },
+    Add { name: String, wanted: AliasRequest },
     /// Delete aliases.
     Del { what: Victims },
     /// Change one alias.
@@ -39,7 +39,10 @@ pub enum Request {
     /// Match an alias's packets, or leave them to the parent.
     Enable { name: String, enabled: bool },
     /// Make a route, or take one away.
-    Route { action: Action, wish: RouteWish },
+    Route {
+        action: Action,
+        wanted: RouteRequest,
+    },
     /// List routes.
     Routes { listing: Listing },
     /// Write what is running to a file; `None`: in its place.

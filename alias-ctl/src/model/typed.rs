@@ -35,7 +35,7 @@ impl Typed {
         let len = usize::from(row.address_len);
         let invalid = |reason: String| {
             Refusal::new(text, "read address", reason, libc::EINVAL)
-                .way_out(format!("write {}", form(row)))
+                .hint(format!("write {}", form(row)))
         };
         let (digits, length) = match text.split_once('/') {
             Some((digits, length)) => (digits, Some(length)),

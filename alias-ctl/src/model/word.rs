@@ -4,9 +4,9 @@ use alias_common::key::Vlan;
 
 use crate::error::{Refusal, Result};
 
+use super::alias_request::Target;
 use super::declaration::{Hook, Mode};
 use super::lifecycle::OnDown;
-use super::wish::Target;
 
 /// Reads a MAC address that frames can be sent to.
 ///
@@ -32,7 +32,7 @@ pub fn mac(text: &str) -> Result<[u8; 6]> {
                 "not a unicast MAC address",
                 libc::EINVAL,
             )
-            .way_out("write it like 02:00:00:00:00:01")
+            .hint("write it like 02:00:00:00:00:01")
         })
 }
 
@@ -45,7 +45,7 @@ pub fn mac(text: &str) -> Result<[u8; 6]> {
 pub fn vlan(text: &str) -> Result<Vlan> {
     let invalid = || {
         Refusal::new(text, "read VLAN", "a VLAN id is 1 to 4094", libc::EINVAL)
-            .way_out("write ID, or OUTER.INNER for two tags")
+            .hint("write ID, or OUTER.INNER for two tags")
     };
     let id = |text: &str| {
         text.parse::<u16>()

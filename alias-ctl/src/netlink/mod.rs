@@ -39,4 +39,4 @@ pub use namespace::Netns;
 pub use request::Request;
 pub use route::{NextHop, Route, RouteSpec};
 pub use traffic_control::{FilterChain, FilterId};
-pub use watch::{News, Watch};
+pub use watch::{LinkEvents, Watch};

@@ -30,9 +30,9 @@ pub struct Watch {
     buffer: Vec<u8>,
 }
 
-/// What was heard since the last time.
+/// The events since the last time.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub struct News {
+pub struct LinkEvents {
     /// Links that were seen, in the order of events, and whether each was up
     /// (IFF_UP) by then.
     pub links: Vec<(u32, bool)>,
@@ -64,8 +64,8 @@ impl Watch {
     /// Waits until something happens, and takes all that is there.
     ///
     /// Errors: those of recv(2) but for ENOBUFS, which is an overrun.
-    pub async fn hear(&mut self) -> Result<News> {
-        let mut news = News::default();
+    pub async fn hear(&mut self) -> Result<LinkEvents> {
+        let mut news = LinkEvents::default();
         let failed = |error: io::Error| NetlinkError::from_io("netlink socket", "watch", &error);
         let mut ready = self.socket.readable().await.map_err(failed)?;
         for _ in 0..AT_ONCE {
@@ -87,7 +87,7 @@ impl Watch {
     }
 }
 
-impl News {
+impl LinkEvents {
     /// Takes the messages of one datagram.
     fn take(&mut self, datagram: &[u8]) {
         let mut rest = datagram;
@@ -162,7 +162,7 @@ mod tests {
                 vec![],
             ),
         ] {
-            let mut news = News::default();
+            let mut news = LinkEvents::default();
             news.take(&messages.concat());
             assert_eq!((news.links, news.overrun), (links, false), "{name}");
         }

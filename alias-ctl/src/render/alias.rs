@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::table::{Align, layout};
 use crate::model::address::Address;
-use crate::model::isno::listed;
 use crate::model::name::alias_name;
+use crate::model::tcp_options::listed;
 
 /// One alias, with every name looked up.
 #[derive(Clone, Debug)]

@@ -15,7 +15,8 @@ pub struct FindingView<'a> {
     /// What was found.
     pub finding: &'a str,
     /// What to do, or null.
-    pub way_out: Option<&'a str>,
+    #[serde(rename = "way_out")]
+    pub hint: Option<&'a str>,
 }
 
 impl<'a> From<&'a Finding> for FindingView<'a> {
@@ -24,7 +25,7 @@ impl<'a> From<&'a Finding> for FindingView<'a> {
             level: finding.level.word(),
             object: &finding.object,
             finding: &finding.what,
-            way_out: (!finding.way_out.is_empty()).then_some(finding.way_out.as_str()),
+            hint: (!finding.hint.is_empty()).then_some(finding.hint.as_str()),
         }
     }
 }
@@ -44,11 +45,11 @@ pub fn findings(findings: &[Finding]) -> String {
             finding.object.clone(),
             finding.what.clone(),
         ]);
-        if !finding.way_out.is_empty() {
+        if !finding.hint.is_empty() {
             rows.push(vec![
                 String::new(),
                 String::new(),
-                format!("-> {}", finding.way_out),
+                format!("-> {}", finding.hint),
             ]);
         }
     }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::model::alias_request::Target;
 use crate::model::declaration::{Attachment, Properties, Run, fold};
-use crate::model::isno;
 use crate::model::name::alias_name;
 use crate::model::plan::{Live, Plan};
-use crate::model::wish::Target;
+use crate::model::tcp_options;
 use crate::model::word;
 
 /// A setting of a device that is not as declared.
@@ -204,7 +204,7 @@ fn describe(parent: &str, run: &Run) -> String {
     if properties.vlan.outer() != 0 {
         text += &format!(" vlan {}", word::vlan_word(properties.vlan));
     }
-    for (word, value) in isno::listed(&properties.tcp) {
+    for (word, value) in tcp_options::listed(&properties.tcp) {
         text += &format!(" {word} {value}");
     }
     for (is, word) in [

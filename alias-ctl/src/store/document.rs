@@ -62,7 +62,7 @@ pub fn tables<'a>(
         if expression.len() > MAX_TOKENS {
             let reason = format!("one value of more than {MAX_TOKENS} words");
             return Err(Fault::new(expression[0].span().start(), "", reason)
-                .way_out("write a table for each: [[alias]]"));
+                .hint("write a table for each: [[alias]]"));
         }
         if !ends {
             continue;
@@ -152,7 +152,7 @@ impl<'a> Reader<'a, '_> {
                     }
                     None if self.lists.contains(&&*path) => {
                         Err(Fault::new(at, &*path, "there may be several of these")
-                            .way_out(format!("write [[{path}]]")))
+                            .hint(format!("write [[{path}]]")))
                     }
                     None => self.known_list(&path, at),
                 }
@@ -184,7 +184,7 @@ impl<'a> Reader<'a, '_> {
             return Ok(());
         }
         Err(Fault::new(at, path, "unknown table")
-            .way_out(format!("known tables: {}", self.lists.join(", "))))
+            .hint(format!("known tables: {}", self.lists.join(", "))))
     }
 
     /// `alias = [{…}, {…}]`: the same as a table for each.
@@ -192,7 +192,7 @@ impl<'a> Reader<'a, '_> {
         let refused = |event: Event| {
             let reason = "not a list of tables";
             Err(Fault::new(event.span().start(), name, reason)
-                .way_out(format!("write [[{name}]] and its keys below")))
+                .hint(format!("write [[{name}]] and its keys below")))
         };
         if open.kind() != EventKind::ArrayOpen {
             return refused(open);
@@ -258,7 +258,7 @@ impl<'a> Reader<'a, '_> {
         if let Some(before) = table.entries.iter().find(|entry| entry.key == key) {
             let line = line_of(self.source.input(), before.at);
             let mut fault = Fault::new(at, full(&key), format!("line {line} has this key already"))
-                .way_out("remove one of them");
+                .hint("remove one of them");
             fault.errno = libc::EEXIST;
             return Err(fault);
         }

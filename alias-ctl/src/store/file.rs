@@ -91,12 +91,12 @@ pub fn read_saved(path: &Path) -> Result<String> {
         Ok(found) => {
             if let Some(reason) = suspicious(&found) {
                 return Err(refuse(path, "read", &reason, libc::EPERM)
-                    .way_out("look who wrote it; name it as FILE to use it all the same"));
+                    .hint("look who wrote it; name it as FILE to use it all the same"));
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(refuse(path, "read", "nothing is saved there", libc::ENOENT)
-                .way_out("save what is running: alias-ctl save"));
+                .hint("save what is running: alias-ctl save"));
         }
         Err(error) => return Err(failed(path, "read", &error)),
     }
@@ -179,7 +179,7 @@ fn open_directory(directory: &Path) -> Result<File> {
         .map_err(refused)?;
     if let Some(reason) = suspicious(&held.metadata().map_err(refused)?) {
         return Err(refuse(directory, "save", &reason, libc::EPERM)
-            .way_out("save in a directory that is yours alone"));
+            .hint("save in a directory that is yours alone"));
     }
     // SAFETY: a live descriptor and an integer.
     while unsafe { libc::flock(held.as_raw_fd(), libc::LOCK_EX) } != 0 {
@@ -203,7 +203,7 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     let refused = |reason: &str, errno| Err(refuse(path, "save", reason, errno));
     if found.is_symlink() {
         return refused("it is a symbolic link", libc::ELOOP)
-            .map_err(|refusal: Refusal| refusal.way_out("name the file it leads to"));
+            .map_err(|refusal: Refusal| refusal.hint("name the file it leads to"));
     }
     if !found.is_file() {
         return refused("it is no regular file", libc::EINVAL);
@@ -211,7 +211,7 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     if found.uid() != me {
         let reason = format!("it belongs to user {}, not to user {me}", found.uid());
         return refused(&reason, libc::EPERM)
-            .map_err(|refusal| refusal.way_out("remove it, or name another file"));
+            .map_err(|refusal| refusal.hint("remove it, or name another file"));
     }
     Ok(())
 }
@@ -219,7 +219,7 @@ fn refuse_foreign(path: &Path) -> Result<()> {
 fn too_large(path: &Path, operation: &str) -> Refusal {
     let reason = format!("it is larger than {} MiB", MAX_BYTES >> 20);
     refuse(path, operation, &reason, libc::EFBIG)
-        .way_out("write consecutive aliases as one range, or take several files")
+        .hint("write consecutive aliases as one range, or take several files")
 }
 
 fn failed(path: &Path, operation: &str, error: &io::Error) -> Refusal {

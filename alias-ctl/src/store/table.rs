@@ -66,7 +66,7 @@ pub struct Fault {
     /// What is wrong.
     pub reason: String,
     /// What would be right; empty when that goes without saying.
-    pub way_out: String,
+    pub hint: String,
     /// The errno that a kernel would have returned.
     pub errno: i32,
 }
@@ -78,15 +78,15 @@ impl Fault {
             at,
             key: key.into(),
             reason: reason.into(),
-            way_out: String::new(),
+            hint: String::new(),
             errno: libc::EINVAL,
         }
     }
 
     /// Says what would be right.
     #[must_use]
-    pub fn way_out(mut self, way_out: impl Into<String>) -> Fault {
-        self.way_out = way_out.into();
+    pub fn hint(mut self, hint: impl Into<String>) -> Fault {
+        self.hint = hint.into();
         self
     }
 }

@@ -6,12 +6,12 @@ use std::fmt::Write;
 use alias_common::alias_type::TypeRow;
 
 use super::read::VERSION;
+use crate::model::alias_request::Target;
 use crate::model::bits::bits;
 use crate::model::declaration::{Attachment, Declaration, Properties, Run};
-use crate::model::isno;
 use crate::model::name::alias_name;
+use crate::model::tcp_options;
 use crate::model::typed;
-use crate::model::wish::Target;
 use crate::model::word;
 
 /// Consecutive aliases become one `[[range]]` from this number on; fewer are
@@ -145,7 +145,7 @@ fn properties(text: &mut String, properties: &Properties) {
             key(text, name, "false");
         }
     }
-    for (name, value) in isno::listed(tcp) {
+    for (name, value) in tcp_options::listed(tcp) {
         key(text, name, &value.to_string());
     }
 }

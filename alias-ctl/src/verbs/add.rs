@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::lifecycle::{add, transaction};
-use crate::model::wish::Wish;
+use crate::model::alias_request::AliasRequest;
 use crate::wiring::host::Host;
 
 /// `alias-ctl add NAME …`; attaches the parent when it is not.
@@ -10,8 +10,8 @@ use crate::wiring::host::Host;
 /// # Errors
 ///
 /// Those of [`add::add`].
-pub fn add(name: &str, wish: &Wish) -> Result<()> {
+pub fn add(name: &str, wanted: &AliasRequest) -> Result<()> {
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    add::add(&mut host, &lock, name, wish)
+    add::add(&mut host, &lock, name, wanted)
 }

@@ -19,9 +19,9 @@ use crate::dataplane::{Directory, Parent};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::configuration::restore;
 use crate::lifecycle::reconcile;
-use crate::lifecycle::reconcile::events::{Extent, Heard};
+use crate::lifecycle::reconcile::events::{Events, Extent};
 use crate::model::request::DaemonOptions;
-use crate::netlink::{News, Watch};
+use crate::netlink::{LinkEvents, Watch};
 use crate::store::file;
 use crate::wiring::host::Host;
 use crate::wiring::veth;
@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub fn daemon(options: DaemonOptions) -> Result<()> {
     let host = Host::open()?;
     let lock = host.directory.lock()?;
-    let seat = host.directory.take_seat(options.on_down, &lock)?;
+    let daemon_lock = host.directory.take_seat(options.on_down, &lock)?;
     drop(lock);
     let failed = |error: &io::Error| Refusal::io("daemon", "start", error);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -56,14 +56,14 @@ pub fn daemon(options: DaemonOptions) -> Result<()> {
     let served = runtime.block_on(serve(host, options.event_buffer));
     // A pass that waits for the lock waits for somebody else.
     runtime.shutdown_timeout(PATIENCE);
-    drop(seat);
+    drop(daemon_lock);
     served
 }
 
-/// A pass: where it runs, what was heard, and after it what came of it.
+/// A pass: where it runs, the events before it, and after it what came of it.
 struct Pass {
     host: Host,
-    heard: Heard,
+    events: Events,
     outcome: Result<Vec<String>>,
     took: Duration,
 }
@@ -81,7 +81,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
         .filter(|link| link.up)
         .map(|link| link.ifindex)
         .collect();
-    let mut heard = Heard::default();
+    let mut events = Events::default();
     let mut idle = Some(host);
     let mut pass: Option<JoinHandle<Pass>> = None;
     let mut due = Some(Instant::now());
@@ -96,17 +96,17 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 if news.overrun {
                     say("events were lost: looking at everything anew");
                 }
-                take_in(&mut heard, &mut known_up, &directory, &news);
+                take_in(&mut events, &mut known_up, &directory, &news);
                 due.get_or_insert(Instant::now() + SETTLE);
             }
             () = sleep_until(begin_at), if begin_at.is_some() && idle.is_some() => {
-                let heard = std::mem::take(&mut heard);
-                pass = idle.take().map(|host| tokio::task::spawn_blocking(|| run(host, heard)));
+                let events = std::mem::take(&mut events);
+                pass = idle.take().map(|host| tokio::task::spawn_blocking(|| run(host, events)));
                 due = None;
             }
             ended = ended(&mut pass), if pass.is_some() => {
                 pass = None;
-                let Pass { host, heard: again, outcome, took } =
+                let Pass { host, events: again, outcome, took } =
                     ended.map_err(|error| failed(io::Error::other(error)))?;
                 idle = Some(host);
                 not_before = Instant::now() + (took * REST_FACTOR).min(LONGEST_REST);
@@ -116,7 +116,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                         last_failure = None;
                     }
                     Err(refusal) => {
-                        heard = both(again, std::mem::take(&mut heard));
+                        events = both(again, std::mem::take(&mut events));
                         // What the verifier gave up on, after a second of work, it will
                         // give up on again.
                         if refusal.errno != libc::E2BIG {
@@ -141,24 +141,24 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
 }
 
 /// Looks, and takes the lock only if there is something to put right.
-fn run(mut host: Host, heard: Heard) -> Pass {
+fn run(mut host: Host, events: Events) -> Pass {
     let began = Instant::now();
-    let mut outcome = reconcile::is_due(&mut host, &heard).and_then(|due| {
+    let mut outcome = reconcile::is_due(&mut host, &events).and_then(|due| {
         if !due {
             return Ok(Vec::new());
         }
         let lock = host.directory.lock()?;
-        reconcile::reconcile(&mut host, &lock, &heard, Extent::Whole)
+        reconcile::reconcile(&mut host, &lock, &events, Extent::Whole)
     });
     if let Ok(done) = &mut outcome {
-        match restore(&mut host, &heard) {
+        match restore(&mut host, &events) {
             Ok(restored) => done.extend(restored),
             Err(refusal) => done.push(refusal.to_string()),
         }
     }
     Pass {
         host,
-        heard,
+        events,
         outcome,
         took: began.elapsed(),
     }
@@ -167,31 +167,36 @@ fn run(mut host: Host, heard: Heard) -> Pass {
 /// Remembers what the kernel's state will not tell: who went down, and which
 /// aliases there were by then. It is asked for at once, because what is added
 /// after the parent is up again has nothing to do with it.
-fn take_in(heard: &mut Heard, known_up: &mut HashSet<u32>, directory: &Directory, news: &News) {
+fn take_in(
+    events: &mut Events,
+    known_up: &mut HashSet<u32>,
+    directory: &Directory,
+    news: &LinkEvents,
+) {
     for (ifindex, up) in &news.links {
         if !up {
             known_up.remove(ifindex);
         } else if known_up.insert(*ifindex) {
-            heard.up.insert(*ifindex);
+            events.up.insert(*ifindex);
         }
         if !up && let Ok(Some(header)) = Parent::peek(directory, *ifindex) {
-            heard.down.insert(*ifindex, header.last_created);
+            events.down.insert(*ifindex, header.last_created);
         }
     }
 }
 
-/// What two times of listening heard; the later one knows more aliases.
-fn both(earlier: Heard, later: Heard) -> Heard {
-    let Heard { mut down, mut up } = earlier;
+/// The events of two passes; the later one knows more aliases.
+fn both(earlier: Events, later: Events) -> Events {
+    let Events { mut down, mut up } = earlier;
     down.extend(later.down);
     up.extend(later.up);
-    Heard { down, up }
+    Events { down, up }
 }
 
 /// Makes again what was saved of devices that came up and have no aliases.
-fn restore(host: &mut Host, heard: &Heard) -> Result<Vec<String>> {
+fn restore(host: &mut Host, events: &Events) -> Result<Vec<String>> {
     let mut done = Vec::new();
-    for ifindex in &heard.up {
+    for ifindex in &events.up {
         let Some(link) = host.netlink.link_by_index(*ifindex)?.filter(|link| link.up) else {
             continue;
         };

@@ -30,7 +30,7 @@ pub fn journal(device: &str) -> Result<()> {
             "its programs write nothing: it was attached with --log off",
             libc::ENODATA,
         )
-        .way_out(format!(
+        .hint(format!(
             "detach it, then: alias-ctl attach {device} --log warn"
         )));
     }

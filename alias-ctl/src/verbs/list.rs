@@ -6,9 +6,9 @@ use alias_common::key::Vlan;
 
 use crate::error::Result;
 use crate::lifecycle::{add, delete, transaction};
+use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::model::list::{Lengths, List};
 use crate::model::request::{FromList, Victims};
-use crate::model::wish::{Addresses, Wish};
 use crate::store::file;
 use crate::wiring::host::Host;
 
@@ -19,7 +19,7 @@ use crate::wiring::host::Host;
 /// Those of the list, and those of [`add::add`]; nothing is added.
 pub fn add(name: &str, wanted: FromList) -> Result<()> {
     let list = read(&wanted.file, Lengths::One(wanted.prefix_len))?;
-    let wish = Wish {
+    let wanted = AliasRequest {
         prefix_len: list.prefix_len,
         addresses: Addresses::Listed {
             list,
@@ -32,7 +32,7 @@ pub fn add(name: &str, wanted: FromList) -> Result<()> {
     };
     let mut host = Host::open()?;
     let lock = transaction::begin(&mut host)?;
-    add::add(&mut host, &lock, name, &wish)
+    add::add(&mut host, &lock, name, &wanted)
 }
 
 /// `alias-ctl del DEVICE --from FILE`.

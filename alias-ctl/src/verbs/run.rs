@@ -19,7 +19,7 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::Doctor { device, json } => return doctor::doctor(device.as_deref(), json),
         Request::Attach { device, spec } => attach::attach(&device, &spec),
         Request::Detach { device, cascade } => detach::detach(&device, cascade),
-        Request::Add { name, wish } => add::add(&name, &wish),
+        Request::Add { name, wanted } => add::add(&name, &wanted),
         Request::Del { what } => del::del(&what),
         Request::Set { name, change } => set::set(&name, &change),
         Request::SetParent { device, change } => set_parent::set_parent(&device, change),
@@ -45,7 +45,7 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::AddType { object } => types::add(&object),
         Request::DelType { name } => types::del(&name),
         Request::Enable { name, enabled } => enable::enable(&name, enabled),
-        Request::Route { action, wish } => route::change(action, &wish),
+        Request::Route { action, wanted } => route::change(action, &wanted),
         Request::Routes { listing } => route::list(&listing),
         Request::Save { file } => configuration::save::save(file),
         Request::Apply {

@@ -7,9 +7,9 @@ use crate::error::Result;
 use crate::lifecycle::families::Named;
 use crate::lifecycle::{add, change, delete, transaction};
 use crate::model::address::Address;
+use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::model::request::{Change, Spelled, TypedPlacement, Victims};
 use crate::model::typed::Typed;
-use crate::model::wish::{Addresses, Wish};
 use crate::wiring::host::Host;
 
 /// `alias-ctl add NAME ADDRESS --family FAMILY …`; loads the family when it is in
@@ -23,7 +23,7 @@ pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<
     let lock = transaction::begin(&mut host)?;
     let named = Named::find(&host, &spelled.family, "add")?;
     let address = Typed::parse(&spelled.text, &named.row)?;
-    let wish = Wish {
+    let wanted = AliasRequest {
         addresses: Addresses::One {
             address: Address::Typed(address),
             slot: None,
@@ -35,7 +35,9 @@ pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<
         // No protocol would carry the news.
         announce: false,
     };
-    named.registered_for(&mut host, &lock, |host| add::add(host, &lock, name, &wish))
+    named.registered_for(&mut host, &lock, |host| {
+        add::add(host, &lock, name, &wanted)
+    })
 }
 
 /// `alias-ctl set NAME ADDRESS --family FAMILY …`.

@@ -72,7 +72,7 @@ pub fn del(word: &str) -> Result<()> {
         .find(|row| is_named(row, word))
         .ok_or_else(|| {
             Refusal::new(word, "unregister", "no such alias type", libc::ENOENT)
-                .way_out("list them: alias-ctl types")
+                .hint("list them: alias-ctl types")
         })?;
     let users = aliases_of(&host, row.family)?;
     if let Some((ifindex, slot)) = users.first {
@@ -87,12 +87,12 @@ pub fn del(word: &str) -> Result<()> {
             ),
             libc::EBUSY,
         )
-        .way_out("delete them first: alias-ctl del"));
+        .hint("delete them first: alias-ctl del"));
     }
     if is_built_in(&row) {
         return Err(
             Refusal::new(word, "unregister", "it is built in", libc::EOPNOTSUPP)
-                .way_out("only what types add registered can go"),
+                .hint("only what types add registered can go"),
         );
     }
     unregister(&mut host, &lock, &row)

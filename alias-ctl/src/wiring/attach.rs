@@ -87,7 +87,7 @@ fn refuse_foreign_program(link: &Link) -> Result<()> {
         ),
         libc::EBUSY,
     )
-    .way_out(format!(
+    .hint(format!(
         "if nobody needs it: ip link set dev {} xdp off; or detach it with the tool that made it",
         link.name
     )))
@@ -124,7 +124,7 @@ fn populate(
     // What is most often refused comes first. The index is empty, so that the
     // order in which programs start to run makes no difference to a packet.
     attach_xdp(draft, link, generic)?;
-    header.flags |= hang_on_tc(draft, link, spec.hook)?;
+    header.flags |= attach_tc(draft, link, spec.hook)?;
     header.flags |= keep_tags_in_frames(link);
     header::initialise(draft, &header)?;
     if let Some(parent) = Parent::open_at(draft.to_owned())? {
@@ -136,18 +136,18 @@ fn populate(
 
 /// Hangs the parent's tc programs on tcx, or on clsact where there is no tcx or
 /// the user wants it so. Returns the header's flag.
-fn hang_on_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
+fn attach_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
     let device = Device {
         ifindex: link.ifindex,
         name: &link.name,
     };
     let both = |hook: Hook| {
         let [deliver, egress] = hook.on_parent(device);
-        deliver.hang(draft)?;
-        let second = egress.hang(draft);
+        deliver.attach(draft)?;
+        let second = egress.attach(draft);
         if second.is_err() {
             // A filter is not undone by unpinning its program.
-            let _ = deliver.take_off(draft);
+            let _ = deliver.detach(draft);
         }
         second
     };
@@ -186,12 +186,12 @@ fn no_native(link: &Link, error: &io::Error) -> Refusal {
             reason: format!("driver {driver} has no native XDP"),
             ..refusal
         }
-        .way_out("attach with --mode generic (slower) or --mode best-effort"),
+        .hint("attach with --mode generic (slower) or --mode best-effort"),
         Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) if link.mtu > LINEAR_MTU => Refusal {
             reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
             ..refusal
         }
-        .way_out(format!(
+        .hint(format!(
             "ip link set dev {} mtu {LINEAR_MTU} (a frame then fits one page; some drivers want \
              less), or attach with --mode generic (slower)",
             link.name
@@ -200,11 +200,11 @@ fn no_native(link: &Link, error: &io::Error) -> Refusal {
             reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
             ..refusal
         }
-        .way_out("lower the MTU, switch LRO off (ethtool -K DEVICE lro off), or attach with --mode generic (slower)"),
+        .hint("lower the MTU, switch LRO off (ethtool -K DEVICE lro off), or attach with --mode generic (slower)"),
         Some(libc::EEXIST) => above(refusal),
         Some(libc::EBUSY) => refusal
-            .way_out("another XDP program came first, or the device is part of a bond or bridge"),
-        _ => refusal.way_out("see the kernel's log"),
+            .hint("another XDP program came first, or the device is part of a bond or bridge"),
+        _ => refusal.hint("see the kernel's log"),
     }
 }
 
@@ -223,7 +223,7 @@ fn above(refusal: Refusal) -> Refusal {
         reason: "a device above it (VLAN, bond, bridge) has an XDP program".into(),
         ..refusal
     }
-    .way_out(format!(
+    .hint(format!(
         "attach the lower device first, or detach the one above; it is among: ls -d /sys/class/net/{device}/upper_*"
     ))
 }
@@ -277,8 +277,8 @@ pub fn detach(
             ifindex,
             name: &link.name,
         };
-        for spot in parent.hook().on_parent(device) {
-            spot.take_off(parent.path())?;
+        for point in parent.hook().on_parent(device) {
+            point.detach(parent.path())?;
         }
     }
     drop(parent);
@@ -323,8 +323,8 @@ pub fn tidy_own(directory: &Directory, lock: &WriteLock) -> Result<()> {
             ifindex,
             name: &name,
         };
-        for spot in Hook::Clsact.on_parent(device) {
-            spot.take_off(&directory.draft(ifindex))?;
+        for point in Hook::Clsact.on_parent(device) {
+            point.detach(&directory.draft(ifindex))?;
         }
     }
     tidy(directory, lock)

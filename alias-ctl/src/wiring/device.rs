@@ -70,13 +70,13 @@ pub fn make(
         .into_iter()
         .map(|(port, device)| (port.ifindex, device))
         .collect();
-    dress(link, parent.fixed().interface_id, batch, netns, &ends)?;
+    configure(link, parent.fixed().interface_id, batch, netns, &ends)?;
     // A port has no address and no neighbour discovery: without IPv6 it is also
     // quicker to bring up, by far when there are thousands.
     for item in &batch.items {
         silence_ipv6(&port_name(link.ifindex, item.slot))?;
     }
-    port::hang(host, link, parent, batch, &ends)?;
+    port::attach(host, link, parent, batch, &ends)?;
     let ups: Vec<Request> = ends
         .iter()
         .zip(&batch.items)
@@ -119,7 +119,7 @@ fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(Link, u
 
 /// Gives the device ends their alternative names and addresses, and brings them
 /// up, in their namespace.
-fn dress(
+fn configure(
     link: &Link,
     interface_id: u32,
     batch: &Batch,
@@ -145,7 +145,7 @@ fn dress(
         }
         requests.extend(local_route::open(*device, item.address).map(|open| open.about(&name)));
     }
-    let dress = || -> Result<()> {
+    let configure = || -> Result<()> {
         for item in &batch.items {
             let device = device_name(link.ifindex, item.slot);
             if item.address.is_ipv6() {
@@ -164,8 +164,8 @@ fn dress(
         )?)?)
     };
     match netns {
-        Some(netns) => netns.within(dress)?,
-        None => dress(),
+        Some(netns) => netns.within(configure)?,
+        None => configure(),
     }
 }
 

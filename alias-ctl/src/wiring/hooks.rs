@@ -33,7 +33,7 @@ pub struct Device<'a> {
 
 /// One of a parent's programs on one side of a device.
 #[derive(Clone, Copy, Debug)]
-pub struct Spot<'a> {
+pub struct AttachPoint<'a> {
     hook: Hook,
     device: Device<'a>,
     side: AttachType,
@@ -51,8 +51,8 @@ const SHARED: i32 = libc::EOPNOTSUPP;
 impl Hook {
     /// The programs of a parent that hang on itself.
     #[must_use]
-    pub fn on_parent(self, device: Device<'_>) -> [Spot<'_>; 2] {
-        let spot = |side, program| Spot {
+    pub fn on_parent(self, device: Device<'_>) -> [AttachPoint<'_>; 2] {
+        let point = |side, program| AttachPoint {
             hook: self,
             device,
             side,
@@ -60,15 +60,15 @@ impl Hook {
             parent: device.ifindex,
         };
         [
-            spot(AttachType::TcxIngress, names::ALIAS_DELIVER),
-            spot(AttachType::TcxEgress, names::ALIAS_EGRESS),
+            point(AttachType::TcxIngress, names::ALIAS_DELIVER),
+            point(AttachType::TcxEgress, names::ALIAS_EGRESS),
         ]
     }
 
     /// The program of a parent that hangs on a `--to` device.
     #[must_use]
-    pub const fn on_target(self, parent: u32, device: Device<'_>) -> Spot<'_> {
-        Spot {
+    pub const fn on_target(self, parent: u32, device: Device<'_>) -> AttachPoint<'_> {
+        AttachPoint {
             hook: self,
             device,
             side: AttachType::TcxIngress,
@@ -78,7 +78,7 @@ impl Hook {
     }
 }
 
-impl Spot<'_> {
+impl AttachPoint<'_> {
     /// Sees to it that something can hang there: with clsact the device needs that qdisc,
     /// which is added where there is none.
     ///
@@ -94,7 +94,7 @@ impl Spot<'_> {
         let mut netlink = Conversation::new()?;
         match netlink.run(Request::clsact(self.device.ifindex).about(name)) {
             Err(error) if error.errno() == libc::EINVAL => {
-                return Err(busy("an ingress qdisc has its place").way_out(format!(
+                return Err(busy("an ingress qdisc has its place").hint(format!(
                     "tc qdisc del dev {name} ingress; clsact does all that it does"
                 )));
             }
@@ -104,7 +104,7 @@ impl Spot<'_> {
             Err(error) if error.errno() == SHARED => Err(busy(
                 "it shares a filter block with other devices",
             )
-            .way_out(format!(
+            .hint(format!(
                 "give it a clsact of its own: tc qdisc del dev {name} clsact; the next command adds one"
             ))),
             _ => Ok(()),
@@ -117,8 +117,8 @@ impl Spot<'_> {
     /// # Errors
     ///
     /// EINVAL for [`Hook::Tcx`] on a kernel that has none; EBUSY as for
-    /// [`Spot::prepare`].
-    pub fn hang(&self, pins: &Path) -> Result<()> {
+    /// [`AttachPoint::prepare`].
+    pub fn attach(&self, pins: &Path) -> Result<()> {
         if self.hook == Hook::Clsact {
             return self.put_filter(pins);
         }
@@ -141,7 +141,7 @@ impl Spot<'_> {
     /// # Errors
     ///
     /// That of asking the kernel.
-    pub fn is_hung(&self, pins: &Path) -> Result<bool> {
+    pub fn is_attached(&self, pins: &Path) -> Result<bool> {
         if self.hook == Hook::Clsact {
             let request = Request::get_filter(self.filter()).about(self.device.name);
             return match Conversation::new()?.run(request) {
@@ -169,9 +169,9 @@ impl Spot<'_> {
     ///
     /// # Errors
     ///
-    /// As for [`Spot::hang`].
+    /// As for [`AttachPoint::attach`].
     pub fn restore(&self, pins: &Path) -> Result<bool> {
-        if self.is_hung(pins)? {
+        if self.is_attached(pins)? {
             return Ok(false);
         }
         if self.hook == Hook::Tcx && self.is_on_parent() {
@@ -183,7 +183,7 @@ impl Spot<'_> {
                 _ => {}
             }
         }
-        self.hang(pins).map(|()| true)
+        self.attach(pins).map(|()| true)
     }
 
     /// Puts the next generation's program in the place of the one before, between two
@@ -227,7 +227,7 @@ impl Spot<'_> {
     /// # Errors
     ///
     /// What the kernel refused.
-    pub fn take_off(&self, pins: &Path) -> Result<()> {
+    pub fn detach(&self, pins: &Path) -> Result<()> {
         if self.hook == Hook::Clsact {
             let request = Request::delete_filter(self.filter()).about(self.device.name);
             return match Conversation::new()?.run(request) {
@@ -260,7 +260,7 @@ impl Spot<'_> {
 
     /// How it comes to hang there again.
     #[must_use]
-    pub fn way_back(&self) -> String {
+    pub fn reattach_hint(&self) -> String {
         let command = "the next command that changes something hangs it there again";
         match self.hook {
             Hook::Tcx => command.to_owned(),
@@ -312,7 +312,7 @@ impl Spot<'_> {
     }
 }
 
-impl fmt::Display for Spot<'_> {
+impl fmt::Display for AttachPoint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.device.name, self.program)
     }
@@ -347,12 +347,12 @@ pub fn targets(host: &mut Host, parent: &Parent) -> Result<Vec<Link>> {
     Ok(found)
 }
 
-/// All spots of a parent that leads to these devices.
-pub fn spots<'a>(
+/// All attach points of a parent that leads to these devices.
+pub fn attach_points<'a>(
     parent: &Parent,
     link: &'a Link,
     targets: &'a [Link],
-) -> impl Iterator<Item = Spot<'a>> {
+) -> impl Iterator<Item = AttachPoint<'a>> {
     let (hook, ifindex) = (parent.hook(), parent.ifindex());
     let on_targets = targets
         .iter()
@@ -361,7 +361,7 @@ pub fn spots<'a>(
 }
 
 /// Where `alias_return` hangs on a `--to` device.
-pub fn on_target<'a>(parent: &Parent, ifindex: u32, name: &'a str) -> Spot<'a> {
+pub fn on_target<'a>(parent: &Parent, ifindex: u32, name: &'a str) -> AttachPoint<'a> {
     let device = Device { ifindex, name };
     parent.hook().on_target(parent.ifindex(), device)
 }

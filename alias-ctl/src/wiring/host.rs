@@ -51,7 +51,7 @@ impl Host {
                 "no such device in this network namespace",
                 libc::ENODEV,
             )
-            .way_out(match name.split_once(':') {
+            .hint(match name.split_once(':') {
                 Some((device, _)) => format!("name the device, not an alias of it: {device}"),
                 None => "list them: ip link".to_owned(),
             })
@@ -98,7 +98,7 @@ pub fn not_attached(link: &Link, operation: &str) -> Refusal {
         "it has no aliases, and is not attached",
         libc::ENODEV,
     )
-    .way_out(format!("make one: alias-ctl add {}:0 ADDRESS", link.name))
+    .hint(format!("make one: alias-ctl add {}:0 ADDRESS", link.name))
 }
 
 /// Capabilities by their numbers in `linux/capability.h`.
@@ -133,5 +133,5 @@ fn check_capabilities() -> Result<()> {
         format!("the capability {} is missing", missing.1),
         libc::EPERM,
     )
-    .way_out("run it as root, for example with sudo"))
+    .hint("run it as root, for example with sudo"))
 }

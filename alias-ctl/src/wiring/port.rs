@@ -26,7 +26,7 @@ const PORT_BLOCKS: u32 = 0xa100_0000;
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn hang(
+pub fn attach(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
@@ -83,7 +83,7 @@ pub fn follow(parent: &Parent, slot: u32) -> Result<()> {
 /// # Errors
 ///
 /// That of asking the kernel.
-pub fn unhung(
+pub fn detached(
     host: &mut Host,
     link: &Link,
     ports: impl Iterator<Item = (u32, u32)>,
@@ -109,7 +109,7 @@ pub fn unhung(
 /// # Errors
 ///
 /// What the kernel refused: EEXIST when a port has a qdisc of somebody else's.
-pub fn hang_again(host: &mut Host, link: &Link, parent: &Parent, ports: &[u32]) -> Result<()> {
+pub fn reattach(host: &mut Host, link: &Link, parent: &Parent, ports: &[u32]) -> Result<()> {
     let block = block_of(link);
     let blocks = host.netlink.ingress_blocks()?;
     let joins: Vec<Request> = ports

@@ -36,7 +36,7 @@ pub fn fragments_stay(link: &Link) -> Refusal {
         ),
         libc::EOPNOTSUPP,
     )
-    .way_out(format!(
+    .hint(format!(
         "ip link set dev {} mtu {}; or attach with --mode generic; or boot Linux 6.3 or later",
         link.name,
         probe::LINEAR_MTU
@@ -45,14 +45,14 @@ pub fn fragments_stay(link: &Link) -> Refusal {
 
 /// Whether an alias leads to a devmap key.
 fn in_use(parent: &Parent, key: u32) -> bool {
-    in_use_besides(parent, key, None)
+    in_use_except(parent, key, None)
 }
 
-/// Whether an alias other than the one in the slot `besides` leads there.
+/// Whether an alias other than the one in the slot `exclude` leads there.
 #[must_use]
-pub fn in_use_besides(parent: &Parent, key: u32, besides: Option<u32>) -> bool {
+pub fn in_use_except(parent: &Parent, key: u32, exclude: Option<u32>) -> bool {
     parent.live().any(|(slot, record)| {
-        record.is(TargetKind::To) && record.link == key && Some(slot) != besides
+        record.is(TargetKind::To) && record.link == key && Some(slot) != exclude
     })
 }
 
@@ -152,7 +152,7 @@ fn point(parent: &Parent, key: u32, device: &Link) -> Result<()> {
     };
     sys::map_update(ports.as_fd(), device.ifindex, &port.bytes())
         .map_err(|error| refused(&error))?;
-    hooks::on_target(parent, device.ifindex, &device.name).hang(parent.path())
+    hooks::on_target(parent, device.ifindex, &device.name).attach(parent.path())
 }
 
 /// Frees the devmap keys that no alias leads to any more.
@@ -172,7 +172,7 @@ pub fn release(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -> Re
         let devmap = parent.object(names::DEVMAP)?;
         let ports = parent.object(names::PORT)?;
         let name = format!("device {}", target.ifindex);
-        hooks::on_target(parent, target.ifindex, &name).take_off(parent.path())?;
+        hooks::on_target(parent, target.ifindex, &name).detach(parent.path())?;
         sys::map_delete(devmap.as_fd(), key)
             .and_then(|()| sys::map_delete(ports.as_fd(), target.ifindex))
             .map_err(|error| Refusal::io(&name, "release target", &error))?;

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use alias_common::record::{Record, TargetKind};
 use alias_common::tcp_options::{Grant, LocalAddress};
 
-use crate::dataplane::isno::{Isno, clear_idle};
 use crate::dataplane::parent::address_of;
+use crate::dataplane::tcp_options::{SocketPrograms, clear_idle};
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::model::address::Address;
@@ -28,21 +28,21 @@ pub fn grant(
     slots: impl Iterator<Item = u32>,
     lock: &WriteLock,
 ) -> Result<()> {
-    let mut isno: Option<Isno> = None;
+    let mut programs: Option<SocketPrograms> = None;
     for slot in slots {
         let record = parent.record(slot);
         let Some((key, grant)) = entry(host, slot, &record) else {
             continue;
         };
-        let isno = match &mut isno {
-            Some(isno) => isno,
-            none => none.insert(Isno::open_or_make(
+        let programs = match &mut programs {
+            Some(programs) => programs,
+            none => none.insert(SocketPrograms::open_or_make(
                 parent,
                 &alias_name(&link.name, slot),
                 lock,
             )?),
         };
-        isno.put(&key, &grant, lock)?;
+        programs.put(&key, &grant, lock)?;
     }
     Ok(())
 }
@@ -66,15 +66,15 @@ pub fn revoke(
     if entries.peek().is_none() {
         return Ok(());
     }
-    let Some(isno) = Isno::open(parent)? else {
+    let Some(programs) = SocketPrograms::open(parent)? else {
         return Ok(());
     };
     for (key, grant) in entries {
-        if isno
+        if programs
             .get(&key)?
             .is_some_and(|found| found.slot == grant.slot)
         {
-            isno.remove(&key, lock)?;
+            programs.remove(&key, lock)?;
         }
     }
     Ok(())
@@ -95,7 +95,7 @@ pub fn follow(
 ) -> Result<()> {
     if let Some((key, grant)) = entry(host, slot, new) {
         let alias = alias_name(&link.name, slot);
-        return Isno::open_or_make(parent, &alias, lock)?.put(&key, &grant, lock);
+        return SocketPrograms::open_or_make(parent, &alias, lock)?.put(&key, &grant, lock);
     }
     revoke(host, parent, &[(slot, parent.record(slot))], lock)?;
     clear_idle(parent, lock)
@@ -111,10 +111,10 @@ pub fn restore(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> R
         .live()
         .filter_map(|(slot, record)| Some((entry(host, slot, &record)?.0, slot)))
         .collect();
-    if let Some(isno) = Isno::open(parent)? {
-        for key in isno.addresses()? {
+    if let Some(programs) = SocketPrograms::open(parent)? {
+        for key in programs.addresses()? {
             if !wanted.contains_key(&key) {
-                isno.remove(&key, lock)?;
+                programs.remove(&key, lock)?;
             }
         }
     }

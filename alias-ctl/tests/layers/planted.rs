@@ -91,7 +91,7 @@ fn what_is_against_the_rules_is_found() {
         (
             "the crate's root",
             &[
-                ("lib.rs", "pub use model::Wish;"),
+                ("lib.rs", "pub use model::AliasRequest;"),
                 ("model/mod.rs", ""),
                 ("store/file.rs", "use crate::VERSION;"),
             ],

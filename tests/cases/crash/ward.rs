@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use super::heartbeat::Heartbeat;
 use crate::aim::Aim;
-use crate::isno::sockets;
 use crate::scene::{Family, LIMIT, ip};
+use crate::tcp_options::sockets;
 
 /// The alias that nobody touches.
 const STABLE: &str = "eth0:1000";

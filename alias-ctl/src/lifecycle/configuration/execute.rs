@@ -7,17 +7,17 @@ use std::net::IpAddr;
 
 use alias_common::record::Record;
 
-use crate::dataplane::isno::clear_idle;
+use crate::dataplane::tcp_options::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
 use crate::lifecycle::verdict::verdict_of;
 use crate::lifecycle::{change, create, exposure, grow, resolve, target, tcp_options};
+use crate::model::alias_request::{Addresses, AliasRequest, Target};
 use crate::model::declaration::{Attachment, Hook, Properties, Run};
-use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
 use crate::model::request::{AttachSpec, DEFAULT_CAPACITY};
-use crate::model::wish::{Addresses, Target, Wish};
+use crate::model::tcp_options::TcpChange;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Past};
 use crate::wiring::host::Host;
@@ -235,7 +235,7 @@ fn make_group(
     lock: &WriteLock,
 ) -> Result<()> {
     let mut items = items.to_vec();
-    let wish = Wish {
+    let wanted = AliasRequest {
         addresses: Addresses::One {
             address: items[0].address,
             slot: None,
@@ -246,8 +246,8 @@ fn make_group(
         announce: properties.announce,
         tcp: TcpChange::to(&properties.tcp),
     };
-    let placement = target::check(host, link, parent, &wish, None)?;
-    resolve::refuse_taken(host, link, parent, &wish, &mut items, None)?;
+    let placement = target::check(host, link, parent, &wanted, None)?;
+    resolve::refuse_taken(host, link, parent, &wanted, &mut items, None)?;
     let batch = Batch {
         items,
         prefix_len: properties.prefix_len,
@@ -257,7 +257,7 @@ fn make_group(
         enabled: properties.enabled,
         declared: true,
     };
-    tcp_options::check(host, link, parent, &batch, &wish.tcp)?;
+    tcp_options::check(host, link, parent, &batch, &wanted.tcp)?;
     create::create(host, link, parent, &batch, lock)
 }
 

@@ -8,9 +8,9 @@ use alias_common::limits::MAX_SLOTS;
 use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::{refusals, target};
+use crate::model::alias_request::Target;
 use crate::model::declaration::{self, Attachment, Declaration, Mode};
 use crate::model::plan::{self, Live, Plan};
-use crate::model::wish::Target;
 use crate::netlink::Link;
 use crate::render::plan as render;
 use crate::wiring::host::Host;
@@ -101,7 +101,7 @@ fn refuse_other_attachment(link: &Link, is: &Attachment, declared: &Attachment) 
         ),
         libc::EBUSY,
     )
-    .way_out(format!(
+    .hint(format!(
         "nothing was changed; detach it first: alias-ctl detach {} --cascade",
         link.name
     )))

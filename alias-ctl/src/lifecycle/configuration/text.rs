@@ -66,7 +66,7 @@ pub fn only(declaration: &mut Declaration, device: &str) -> Result<()> {
     if declaration.parents.is_empty() {
         return Err(
             Refusal::new(device, "restore", "nothing is saved of it", libc::ENOENT)
-                .way_out("save what is running: alias-ctl save"),
+                .hint("save what is running: alias-ctl save"),
         );
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! What was done so far, so that it can be undone in the opposite order; and the
 //! one way in which a configuration takes aliases down, which notes what they were.
 
-use crate::dataplane::isno::clear_idle;
 use crate::dataplane::parent::address_of;
+use crate::dataplane::tcp_options::clear_idle;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
@@ -53,8 +53,8 @@ impl Undo {
         for (link, done) in self.done.into_iter().rev() {
             if let Err(refusal) = undo(host, lock, &link, done, &mut pasts) {
                 // The rest is undone all the same.
-                let and = if reason.way_out.is_empty() { "" } else { "; " };
-                reason.way_out += &format!("{and}not undone: {refusal}");
+                let and = if reason.hint.is_empty() { "" } else { "; " };
+                reason.hint += &format!("{and}not undone: {refusal}");
             }
         }
         reason

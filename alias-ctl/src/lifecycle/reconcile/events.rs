@@ -1,10 +1,10 @@
-//! What a pass is told: what was heard before it, and how far it is to look.
+//! What a pass is told: the events before it, and how far it is to look.
 
 use std::collections::{HashMap, HashSet};
 
 /// What events tell that leaves no trace in the kernel's state.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
+pub struct Events {
     /// Parents that went down, by ifindex, and the creation number of the last
     /// alias that each had by then. They may be up again.
     pub down: HashMap<u32, u64>,

@@ -17,7 +17,7 @@ use crate::netlink::Link;
 use crate::wiring::host::Host;
 use crate::wiring::{hooks, local_route, port, veth};
 
-use super::events::{Extent, Heard};
+use super::events::{Events, Extent};
 use super::snapshot::Snapshot;
 
 /// Up to this slot every pass compares every alias; beyond, those of single
@@ -25,9 +25,9 @@ use super::snapshot::Snapshot;
 const FEW: u32 = 1024;
 
 /// How it stands with a parent.
-pub(super) enum Case {
+pub(super) enum ParentState {
     /// All fits.
-    Well,
+    Ok,
     /// Without its header a directory says nothing.
     Empty,
     /// The device was deleted, or moved to another namespace.
@@ -35,7 +35,7 @@ pub(super) enum Case {
     /// A writer is at work, or was killed at it.
     Unfinished(Parent, Link),
     /// There is something to put right.
-    Ailing(Parent, Link, Findings),
+    NeedsRepair(Parent, Link, Findings),
 }
 
 /// What is to be put right with one parent.
@@ -53,9 +53,9 @@ pub(super) struct Findings {
     /// The route to a `local` alias's network is gone.
     pub(super) unrouted: bool,
     /// Somebody has taken a tc program off the parent or off a `--to` device.
-    pub(super) unhung: bool,
+    pub(super) detached: bool,
     /// Ports of device aliases that lost theirs.
-    pub(super) unhung_ports: Vec<u32>,
+    pub(super) detached_ports: Vec<u32>,
     /// Aliases that go, by slot, each group with the reason.
     pub(super) going: Vec<(u32, Reason)>,
     /// Aliases whose device is in another namespace now, and the port's view of it.
@@ -90,18 +90,18 @@ impl Findings {
 /// # Errors
 ///
 /// That of asking the kernel.
-pub(super) fn look(
+pub(super) fn inspect(
     host: &mut Host,
     ifindex: u32,
-    heard: &Heard,
+    events: &Events,
     snapshot: &Snapshot,
     extent: Extent,
-) -> Result<Case> {
+) -> Result<ParentState> {
     let header = match Parent::peek(&host.directory, ifindex) {
         Ok(Some(header)) => header,
-        Ok(None) => return Ok(Case::Empty),
+        Ok(None) => return Ok(ParentState::Empty),
         // Not of this version, or spoilt: whoever names this parent is told.
-        Err(_) => return Ok(Case::Well),
+        Err(_) => return Ok(ParentState::Ok),
     };
     let link = host.netlink.link_by_index(ifindex)?;
     let link = link.filter(|_| holds_on(&host.directory.parent(ifindex), ifindex));
@@ -114,19 +114,19 @@ pub(super) fn look(
             && padded_name(&link.name) == header.name
             && link.up
             && header.flags & Header::WAS_DOWN == 0
-            && !heard.down.contains_key(&ifindex);
+            && !events.down.contains_key(&ifindex);
         if header.unfinished == 0 && as_noted && !whole {
-            return Ok(Case::Well);
+            return Ok(ParentState::Ok);
         }
     }
     let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
-        return Ok(Case::Well);
+        return Ok(ParentState::Ok);
     };
     let Some(link) = link else {
-        return Ok(Case::Orphaned(parent));
+        return Ok(ParentState::Orphaned(parent));
     };
     if header.unfinished != 0 {
-        return Ok(Case::Unfinished(parent, link));
+        return Ok(ParentState::Unfinished(parent, link));
     }
     let mut findings = Findings {
         looked_at: due.then_some(now),
@@ -135,9 +135,9 @@ pub(super) fn look(
         ..Findings::default()
     };
     let live: Vec<(u32, Record)> = parent.live().collect();
-    let fate = fate_on_down(host, &header, &link, heard);
-    let freed = fate.freed;
-    findings.was_down = fate.was_down;
+    let outcome = apply_down_policy(host, &header, &link, events);
+    let freed = outcome.freed;
+    findings.was_down = outcome.was_down;
     findings.going.extend(
         live.iter()
             .filter(|(_, record)| record.created <= freed)
@@ -146,7 +146,7 @@ pub(super) fn look(
     if whole {
         let staying = || live.iter().filter(|(_, record)| record.created > freed);
         devices(host, &link, staying(), snapshot, &mut findings)?;
-        if fate.has_addresses {
+        if outcome.has_addresses {
             let mut lost = lost(host, &link, staying(), snapshot)?;
             let records = staying().map(|(_, record)| record);
             lost.routes |= !local_route::have_routes(host, &link, records)?;
@@ -160,17 +160,17 @@ pub(super) fn look(
             }
         }
         targets(host, &parent, &live, snapshot, &mut findings)?;
-        unhung(host, &link, &parent, &live, snapshot, &mut findings)?;
+        detached(host, &link, &parent, &live, snapshot, &mut findings)?;
     }
     Ok(if findings.is_nothing() {
-        Case::Well
+        ParentState::Ok
     } else {
-        Case::Ailing(parent, link, findings)
+        ParentState::NeedsRepair(parent, link, findings)
     })
 }
 
 /// What a parent that is down, or was, means for its aliases.
-struct Fate {
+struct DownPolicyOutcome {
     /// Those up to this creation number are freed; 0 for none.
     freed: u64,
     /// As in [`Findings`].
@@ -179,18 +179,23 @@ struct Fate {
     has_addresses: bool,
 }
 
-fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fate {
-    let went_down = heard.down.get(&link.ifindex).copied();
+fn apply_down_policy(
+    host: &Host,
+    header: &Header,
+    link: &Link,
+    events: &Events,
+) -> DownPolicyOutcome {
+    let went_down = events.down.get(&link.ifindex).copied();
     let noted = header.flags & Header::WAS_DOWN != 0;
     if link.up && went_down.is_none() && !noted {
-        return Fate {
+        return DownPolicyOutcome {
             freed: 0,
             was_down: None,
             has_addresses: true,
         };
     }
     match host.on_down(header) {
-        OnDown::Delete => Fate {
+        OnDown::Delete => DownPolicyOutcome {
             freed: if link.up {
                 went_down.unwrap_or(0)
             } else {
@@ -199,7 +204,7 @@ fn fate_on_down(host: &Host, header: &Header, link: &Link, heard: &Heard) -> Fat
             was_down: noted.then_some(false),
             has_addresses: !noted,
         },
-        OnDown::Keep => Fate {
+        OnDown::Keep => DownPolicyOutcome {
             freed: 0,
             was_down: (link.up || !noted).then_some(!link.up),
             has_addresses: false,
@@ -323,10 +328,10 @@ fn targets(
             Some(link) if link.name == name => {}
             Some(link) => findings.renamed_targets.push((key, link.name.clone())),
             None => {
-                let heir = links.values().find(|link| link.name == name);
+                let replacement = links.values().find(|link| link.name == name);
                 findings
                     .new_targets
-                    .extend(heir.map(|link| (key, link.clone())));
+                    .extend(replacement.map(|link| (key, link.clone())));
             }
         }
     }
@@ -334,7 +339,7 @@ fn targets(
 }
 
 /// tc programs that somebody has taken off the parent, its `--to` devices or its ports.
-fn unhung(
+fn detached(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
@@ -346,8 +351,8 @@ fn unhung(
     for ifindex in hooks::target_indices(parent) {
         devices.extend(snapshot.links(host)?.get(&ifindex).cloned());
     }
-    for spot in hooks::spots(parent, link, &devices) {
-        findings.unhung |= !spot.is_hung(parent.path())?;
+    for point in hooks::attach_points(parent, link, &devices) {
+        findings.detached |= !point.is_attached(parent.path())?;
     }
     let links = snapshot.links(host)?;
     let is_there = |port: u32| links.get(&port).is_some_and(veth::is_ours);
@@ -357,8 +362,8 @@ fn unhung(
         .map(|(slot, record)| (*slot, record.port_ifindex))
         .filter(|(_, port)| is_there(*port))
         .collect();
-    let unhung = port::unhung(host, link, ports.into_iter())?;
-    findings.unhung_ports = unhung.into_iter().map(|(_, port)| port).collect();
+    let detached = port::detached(host, link, ports.into_iter())?;
+    findings.detached_ports = detached.into_iter().map(|(_, port)| port).collect();
     Ok(())
 }
 

@@ -10,8 +10,8 @@ mod moved;
 mod repair;
 mod snapshot;
 
-use events::{Extent, Heard};
-use findings::{Case, look};
+use events::{Events, Extent};
+use findings::{ParentState, inspect};
 use snapshot::Snapshot;
 
 use crate::dataplane::{WriteLock, listing};
@@ -26,15 +26,15 @@ use super::{grow, recovery};
 /// # Errors
 ///
 /// That of asking the kernel.
-pub fn is_due(host: &mut Host, heard: &Heard) -> Result<bool> {
+pub fn is_due(host: &mut Host, events: &Events) -> Result<bool> {
     if !host.directory.growing()?.is_empty() {
         return Ok(true);
     }
     let snapshot = Snapshot::default();
     for ifindex in host.directory.parents()? {
         if !matches!(
-            look(host, ifindex, heard, &snapshot, Extent::Whole)?,
-            Case::Well
+            inspect(host, ifindex, events, &snapshot, Extent::Whole)?,
+            ParentState::Ok
         ) {
             return Ok(true);
         }
@@ -51,7 +51,7 @@ pub fn is_due(host: &mut Host, heard: &Heard) -> Result<bool> {
 pub fn reconcile(
     host: &mut Host,
     lock: &WriteLock,
-    heard: &Heard,
+    events: &Events,
     extent: Extent,
 ) -> Result<Vec<String>> {
     attach::tidy_own(&host.directory, lock)?;
@@ -65,8 +65,9 @@ pub fn reconcile(
     let mut outcome = Ok(());
     let snapshot = Snapshot::default();
     for ifindex in host.directory.parents()? {
-        let seen_to = see_to(host, ifindex, heard, &snapshot, extent, lock, &mut done);
-        outcome = outcome.and(seen_to);
+        let reconciled =
+            reconcile_parent(host, ifindex, events, &snapshot, extent, lock, &mut done);
+        outcome = outcome.and(reconciled);
     }
     outcome
         .and_then(|()| listing::restore(&host.directory, lock))
@@ -74,36 +75,36 @@ pub fn reconcile(
 }
 
 /// Puts one parent right.
-fn see_to(
+fn reconcile_parent(
     host: &mut Host,
     ifindex: u32,
-    heard: &Heard,
+    events: &Events,
     snapshot: &Snapshot,
     extent: Extent,
     lock: &WriteLock,
     done: &mut Vec<String>,
 ) -> Result<()> {
-    let mut case = look(host, ifindex, heard, snapshot, extent)?;
-    if let Case::Unfinished(parent, link) = case {
+    let mut case = inspect(host, ifindex, events, snapshot, extent)?;
+    if let ParentState::Unfinished(parent, link) = case {
         recovery::complete(host, &link, &parent, lock)?;
         done.push(format!(
             "{}: finished what a killed command left",
             link.name
         ));
         // What was seen before is not what is there now.
-        case = look(host, ifindex, heard, &Snapshot::default(), extent)?;
+        case = inspect(host, ifindex, events, &Snapshot::default(), extent)?;
     }
     match case {
-        Case::Well | Case::Unfinished(..) => Ok(()),
-        Case::Empty => attach::discard(&host.directory, ifindex, lock),
-        Case::Orphaned(parent) => {
-            recovery::bury(host, parent, lock)?;
+        ParentState::Ok | ParentState::Unfinished(..) => Ok(()),
+        ParentState::Empty => attach::discard(&host.directory, ifindex, lock),
+        ParentState::Orphaned(parent) => {
+            recovery::remove_orphan(host, parent, lock)?;
             done.push(format!(
                 "device {ifindex} is gone: its aliases went with it"
             ));
             Ok(())
         }
-        Case::Ailing(parent, link, findings) => {
+        ParentState::NeedsRepair(parent, link, findings) => {
             repair::repair(host, &parent, &link, &findings, lock, done)
         }
     }

@@ -64,10 +64,10 @@ pub(super) fn follow(
     parent.set_unfinished(false, lock);
     let record = parent.record(slot);
     let link_local = veth::link_local(parent.fixed().interface_id, record.port_ifindex, ifindex);
-    let dress = || dress(&name, &record, &link_local);
+    let configure = || configure(&name, &record, &link_local);
     match &netns {
-        Some(netns) => netns.within(dress)??,
-        None => dress()?,
+        Some(netns) => netns.within(configure)??,
+        None => configure()?,
     }
     done.push(format!("{name}: followed its device to another namespace"));
     Ok(())
@@ -85,7 +85,7 @@ fn called(host: &mut Host, id: i32) -> Result<Option<Netns>> {
 
 /// Gives a device what an alias needs on it, in the calling thread's namespace.
 /// Whoever moved it may have done so already.
-fn dress(name: &str, record: &Record, link_local: &AddressSpec) -> Result<()> {
+fn configure(name: &str, record: &Record, link_local: &AddressSpec) -> Result<()> {
     let mut conversation = Conversation::new()?;
     let Some(device) = conversation.link_by_index(record.device_ifindex)? else {
         return Ok(());

@@ -70,27 +70,27 @@ pub(super) fn repair(
         };
         parent.set_target(*key, target, lock);
     }
-    for (key, heir) in &findings.new_targets {
-        to::repoint(host, link, parent, *key, heir, lock)?;
+    for (key, replacement) in &findings.new_targets {
+        to::repoint(host, link, parent, *key, replacement, lock)?;
         done.push(format!(
             "{}: is there again: its aliases lead to it",
-            heir.name
+            replacement.name
         ));
     }
-    if findings.unhung {
+    if findings.detached {
         let targets = hooks::targets(host, parent)?;
-        for spot in hooks::spots(parent, link, &targets) {
-            match spot.restore(parent.path()) {
+        for point in hooks::attach_points(parent, link, &targets) {
+            match point.restore(parent.path()) {
                 Ok(false) => {}
-                Ok(true) => done.push(format!("{spot} was taken off: it hangs there again")),
+                Ok(true) => done.push(format!("{point} was taken off: it hangs there again")),
                 // Nothing that a change of the aliases would have to wait for.
                 Err(refusal) => done.push(refusal.to_string()),
             }
         }
     }
-    if !findings.unhung_ports.is_empty() {
+    if !findings.detached_ports.is_empty() {
         done.push(
-            match port::hang_again(host, link, parent, &findings.unhung_ports) {
+            match port::reattach(host, link, parent, &findings.detached_ports) {
                 Ok(()) => format!(
                     "{}: alias_tx was taken off ports: it hangs there again",
                     link.name

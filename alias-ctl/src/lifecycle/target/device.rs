@@ -41,7 +41,7 @@ pub fn open_netns(spec: &str) -> Result<Netns> {
             "unknown: no name in /run/netns, no path, no process",
             libc::ENOENT,
         )
-        .way_out(format!("list them: ip netns; make it: ip netns add {spec}")),
+        .hint(format!("list them: ip netns; make it: ip netns add {spec}")),
         _ => error.into(),
     })
 }

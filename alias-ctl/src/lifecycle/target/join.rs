@@ -26,7 +26,7 @@ pub fn check(
 ) -> Result<Placement> {
     let refused = |reason: &str, errno| {
         Refusal::new(alias, "join", reason.to_owned(), errno)
-            .way_out("name an alias of the same parent that has a device of its own")
+            .hint("name an alias of the same parent that has a device of its own")
     };
     let (owner_link, slot) = host.alias(alias, "join")?;
     let slot = slot.ok_or_else(|| refused("it is no alias's name", libc::EINVAL))?;

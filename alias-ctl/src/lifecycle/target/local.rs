@@ -7,7 +7,7 @@ use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
-use crate::model::wish::{Addresses, Wish};
+use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
@@ -20,18 +20,18 @@ use super::lead::Lead;
 /// # Errors
 ///
 /// EINVAL for a VLAN, EOPNOTSUPP for an address that is not of IP.
-pub fn check(link: &Link, wish: &Wish) -> Result<Placement> {
-    if wish.vlan != Vlan::NONE {
+pub fn check(link: &Link, wanted: &AliasRequest) -> Result<Placement> {
+    if wanted.vlan != Vlan::NONE {
         return Err(Refusal::new(
             &link.name,
             "add",
             "a local alias cannot be scoped to a VLAN: the parent's stack has no address there",
             libc::EINVAL,
         )
-        .way_out("give it a device: --device"));
+        .hint("give it a device: --device"));
     }
     let is_typed = matches!(
-        wish.addresses,
+        wanted.addresses,
         Addresses::One {
             address: Address::Typed(_),
             ..
@@ -44,7 +44,7 @@ pub fn check(link: &Link, wish: &Wish) -> Result<Placement> {
             "only an IP alias can be local: the parent's stack has no address of this family",
             libc::EOPNOTSUPP,
         )
-        .way_out("give it a device: --device; or another one: --to DEV"));
+        .hint("give it a device: --device; or another one: --to DEV"));
     }
     Ok(Placement::Local)
 }

@@ -14,8 +14,8 @@ use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::{Parent, WriteLock, table};
 use crate::error::Result;
+use crate::model::alias_request::{AliasRequest, Target};
 use crate::model::name::alias_name;
-use crate::model::wish::{Target, Wish};
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Placement};
 use crate::wiring::host::Host;
@@ -23,7 +23,7 @@ use crate::wiring::{neighbour, veth};
 
 use lead::Lead;
 
-/// Finds what a target names. The alias in the slot `besides` is about to be
+/// Finds what a target names. The alias in the slot `exclude` is about to be
 /// changed, and does not stand in its own way.
 ///
 /// # Errors
@@ -34,16 +34,16 @@ pub fn check(
     host: &mut Host,
     link: &Link,
     parent: &Parent,
-    wish: &Wish,
-    besides: Option<u32>,
+    wanted: &AliasRequest,
+    exclude: Option<u32>,
 ) -> Result<Placement> {
-    match &wish.target {
+    match &wanted.target {
         Target::Device { netns } => device::check(host, netns.as_deref()),
-        Target::Join { alias } => join::check(host, link, parent, alias, wish.vlan),
+        Target::Join { alias } => join::check(host, link, parent, alias, wanted.vlan),
         Target::To { device, mac } => {
-            to::check(host, link, parent, (device, *mac), wish.vlan, besides)
+            to::check(host, link, parent, (device, *mac), wanted.vlan, exclude)
         }
-        Target::Local => local::check(link, wish),
+        Target::Local => local::check(link, wanted),
         Target::Drop => Ok(drop::check()),
     }
 }

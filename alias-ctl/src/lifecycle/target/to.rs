@@ -5,17 +5,17 @@ use alias_common::record::{Record, Target};
 
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
-use crate::model::wish::Target as Named;
+use crate::model::alias_request::Target as Named;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
-use crate::wiring::redirect::{self, in_use_besides};
+use crate::wiring::redirect::{self, in_use_except};
 use crate::wiring::{peer, veth};
 
 use super::lead::Lead;
 
 /// Finds the device, and the MAC that its far side listens to. The alias in the slot
-/// `besides` is about to be changed, and does not stand in its own way.
+/// `exclude` is about to be changed, and does not stand in its own way.
 ///
 /// # Errors
 ///
@@ -27,10 +27,10 @@ pub fn check(
     parent: &Parent,
     (name, mac): (&str, Option<[u8; 6]>),
     vlan: Vlan,
-    besides: Option<u32>,
+    exclude: Option<u32>,
 ) -> Result<Placement> {
     let device = host.link(name, "use as target")?;
-    let mac = check_device(host, link, parent, &device, vlan, mac, besides)?;
+    let mac = check_device(host, link, parent, &device, vlan, mac, exclude)?;
     Ok(Placement::To(Box::new(device), mac))
 }
 
@@ -42,7 +42,7 @@ fn check_device(
     device: &Link,
     vlan: Vlan,
     mac: Option<[u8; 6]>,
-    besides: Option<u32>,
+    exclude: Option<u32>,
 ) -> Result<Option<[u8; 6]>> {
     let refused =
         |reason: String, errno| Refusal::new(&device.name, "use as target", reason, errno);
@@ -50,12 +50,12 @@ fn check_device(
     if device.hardware_type != ARPHRD_ETHER || veth::is_ours(device) {
         return Err(
             refused("it takes no Ethernet frames of others".into(), libc::EINVAL)
-                .way_out("name a tap, a veth or a NIC; for an alias's device: --join"),
+                .hint("name a tap, a veth or a NIC; for an alias's device: --join"),
         );
     }
     if device.ifindex == link.ifindex {
         return Err(refused("it is the parent itself".into(), libc::EINVAL)
-            .way_out("packets for the parent's own stack: --local"));
+            .hint("packets for the parent's own stack: --local"));
     }
     if device.mtu < link.mtu {
         return Err(refused(
@@ -65,14 +65,14 @@ fn check_device(
             ),
             libc::EMSGSIZE,
         )
-        .way_out(format!("ip link set dev {} mtu {}", device.name, link.mtu)));
+        .hint(format!("ip link set dev {} mtu {}", device.name, link.mtu)));
     }
     if redirect::fragments_are_lost(link, parent) {
         return Err(redirect::fragments_stay(link));
     }
     if !device.up {
         return Err(refused("it is down".into(), libc::ENETDOWN)
-            .way_out(format!("ip link set dev {} up", device.name)));
+            .hint(format!("ip link set dev {} up", device.name)));
     }
     let mac = match mac {
         Some(mac) => Some(mac),
@@ -80,7 +80,7 @@ fn check_device(
     };
     for key in 0..parent.targets() {
         let target = parent.target(key);
-        if target.ifindex != device.ifindex || !in_use_besides(parent, key, besides) {
+        if target.ifindex != device.ifindex || !in_use_except(parent, key, exclude) {
             continue;
         }
         let same_vlan = target.vlan_outer == vlan.outer() && target.vlan_inner == vlan.inner();
@@ -89,7 +89,7 @@ fn check_device(
                 "aliases of another VLAN, or with another --mac, lead there".into(),
                 libc::EBUSY,
             )
-            .way_out("a device serves one VLAN and one MAC: use another device"));
+            .hint("a device serves one VLAN and one MAC: use another device"));
         }
     }
     Ok(mac)

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::error::{Refusal, Result};
-use crate::model::isno::TcpChange;
 use crate::model::netmask;
+use crate::model::tcp_options::TcpChange;
 
 use super::words::{self, refused, unknown};
 use super::{
@@ -362,7 +362,7 @@ impl<'a> Read<'a> {
             Verb::Assign => {}
             _ => {
                 return Err(refused(name, "which address is not said", libc::EINVAL)
-                    .way_out("nothing was changed; name the address"));
+                    .hint("nothing was changed; name the address"));
             }
         }
         let mask = match (self.mask, self.prefix_len) {
@@ -381,7 +381,7 @@ impl<'a> Read<'a> {
         if let (Some((_, word)), true) = (self.mask, address.is_ipv6()) {
             return Err(
                 refused(word, "an IPv6 address has a prefix length", libc::EINVAL)
-                    .way_out("write ADDRESS/LENGTH"),
+                    .hint("write ADDRESS/LENGTH"),
             );
         }
         let slash = slash.map(|word| words::prefix_len(word, all)).transpose()?;
@@ -423,7 +423,7 @@ pub(super) fn not_its_broadcast(word: &str, expected: Ipv4Addr) -> Refusal {
         "an alias's broadcast address is that of its network",
         libc::EINVAL,
     )
-    .way_out(format!(
+    .hint(format!(
         "nothing was changed; write {expected}, or leave it out"
     ))
 }

@@ -14,7 +14,7 @@ mod words;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::error::Refusal;
-use crate::model::isno::TcpChange;
+use crate::model::tcp_options::TcpChange;
 
 pub use grammar::read;
 

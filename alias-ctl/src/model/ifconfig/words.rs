@@ -69,14 +69,14 @@ pub(super) fn unknown(word: &str) -> Refusal {
             "no alias type of this address family is registered",
             libc::EAFNOSUPPORT,
         )
-        .way_out("nothing was changed; inet and inet6 are always there");
+        .hint("nothing was changed; inet and inet6 are always there");
     }
     if NOT_HERE.contains(&word) {
         return refused(word, "Linux has no such setting", libc::EOPNOTSUPP)
-            .way_out("nothing was changed; leave the word out");
+            .hint("nothing was changed; leave the word out");
     }
     refused(word, "unknown word", libc::EINVAL)
-        .way_out("nothing was changed; see alias-ctl ifconfig --help")
+        .hint("nothing was changed; see alias-ctl ifconfig --help")
 }
 
 pub(super) fn family(word: &str) -> Option<Family> {
@@ -119,7 +119,7 @@ pub(super) fn prefix_len(word: &str, all: u8) -> Result<u8> {
         .filter(|length| (1..=all).contains(length))
         .ok_or_else(|| {
             refused(word, "the prefix length is out of range", libc::EINVAL)
-                .way_out(format!("write a number between 1 and {all}"))
+                .hint(format!("write a number between 1 and {all}"))
         })
 }
 

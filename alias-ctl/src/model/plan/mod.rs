@@ -11,9 +11,9 @@ use std::collections::HashSet;
 use alias_common::tcp_options::TcpOptions;
 
 use super::address::Address;
+use super::alias_request::Target;
 use super::declaration::{Addresses, Parent, Properties, Run, joined_slot};
 use super::name::alias_name;
-use super::wish::Target;
 use crate::error::{Refusal, Result};
 
 /// An alias that is there.
@@ -119,7 +119,7 @@ impl Planner<'_> {
             return Ok(());
         };
         let count = self.declared.count();
-        let way_out = format!("raise max_aliases in [[parent]]; {}", place(run));
+        let hint = format!("raise max_aliases in [[parent]]; {}", place(run));
         Err(if run.count > 1 || count > u64::from(limit) {
             Refusal::new(
                 &self.declared.name,
@@ -135,7 +135,7 @@ impl Planner<'_> {
                 libc::EINVAL,
             )
         }
-        .way_out(way_out))
+        .hint(hint))
     }
 
     /// Compares slot by slot.
@@ -188,7 +188,7 @@ impl Planner<'_> {
             ),
             libc::EEXIST,
         )
-        .way_out(format!(
+        .hint(format!(
             "nothing was changed; delete it: alias-ctl del {name}; or change the file, {}",
             place(run)
         ))
@@ -252,7 +252,7 @@ impl Planner<'_> {
                         ),
                         libc::EBUSY,
                     )
-                    .way_out(format!(
+                    .hint(format!(
                         "nothing was changed; delete that one first: alias-ctl del {}",
                         self.name(slot)
                     )));
@@ -275,7 +275,7 @@ impl Planner<'_> {
             let refused = |reason: &str, errno| {
                 let object = self.name(run.start);
                 Err(
-                    Refusal::new(object, "apply", format!("{alias}: {reason}"), errno).way_out(
+                    Refusal::new(object, "apply", format!("{alias}: {reason}"), errno).hint(
                         format!(
                             "join an alias of the same device that has a device of its own, {}",
                             place(run)

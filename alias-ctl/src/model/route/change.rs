@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::netmask;
 
 use super::destination::{Scope, Target};
-use super::{Action, RouteWish, argument, once, refused};
+use super::{Action, RouteRequest, argument, once, refused};
 
 /// What was said so far, each at most once.
 #[derive(Default)]
@@ -22,7 +22,7 @@ struct Said<'a> {
 
 /// Reads the words behind `add` or `del`. `inet6` is the family when words before
 /// the verb named one.
-pub(super) fn read(action: Action, words: &[String], inet6: Option<bool>) -> Result<RouteWish> {
+pub(super) fn read(action: Action, words: &[String], inet6: Option<bool>) -> Result<RouteRequest> {
     let mut said = Said {
         inet6,
         ..Said::default()
@@ -31,7 +31,7 @@ pub(super) fn read(action: Action, words: &[String], inet6: Option<bool>) -> Res
     while let Some(word) = words.next() {
         said.hear(word, &mut words)?;
     }
-    said.wish(action)
+    said.request(action)
 }
 
 impl<'a> Said<'a> {
@@ -91,7 +91,7 @@ impl<'a> Said<'a> {
         Err(refused(word, "unknown word"))
     }
 
-    fn wish(self, action: Action) -> Result<RouteWish> {
+    fn request(self, action: Action) -> Result<RouteRequest> {
         let verb = match action {
             Action::Add => "add",
             Action::Delete => "del",
@@ -122,7 +122,7 @@ impl<'a> Said<'a> {
                 return Err(refused(&shown, "that is no gateway's address"));
             }
         }
-        Ok(RouteWish {
+        Ok(RouteRequest {
             destination,
             prefix_len,
             gateway: self.gateway,
@@ -139,15 +139,15 @@ mod tests {
     /// `DESTINATION/LENGTH GATEWAY DEVICE METRIC`, a dash for what is not said.
     fn shown(line: &str) -> Option<String> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        let wish = read(Action::Add, &words, None).ok()?;
+        let wanted = read(Action::Add, &words, None).ok()?;
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
         Some(format!(
             "{}/{} {} {} {}",
-            wish.destination,
-            wish.prefix_len,
-            or_dash(wish.gateway.map(|gateway| gateway.to_string())),
-            or_dash(wish.device),
-            or_dash(wish.metric.map(|metric| metric.to_string())),
+            wanted.destination,
+            wanted.prefix_len,
+            or_dash(wanted.gateway.map(|gateway| gateway.to_string())),
+            or_dash(wanted.device),
+            or_dash(wanted.metric.map(|metric| metric.to_string())),
         ))
     }
 

@@ -41,8 +41,8 @@ pub fn route(words: &[String]) -> Result<Command> {
             "a style and JSON are for the listing, not for a change",
         ));
     }
-    let wish = change::read(action, &rest[1..], options.inet6)?;
-    Ok(Command::Change(action, wish))
+    let wanted = change::read(action, &rest[1..], options.inet6)?;
+    Ok(Command::Change(action, wanted))
 }
 
 /// Reads the words behind `netstat`.
@@ -62,7 +62,7 @@ pub fn netstat(words: &[String]) -> Result<Listing> {
             "only the routing table is shown here",
             libc::EOPNOTSUPP,
         )
-        .way_out("netstat -rn; for what aliases sent and received: alias-ctl stats"));
+        .hint("netstat -rn; for what aliases sent and received: alias-ctl stats"));
     }
     Ok(options.listing(Style::LinuxNetstat))
 }

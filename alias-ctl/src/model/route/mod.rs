@@ -15,7 +15,7 @@ pub use listing::{netstat, route};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Command {
     /// Make a route, or take one away.
-    Change(Action, RouteWish),
+    Change(Action, RouteRequest),
     /// Show the table.
     List(Listing),
 }
@@ -32,7 +32,7 @@ pub enum Action {
 /// A route as it was described. To delete, `None` is "whatever it has"; to add,
 /// it is the kernel's choice.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RouteWish {
+pub struct RouteRequest {
     /// First address; the unspecified one for the default route.
     pub destination: IpAddr,
     /// Prefix length in bits.
@@ -105,7 +105,7 @@ pub enum Style {
 fn refused(word: &str, reason: impl Into<String>) -> Refusal {
     const FORM: &str = "write route add|del [-net|-host] DESTINATION[/LENGTH] [netmask MASK] \
                         [gw GATEWAY] [metric NUMBER] [dev] ALIAS, or route -n";
-    Refusal::new("route", format!("read \"{word}\""), reason, libc::EINVAL).way_out(FORM)
+    Refusal::new("route", format!("read \"{word}\""), reason, libc::EINVAL).hint(FORM)
 }
 
 /// Sets what may be said once.

@@ -9,10 +9,10 @@ use super::super::table::{Entry, Fault, Read, Table, Value, join};
 use super::value::{
     alias, because, boolean, device, integer, missing, netns, one_of, text, unknown,
 };
+use crate::model::alias_request::Target;
 use crate::model::declaration::Properties;
-use crate::model::isno;
 use crate::model::name::{AliasName, alias_name};
-use crate::model::wish::Target;
+use crate::model::tcp_options;
 use crate::model::word;
 
 /// The keys that `alias` and `range` have in common.
@@ -59,15 +59,15 @@ impl<'t> Common<'t> {
             "enabled" => self.disabled = !boolean(table, entry)?,
             "announce" => self.quiet = !boolean(table, entry)?,
             key => {
-                let Some(option) = isno::by_word(key) else {
-                    let tcp = TcpOption::ALL.map(isno::word).join(", ");
+                let Some(option) = tcp_options::by_word(key) else {
+                    let tcp = TcpOption::ALL.map(tcp_options::word).join(", ");
                     let known = format!(
                         "{own}, target, netns, join, to, mac, vlan, enabled, announce, {tcp}"
                     );
                     return Err(unknown(table, entry, &known));
                 };
                 let number = integer(table, entry, 0..=u32::MAX.into())?.to_string();
-                let value = isno::parse(option, &number);
+                let value = tcp_options::parse(option, &number);
                 let value = value.map_err(|why| because(table, entry, why))?;
                 self.tcp.set(option, Some(value));
             }

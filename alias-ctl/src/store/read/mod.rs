@@ -16,13 +16,13 @@ use value::{
 
 use crate::error::{Refusal, Result};
 use crate::model::address::{self, Address, Range};
+use crate::model::alias_request::Target;
 use crate::model::bits::bits;
 use crate::model::declaration::{Attachment, Declaration, Hook, Mode, Parent, Run};
 use crate::model::lifecycle::OnDown;
 use crate::model::name::AliasName;
 use crate::model::prefix::Prefix;
 use crate::model::typed::Typed;
-use crate::model::wish::Target;
 use crate::model::word;
 
 use super::document;
@@ -73,7 +73,7 @@ fn refusal(text: &str, object: &str, fault: &Fault) -> Refusal {
         format!(", key {}", fault.key)
     };
     let reason = format!("line {line}, column {column}{key}: {}", fault.reason);
-    Refusal::new(object, "read", reason, fault.errno).way_out(&fault.way_out)
+    Refusal::new(object, "read", reason, fault.errno).hint(&fault.hint)
 }
 
 struct Reader<'a, 'f> {
@@ -122,7 +122,7 @@ impl Reader<'_, '_> {
                             entry,
                             format!("version {version} is unknown"),
                         )
-                        .way_out(format!("this alias-ctl reads version {VERSION}")));
+                        .hint(format!("this alias-ctl reads version {VERSION}")));
                     }
                     versions += 1;
                 }
@@ -131,7 +131,7 @@ impl Reader<'_, '_> {
         }
         if versions == 0 {
             return Err(Fault::new(table.at, "version", "the version is missing")
-                .way_out(format!("begin the file with: version = {VERSION}")));
+                .hint(format!("begin the file with: version = {VERSION}")));
         }
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Reader<'_, '_> {
                 format!("line {before} has a table for {name} already"),
             );
             fault.errno = libc::EEXIST;
-            return Err(fault.way_out("remove one of them"));
+            return Err(fault.hint("remove one of them"));
         }
         self.declaration.parents[index].attachment = attachment;
         Ok(())

@@ -7,8 +7,8 @@ use alias_common::tcp_options::TcpOptions;
 use super::*;
 use crate::model::declaration::Properties;
 use crate::model::declaration::fold;
-use crate::model::isno;
 use crate::model::lifecycle::OnDown;
+use crate::model::tcp_options;
 use crate::model::typed::is_named;
 
 /// MPLS labels, as the example registers them.
@@ -190,7 +190,7 @@ fn every_key_is_read_and_written() {
             (1, 1, 32, (7, 0), Target::Device { netns: None }, true, true),
         ]
     );
-    let tcp: Vec<_> = isno::listed(&eth0.runs[0].properties.tcp).collect();
+    let tcp: Vec<_> = tcp_options::listed(&eth0.runs[0].properties.tcp).collect();
     let expected = [("rfc1323", 1), ("tcp_nodelay", 1), ("tcp_mssdflt", 1000)];
     assert_eq!(tcp, expected);
     // What is written says the same, but for the lines it stands on.

@@ -16,7 +16,7 @@ pub(super) fn value_fault(
 /// A value that another reader refused.
 pub(super) fn because(table: &Table<'_>, entry: &Entry<'_>, why: Refusal) -> Fault {
     let reason = format!("{}: {}", why.object, why.reason);
-    let fault = value_fault(table, entry, reason).way_out(why.way_out);
+    let fault = value_fault(table, entry, reason).hint(why.hint);
     Fault {
         errno: why.errno,
         ..fault
@@ -25,12 +25,12 @@ pub(super) fn because(table: &Table<'_>, entry: &Entry<'_>, why: Refusal) -> Fau
 
 pub(super) fn unknown(table: &Table<'_>, entry: &Entry<'_>, known: &str) -> Fault {
     let key = join(&table.name, &entry.key);
-    Fault::new(entry.at, key, "unknown key").way_out(format!("known keys: {known}"))
+    Fault::new(entry.at, key, "unknown key").hint(format!("known keys: {known}"))
 }
 
 pub(super) fn missing(table: &Table<'_>, key: &str, example: &str) -> Fault {
     Fault::new(table.at, join(&table.name, key), "the key is missing")
-        .way_out(format!("write, for example: {key} = \"{example}\""))
+        .hint(format!("write, for example: {key} = \"{example}\""))
 }
 
 fn wrong(table: &Table<'_>, entry: &Entry<'_>, wanted: &str) -> Fault {
@@ -81,7 +81,7 @@ pub(super) fn one_of<T: Copy>(
     found.map(|(_, value)| *value).ok_or_else(|| {
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         value_fault(table, entry, format!("{word:?} is unknown"))
-            .way_out(format!("write one of: {}", known.join(", ")))
+            .hint(format!("write one of: {}", known.join(", ")))
     })
 }
 
@@ -106,7 +106,7 @@ pub(super) fn alias(table: &Table<'_>, entry: &Entry<'_>) -> Read<(String, u32)>
     let found = AliasName::parse(name).map_err(|why| because(table, entry, why))?;
     let refused = || {
         value_fault(table, entry, format!("{name:?} is no alias's name"))
-            .way_out("write DEVICE:NUMBER, for example eth0:0")
+            .hint("write DEVICE:NUMBER, for example eth0:0")
     };
     let slot = found.slot.ok_or_else(refused)?;
     let usable = !found.parent.contains('/')
@@ -129,6 +129,6 @@ pub(super) fn netns(table: &Table<'_>, entry: &Entry<'_>) -> Read<String> {
     }
     Err(
         value_fault(table, entry, format!("{name:?} is no name in /run/netns"))
-            .way_out("give it one: ip netns attach NAME PID"),
+            .hint("give it one: ip netns attach NAME PID"),
     )
 }

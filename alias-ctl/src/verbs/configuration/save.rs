@@ -8,11 +8,11 @@ use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::configuration::observe::{self, Names};
 use crate::lifecycle::{families, transaction};
+use crate::model::alias_request::Target;
 use crate::model::declaration::{self, Attachment, Declaration, Hook, fold};
 use crate::model::lifecycle::OnDown;
 use crate::model::name::alias_name;
 use crate::model::plan::Live;
-use crate::model::wish::Target;
 use crate::netlink::Link;
 use crate::store::{file, write};
 use crate::wiring::host::Host;
@@ -46,7 +46,7 @@ fn refuse_what_goes(host: &mut Host) -> Result<()> {
         if goes && !link.up && parent.live().next().is_some() {
             let reason = "it is down, and its aliases go with the next change";
             return Err(
-                Refusal::new(&link.name, "save", reason, libc::ENETDOWN).way_out(format!(
+                Refusal::new(&link.name, "save", reason, libc::ENETDOWN).hint(format!(
                     "nothing was saved; bring it up first: ip link set dev {0} up; or detach it: alias-ctl detach {0} --cascade",
                     link.name
                 )),
@@ -93,9 +93,7 @@ fn running(host: &mut Host) -> Result<Declaration> {
                 nameless.reason,
                 libc::EINVAL,
             )
-            .way_out(
-                "nothing was saved; name it (ip netns attach NAME PID), or delete the alias",
-            ));
+            .hint("nothing was saved; name it (ip netns attach NAME PID), or delete the alias"));
         }
         live.sort_by_key(|alias| created.get(&alias.slot).copied());
         leave_out_found_macs(host, &link, &mut live)?;

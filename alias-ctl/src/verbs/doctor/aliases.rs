@@ -49,8 +49,8 @@ pub(super) fn examine(
             Some(TargetKind::Local) => match address_of(&record).prefix() {
                 Some(prefix) if prefixes.contains(&prefix) => {}
                 Some(prefix) => {
-                    let way_out = format!("alias-ctl add {name} {prefix} --prefix --local");
-                    obstacles.no_route.push((name, way_out));
+                    let hint = format!("alias-ctl add {name} {prefix} --prefix --local");
+                    obstacles.no_route.push((name, hint));
                 }
                 None => obstacles.local(name, &record, &own, &routes),
             },
@@ -64,15 +64,15 @@ pub(super) fn examine(
         .filter(|(_, record)| record.is(TargetKind::Device))
         .map(|(slot, record)| (slot, record.port_ifindex))
         .filter(|(_, port)| is_there(*port));
-    let unhung = port::unhung(host, link, ports)?;
-    obstacles.unhung = unhung
+    let detached = port::detached(host, link, ports)?;
+    obstacles.detached = detached
         .into_iter()
         .map(|(slot, port)| {
             let port = links.get(&port).map_or("", |port| &port.name);
-            let way_out = format!(
+            let hint = format!(
                 "the next command that changes something hangs it there again; if it does not, another qdisc is in the way: tc qdisc show dev {port}"
             );
-            (alias_name(&link.name, slot), way_out)
+            (alias_name(&link.name, slot), hint)
         })
         .collect();
     obstacles.tell(findings);
@@ -104,7 +104,7 @@ fn links(host: &mut Host) -> Result<HashMap<u32, Link>> {
 #[derive(Default)]
 struct Obstacles {
     gone: Vec<Found>,
-    unhung: Vec<Found>,
+    detached: Vec<Found>,
     down: Vec<Found>,
     strict: Vec<Found>,
     no_target: Vec<Found>,
@@ -125,39 +125,39 @@ impl Obstacles {
     ) {
         let port = links.get(&record.port_ifindex);
         let Some(port) = port.filter(|port| veth::is_ours(port)) else {
-            let way_out = "the next command that changes something deletes it; then add it again";
-            self.gone.push((name, way_out.into()));
+            let hint = "the next command that changes something deletes it; then add it again";
+            self.gone.push((name, hint.into()));
             return;
         };
         let beside = record.netns_cookie == 0;
         // A veth has a carrier while its other end is up.
         if !(port.up && port.running) {
-            let way_out = if beside {
+            let hint = if beside {
                 format!("ip link set dev {name} up")
             } else {
                 "bring it up in its namespace".into()
             };
-            self.down.push((name, way_out));
+            self.down.push((name, hint));
         } else if beside && strict_reverse_path(&device_name(link.ifindex, slot)) {
             let device = device_name(link.ifindex, slot);
-            let way_out = format!("sysctl -w net.ipv4.conf.{device}.rp_filter=2");
-            self.strict.push((name, way_out));
+            let hint = format!("sysctl -w net.ipv4.conf.{device}.rp_filter=2");
+            self.strict.push((name, hint));
         }
     }
 
     fn target(&mut self, link: &Link, name: String, record: &Record, links: &HashMap<u32, Link>) {
         match links.get(&record.port_ifindex) {
             None => {
-                let way_out = format!("give it another: alias-ctl set {name} --to DEVICE");
-                self.no_target.push((name, way_out));
+                let hint = format!("give it another: alias-ctl set {name} --to DEVICE");
+                self.no_target.push((name, hint));
             }
             Some(device) if !device.up => {
-                let way_out = format!("ip link set dev {} up", device.name);
-                self.target_down.push((name, way_out));
+                let hint = format!("ip link set dev {} up", device.name);
+                self.target_down.push((name, hint));
             }
             Some(device) if device.mtu < link.mtu => {
-                let way_out = format!("ip link set dev {} mtu {}", device.name, link.mtu);
-                self.narrow.push((name, way_out));
+                let hint = format!("ip link set dev {} mtu {}", device.name, link.mtu);
+                self.narrow.push((name, hint));
             }
             Some(_) => {}
         }
@@ -175,14 +175,14 @@ impl Obstacles {
         };
         let len = record.prefix_len;
         if !own.contains(&ip) {
-            let way_out = format!("delete it: alias-ctl del {name}");
-            self.no_address.push((name, way_out));
+            let hint = format!("delete it: alias-ctl del {name}");
+            self.no_address.push((name, hint));
         } else if record.flags & Record::ADDRESSED != 0
             && len < bits(ip)
             && !routes.contains(&(network(ip, len), len))
         {
-            let way_out = format!("alias-ctl add {name} {ip}/{len} --local");
-            self.no_route.push((name, way_out));
+            let hint = format!("alias-ctl add {name} {ip}/{len} --local");
+            self.no_route.push((name, hint));
         }
     }
 
@@ -190,7 +190,7 @@ impl Obstacles {
         for (found, what) in [
             (&self.gone, "its device is gone: its packets are dropped"),
             (
-                &self.unhung,
+                &self.detached,
                 "alias_tx was taken off its port: what its device sends does not leave",
             ),
             (&self.down, "its device is down: its packets are dropped"),
@@ -234,8 +234,8 @@ fn losses(link: &Link, parent: &Parent, findings: &mut Findings) -> Result<()> {
             ));
         }
         if figures.spoof > 0 {
-            let way_out = format!("see dropped.spoof: alias-ctl stats {}", name());
-            spoofed.push((name(), way_out));
+            let hint = format!("see dropped.spoof: alias-ctl stats {}", name());
+            spoofed.push((name(), hint));
         }
         disabled += u32::from(record.flags & Record::ENABLED == 0);
     }

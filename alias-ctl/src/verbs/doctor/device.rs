@@ -26,7 +26,7 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
             return Ok(());
         }
         Err(refusal) => {
-            findings.problem(&link.name, refusal.reason, refusal.way_out);
+            findings.problem(&link.name, refusal.reason, refusal.hint);
             return Ok(());
         }
     };
@@ -42,15 +42,15 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
 /// Whether its tc programs are where they belong.
 fn hung(host: &mut Host, link: &Link, parent: &Parent, findings: &mut Findings) -> Result<()> {
     let targets = hooks::targets(host, parent)?;
-    for spot in hooks::spots(parent, link, &targets) {
-        match spot.is_hung(parent.path()) {
+    for point in hooks::attach_points(parent, link, &targets) {
+        match point.is_attached(parent.path()) {
             Ok(true) => {}
             Ok(false) => findings.problem(
                 &link.name,
-                format!("{spot} was taken off: {}", spot.purpose()),
-                spot.way_back(),
+                format!("{point} was taken off: {}", point.purpose()),
+                point.reattach_hint(),
             ),
-            Err(refusal) => findings.problem(&link.name, refusal.reason, refusal.way_out),
+            Err(refusal) => findings.problem(&link.name, refusal.reason, refusal.hint),
         }
     }
     Ok(())
@@ -157,7 +157,7 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
                 "{}: they are lost on the way to --to devices",
                 refusal.reason
             ),
-            refusal.way_out,
+            refusal.hint,
         );
     }
     let is_veth = link.kind.as_deref() == Some("veth");

@@ -24,7 +24,7 @@ pub fn doctor(device: Option<&str>, json: bool) -> Result<Outcome> {
     match Host::open() {
         Ok(mut host) => examine_devices(&mut host, device, &mut findings)?,
         // Without rights or bpffs nothing more can be seen, and that is the finding.
-        Err(refusal) => findings.problem(refusal.object, refusal.reason, refusal.way_out),
+        Err(refusal) => findings.problem(refusal.object, refusal.reason, refusal.hint),
     }
     if json {
         output::write_json(findings.all().iter().map(FindingView::from).map(Ok))?;

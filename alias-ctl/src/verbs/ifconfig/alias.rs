@@ -11,11 +11,11 @@ use crate::lifecycle::delete;
 use crate::lifecycle::verdict;
 use crate::lifecycle::{add, change, refusals};
 use crate::model::address::Interface;
+use crate::model::alias_request::{Addresses, AliasRequest, Target};
 use crate::model::ifconfig::{AddressChange, Configure, Given, broadcast_of};
-use crate::model::isno::TcpChange;
 use crate::model::name::alias_name;
 use crate::model::request::{Change, Victims};
-use crate::model::wish::{Addresses, Target, Wish};
+use crate::model::tcp_options::TcpChange;
 use crate::netlink::Link;
 use crate::wiring::host::Host;
 
@@ -39,7 +39,7 @@ pub(super) fn configure(
             "an alias that is down does not exist: it cannot get an address",
             libc::EINVAL,
         )
-        .way_out("nothing was changed; leave the address or the word down out")),
+        .hint("nothing was changed; leave the address or the word down out")),
         Some(AddressChange::Assign(given)) => {
             put(host, lock, link, Some(slot), &given, &asked.tcp)?;
             enable_if_asked(host, lock, &name, asked)
@@ -77,7 +77,7 @@ pub(super) fn configure(
         }
         Some(AddressChange::Add(_)) => {
             Err(
-                Refusal::new(&name, "ifconfig", "an alias has one address", libc::EINVAL).way_out(
+                Refusal::new(&name, "ifconfig", "an alias has one address", libc::EINVAL).hint(
                     format!(
                         "nothing was changed; leave the word out, or name the device: {}",
                         link.name
@@ -108,7 +108,7 @@ pub(super) fn put(
     tcp: &TcpChange,
 ) -> Result<()> {
     let address = given.address.into();
-    let wish = Wish {
+    let wanted = AliasRequest {
         addresses: Addresses::One { address, slot },
         prefix_len: given.prefix_len,
         vlan: Vlan::NONE,
@@ -122,7 +122,7 @@ pub(super) fn put(
             // `add --local` would count it where it is; who says ifconfig wants a
             // second one.
             return Err(refusals::own_address(link, address)
-                .way_out("nothing was changed; give another address"));
+                .hint("nothing was changed; give another address"));
         }
         if let Some(slot) = slot
             && parent.is_live(slot)
@@ -135,7 +135,7 @@ pub(super) fn put(
             };
             return change::set_slot(host, link, parent, slot, &change, lock);
         }
-        add::add_to(host, link, parent, &wish, lock)
+        add::add_to(host, link, parent, &wanted, lock)
     })
 }
 
@@ -153,7 +153,7 @@ pub(super) fn absent(link: &Link, address: IpAddr) -> Refusal {
         format!("{} does not have it", link.name),
         libc::EADDRNOTAVAIL,
     )
-    .way_out(format!(
+    .hint(format!(
         "nothing was changed; list them: alias-ctl ifconfig {}",
         link.name
     ))
@@ -208,11 +208,11 @@ fn delete(host: &mut Host, lock: &WriteLock, link: &Link, name: &str) -> Result<
             .iter()
             .find(|address| address.label.as_deref() == Some(name));
         if let Some(address) = foreign {
-            let way_out = format!(
+            let hint = format!(
                 "others made it: ip addr del {}/{} dev {}",
                 address.address, address.prefix_len, link.name
             );
-            return Err(refusal.way_out(way_out));
+            return Err(refusal.hint(hint));
         }
     }
     Err(refusal)
@@ -228,7 +228,7 @@ fn refuse_device_words(link: &Link, name: &str, asked: &Configure) -> Result<()>
         return Ok(());
     };
     Err(
-        Refusal::new(name, "ifconfig", reason, libc::EOPNOTSUPP).way_out(format!(
+        Refusal::new(name, "ifconfig", reason, libc::EOPNOTSUPP).hint(format!(
             "nothing was changed; say it of the device: {}",
             link.name
         )),

@@ -8,7 +8,7 @@ use alias_common::key::Vlan;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::delete;
-use crate::lifecycle::reconcile::events::{Extent, Heard};
+use crate::lifecycle::reconcile::events::{Events, Extent};
 use crate::lifecycle::{reconcile, transaction};
 use crate::model::bits::network;
 use crate::model::ifconfig::{AddressChange, Configure, Given, LinkChange, broadcast_of};
@@ -42,7 +42,7 @@ pub(super) fn configure(
             "it is an alias's own device, which has its alias's address",
             libc::EINVAL,
         )
-        .way_out("nothing was changed; name the alias"));
+        .hint("nothing was changed; name the alias"));
     }
     if !asked.tcp.is_empty() && !matches!(asked.address, Some(AddressChange::Add(_))) {
         return Err(Refusal::new(
@@ -51,7 +51,7 @@ pub(super) fn configure(
             "TCP options are an alias's, not a device's",
             libc::EOPNOTSUPP,
         )
-        .way_out(format!(
+        .hint(format!(
             "nothing was changed; name an alias: {}:0",
             link.name
         )));
@@ -67,7 +67,7 @@ pub(super) fn configure(
         host.netlink.run(Request::set_down(link.ifindex))?;
         // What becomes of its aliases is not left to the next command: it may come
         // when the device is up again, and nothing tells that it was down.
-        reconcile::reconcile(host, lock, &Heard::default(), Extent::Whole)?;
+        reconcile::reconcile(host, lock, &Events::default(), Extent::Whole)?;
     }
     Ok(())
 }
@@ -193,7 +193,7 @@ fn no_address(link: &Link) -> Refusal {
         "it has no IPv4 address of its own whose mask could change",
         libc::EADDRNOTAVAIL,
     )
-    .way_out("nothing was changed; name the address too")
+    .hint("nothing was changed; name the address too")
 }
 
 /// The device's own: not an alias's label, and so nobody's alias.
@@ -244,7 +244,7 @@ fn aliases_first(host: &mut Host, lock: &WriteLock, link: &Link, asked: &Configu
         format!("it has {count} aliases"),
         libc::EBUSY,
     )
-    .way_out("nothing was changed; delete them first, or say --cascade"))
+    .hint("nothing was changed; delete them first, or say --cascade"))
 }
 
 /// Gives the device another address of its own: the new one comes before the old
@@ -257,7 +257,7 @@ fn assign(host: &mut Host, link: &Link, given: &Given) -> Result<()> {
             "a device has no first IPv6 address that could be replaced",
             libc::EINVAL,
         )
-        .way_out("nothing was changed; say add, or alias"));
+        .hint("nothing was changed; say add, or alias"));
     };
     if alias::slot_of(host, link, given.address)?.is_some() {
         return Err(Refusal::new(
@@ -266,7 +266,7 @@ fn assign(host: &mut Host, link: &Link, given: &Given) -> Result<()> {
             format!("it is the address of an alias of {}", link.name),
             libc::EEXIST,
         )
-        .way_out("nothing was changed; delete that alias first"));
+        .hint("nothing was changed; delete that alias first"));
     }
     let old = own_address(host, link)?;
     let new = AddressSpec {

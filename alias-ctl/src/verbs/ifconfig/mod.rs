@@ -61,7 +61,7 @@ fn configure(host: &mut Host, lock: &WriteLock, asked: &Configure) -> Result<()>
                     "it goes with no other change",
                     libc::EINVAL,
                 )
-                .way_out("nothing was changed; say the one, then the other"));
+                .hint("nothing was changed; say the one, then the other"));
             }
             attachment::detach(host, lock, &link.name, asked.cascade)
         }

@@ -81,7 +81,7 @@ pub(super) fn find(host: &mut Host, name: &str, destination: IpAddr) -> Result<W
             "no such alias, and no such device",
             libc::ENODEV,
         )
-        .way_out("list them: alias-ctl show, ip link")),
+        .hint("list them: alias-ctl show, ip link")),
     }
 }
 
@@ -99,7 +99,7 @@ fn by_alias(
             "it is a prefix, and has no address of its own to send from",
             libc::EOPNOTSUPP,
         )
-        .way_out("name the source yourself: ip route add … dev … src ADDRESS"));
+        .hint("name the source yourself: ip route add … dev … src ADDRESS"));
     }
     let source = address
         .ip()
@@ -109,7 +109,7 @@ fn by_alias(
                 &format!("its address {address} is of another family than {destination}"),
                 libc::EAFNOSUPPORT,
             )
-            .way_out("name an alias with an address of the destination's family")
+            .hint("name an alias with an address of the destination's family")
         })?;
     let kind = record.kind();
     let ifindex = match kind {
@@ -119,7 +119,7 @@ fn by_alias(
                 "its device is in another network namespace, which has its own routes",
                 libc::EOPNOTSUPP,
             )
-            .way_out(format!(
+            .hint(format!(
                 "call it there, or: ip -n NAMESPACE route add … dev {name}"
             )));
         }
@@ -130,7 +130,7 @@ fn by_alias(
                 .filter(veth::is_ours)
                 .ok_or_else(|| {
                     refused("its device is gone", libc::ENODEV)
-                        .way_out("delete the alias and add it again")
+                        .hint("delete the alias and add it again")
                 })?
                 .ifindex
         }
@@ -139,14 +139,12 @@ fn by_alias(
                 "its packets are another device's, whose owner sends them",
                 libc::EOPNOTSUPP,
             )
-            .way_out(
-                "the route belongs behind that device, or give the alias a device: --device",
-            ));
+            .hint("the route belongs behind that device, or give the alias a device: --device"));
         }
         Some(TargetKind::Drop) | None => {
             return Err(
                 refused("it drops its packets and sends none", libc::EOPNOTSUPP)
-                    .way_out(format!("give it a way out: alias-ctl set {name} --device")),
+                    .hint(format!("give it a way out: alias-ctl set {name} --device")),
             );
         }
     };

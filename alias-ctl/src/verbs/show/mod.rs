@@ -34,7 +34,7 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
         return spoilt.map_or(Ok(()), Err);
     }
     if sections.is_empty() && spoilt.is_none() {
-        hint("no aliases: make one with alias-ctl add DEVICE:0 ADDRESS");
+        tell_tip("no aliases: make one with alias-ctl add DEVICE:0 ADDRESS");
     }
     let mut text = String::new();
     for section in &sections {
@@ -50,7 +50,7 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
 }
 
 /// Says something to a person; a script reads standard output.
-fn hint(text: &str) {
+fn tell_tip(text: &str) {
     // Nobody to tell is no reason to fail.
     let _ = writeln!(io::stderr(), "alias-ctl: {text}");
 }

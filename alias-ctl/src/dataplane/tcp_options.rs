@@ -34,19 +34,19 @@ pub(super) static OBJECT: &[u8] =
 const LEAST_GRANTS: u32 = 1 << 18;
 
 /// What the sockets of one parent's aliases get.
-pub struct Isno {
+pub struct SocketPrograms {
     path: PathBuf,
     grants: Hash<LocalAddress, Grant>,
 }
 
-impl Isno {
+impl SocketPrograms {
     /// The parent's; `None` when none of its aliases has options.
     ///
     /// # Errors
     ///
     /// EINVAL when the pinned map is not of this version.
-    pub fn open(parent: &Parent) -> Result<Option<Isno>> {
-        Isno::open_at(parent.path())
+    pub fn open(parent: &Parent) -> Result<Option<SocketPrograms>> {
+        SocketPrograms::open_at(parent.path())
     }
 
     /// Those of the other parents of a namespace. One that cannot be read has none.
@@ -54,20 +54,24 @@ impl Isno {
     /// # Errors
     ///
     /// That of reading the directory.
-    pub fn of_others(directory: &Directory, parent: &Parent) -> Result<Vec<Isno>> {
+    pub fn of_others(directory: &Directory, parent: &Parent) -> Result<Vec<SocketPrograms>> {
         let others = directory.parents()?.into_iter();
         Ok(others
             .filter(|ifindex| *ifindex != parent.ifindex())
-            .filter_map(|ifindex| Isno::open_at(&directory.parent(ifindex)).ok().flatten())
+            .filter_map(|ifindex| {
+                SocketPrograms::open_at(&directory.parent(ifindex))
+                    .ok()
+                    .flatten()
+            })
             .collect())
     }
 
-    fn open_at(path: &Path) -> Result<Option<Isno>> {
+    fn open_at(path: &Path) -> Result<Option<SocketPrograms>> {
         let Some(map) = open_pin(path, names::TCP_OPTIONS)? else {
             return Ok(None);
         };
         let grants = Hash::new(map).map_err(|error| refused(path, "open", &error))?;
-        Ok(Some(Isno {
+        Ok(Some(SocketPrograms {
             path: path.to_owned(),
             grants,
         }))
@@ -78,14 +82,14 @@ impl Isno {
     /// # Errors
     ///
     /// What the kernel refused; nothing is left behind.
-    pub fn open_or_make(parent: &Parent, alias: &str, lock: &WriteLock) -> Result<Isno> {
-        if let Some(found) = Isno::open(parent)? {
+    pub fn open_or_make(parent: &Parent, alias: &str, lock: &WriteLock) -> Result<SocketPrograms> {
+        if let Some(found) = SocketPrograms::open(parent)? {
             return Ok(found);
         }
         let path = parent.path();
         clear(path, lock)?;
         let made = make(path, alias, parent.capacity().max(LEAST_GRANTS)).and_then(|()| {
-            Isno::open_at(path)?.ok_or_else(|| {
+            SocketPrograms::open_at(path)?.ok_or_else(|| {
                 let gone = io::Error::from_raw_os_error(libc::ENOENT);
                 refused(path, "open", &gone)
             })
@@ -145,9 +149,9 @@ impl Isno {
 ///
 /// That of reading the map and of removing the pins.
 pub fn clear_idle(parent: &Parent, lock: &WriteLock) -> Result<()> {
-    if let Some(isno) = Isno::open(parent)? {
-        let first = isno.grants.next(None);
-        let first = first.map_err(|error| refused(&isno.path, "read", &error))?;
+    if let Some(tcp_options) = SocketPrograms::open(parent)? {
+        let first = tcp_options.grants.next(None);
+        let first = first.map_err(|error| refused(&tcp_options.path, "read", &error))?;
         if first.is_some() {
             return Ok(());
         }
@@ -172,7 +176,7 @@ fn make(path: &Path, alias: &str, capacity: u32) -> Result<()> {
     let fd = loaded
         .map_err(|error: ProgramError| refuse(&error))?
         .as_fd();
-    hang(
+    attach(
         path,
         alias,
         names::TCP_NOTE,
@@ -185,7 +189,7 @@ fn make(path: &Path, alias: &str, capacity: u32) -> Result<()> {
     let fd = loaded
         .map_err(|error: ProgramError| refuse(&error))?
         .as_fd();
-    hang(
+    attach(
         path,
         alias,
         names::TCP_APPLY,
@@ -216,7 +220,7 @@ fn missing(alias: &str, name: &str) -> Refusal {
 }
 
 /// Attaches a program to the cgroup and pins the link.
-fn hang(
+fn attach(
     path: &Path,
     alias: &str,
     name: &str,
@@ -228,7 +232,7 @@ fn hang(
         let refusal = Refusal::io(alias, format!("attach {name} to the cgroup2 root"), &error);
         match error.raw_os_error() {
             Some(libc::EPERM) => {
-                refusal.way_out("another program there wants to be alone: bpftool cgroup tree")
+                refusal.hint("another program there wants to be alone: bpftool cgroup tree")
             }
             _ => refusal,
         }
@@ -246,7 +250,7 @@ fn no_cgroup(alias: &str, error: &io::Error) -> Refusal {
             "this kernel has no cgroup2, on whose root the programs hang",
             libc::EOPNOTSUPP,
         )
-        .way_out("a kernel with CONFIG_CGROUPS and CONFIG_CGROUP_BPF"),
+        .hint("a kernel with CONFIG_CGROUPS and CONFIG_CGROUP_BPF"),
         _ => Refusal::io(alias, "open the cgroup2 root", error),
     }
 }

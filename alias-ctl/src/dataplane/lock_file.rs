@@ -1,4 +1,4 @@
-//! The lock that says whether a daemon has its seat, and what is left when it ended
+//! The lock that says whether a daemon holds its lock, and what is left when it ended
 //! without giving it up.
 
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) const SEAT: &str = "daemon";
 pub(super) const KEEP: &str = "keep";
 
-/// Removes the seat of a daemon that was killed, below a namespace's directory.
+/// Removes the lock of a daemon that was killed, below a namespace's directory.
 pub(super) fn clear_stale(namespace: &Path) {
     let path = namespace.join(SEAT);
     if path.exists() && !is_taken(&path) {

@@ -4,7 +4,7 @@ use alias_common::tcp_options::TcpOption;
 use clap::Args;
 
 use crate::error::Result;
-use crate::model::isno::{TcpChange, parse};
+use crate::model::tcp_options::{TcpChange, parse};
 
 /// AIX's interface specific network options.
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! The daemon's seat: one directory in the namespace's, locked while the daemon
+//! The daemon's lock: one directory in the namespace's, locked while the daemon
 //! runs, so that there is one of them.
 //!
 //! ```text
@@ -13,23 +13,23 @@ use std::fs::{self, File};
 use std::io;
 
 use super::directory::{Directory, WriteLock, make_private};
-use super::seat_lock::{KEEP, SEAT, clear, is_taken, try_flock};
+use super::lock_file::{KEEP, SEAT, clear, is_taken, try_flock};
 use crate::error::{Refusal, Result};
 use crate::model::lifecycle::OnDown;
 
 /// The right to be this namespace's daemon.
-pub struct Seat {
+pub struct DaemonLock {
     _file: File,
     directory: Directory,
 }
 
 impl Directory {
-    /// Takes the daemon's seat.
+    /// Takes the daemon's lock.
     ///
     /// # Errors
     ///
     /// EBUSY when a daemon has it.
-    pub fn take_seat(&self, on_down: OnDown, _lock: &WriteLock) -> Result<Seat> {
+    pub fn take_seat(&self, on_down: OnDown, _lock: &WriteLock) -> Result<DaemonLock> {
         let path = self.namespace().join(SEAT);
         let refused = |error: &io::Error| Refusal::io(path.display().to_string(), "lock", error);
         make_private(&path)?;
@@ -41,9 +41,9 @@ impl Directory {
                 "another one runs in this network namespace",
                 libc::EBUSY,
             )
-            .way_out("one is enough; end that one first"));
+            .hint("one is enough; end that one first"));
         }
-        let seat = Seat {
+        let daemon_lock = DaemonLock {
             _file: file,
             directory: self.clone(),
         };
@@ -54,7 +54,7 @@ impl Directory {
                 let _ = fs::remove_dir(&keep);
             }
         }
-        Ok(seat)
+        Ok(daemon_lock)
     }
 
     /// What becomes of the aliases of parents that were given no choice of their
@@ -67,7 +67,7 @@ impl Directory {
     }
 }
 
-impl Drop for Seat {
+impl Drop for DaemonLock {
     fn drop(&mut self) {
         clear(&self.directory.namespace());
         // Whoever lets go of the lock removes what is empty.

@@ -4,8 +4,8 @@
 use alias_common::key::Vlan;
 
 use super::address::{Address, Range};
-use super::isno::TcpChange;
 use super::list::List;
+use super::tcp_options::TcpChange;
 
 /// What shall happen to an alias's packets.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -35,7 +35,7 @@ pub enum Target {
 
 /// Aliases to make, all with one target.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Wish {
+pub struct AliasRequest {
     /// Their addresses.
     pub addresses: Addresses,
     /// Prefix length each has on its device.
