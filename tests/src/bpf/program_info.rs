@@ -64,3 +64,25 @@ fn of_program(program: &OwnedFd) -> io::Result<ProgramInfo> {
         verified_instructions: words[VERIFIED_INSNS],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use aya_obj::generated::bpf_prog_info;
+
+    use super::*;
+
+    #[test]
+    fn the_words_are_the_kernels() {
+        for (word, offset) in [
+            (ID, offset_of!(bpf_prog_info, id)),
+            (JITED_LEN, offset_of!(bpf_prog_info, jited_prog_len)),
+            (XLATED_LEN, offset_of!(bpf_prog_info, xlated_prog_len)),
+            (VERIFIED_INSNS, offset_of!(bpf_prog_info, verified_insns)),
+        ] {
+            assert_eq!(word * 4, offset);
+        }
+        assert!(size_of::<Info>() <= size_of::<bpf_prog_info>());
+    }
+}
