@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod compiler;
 mod demo;
+mod deny;
 mod host;
 mod kernel;
 mod linker;
@@ -55,7 +56,7 @@ enum Verb {
     /// Compile the eBPF object, then alias-ctl, which embeds it
     #[command(after_help = build::EXAMPLES)]
     Build(build::Options),
-    /// Run every test: on the host, then with real packets in namespaces (needs root)
+    /// Lint, then run every test: on the host, then in namespaces (needs root)
     #[command(after_help = test::EXAMPLES)]
     Test(test::Options),
     /// Build everything and show it at work in namespaces (needs root)
@@ -67,7 +68,7 @@ enum Verb {
     /// Load and test it on other kernels, each in an emulated machine (needs root)
     #[command(after_help = vm::EXAMPLES)]
     Vm(vm::Options),
-    /// Check formatting and run clippy with warnings as errors
+    /// Check formatting, clippy, rustdoc, and what comes from outside
     #[command(after_help = lint::EXAMPLES)]
     Lint,
 }

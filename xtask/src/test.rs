@@ -1,6 +1,6 @@
-//! `test`: the host's unit tests, then real packets in namespaces through the
-//! release binary, then a few of those on other kernels. All always run, and the
-//! last line is the verdict.
+//! `test`: what `lint` finds, the host's unit tests, then real packets in namespaces
+//! through the release binary, then a few of those on other kernels. All always run,
+//! and the last line is the verdict.
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -16,6 +16,7 @@ use clap::Args;
 use crate::build;
 use crate::host;
 use crate::kernel;
+use crate::lint;
 use crate::process;
 use crate::setup;
 use crate::slowest::{self, Slowest};
@@ -26,7 +27,8 @@ use crate::workspace::Workspace;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   sudo cargo xtask test                    everything; the last line is the verdict
-  sudo cargo xtask test --filter vlan      only the tests whose name contains \"vlan\"
+  sudo cargo xtask test --filter vlan      only the tests whose name contains \"vlan\",
+                                           and no lint
   sudo cargo xtask test --release          compile the tests themselves in release too
   sudo cargo xtask test --no-vm            without the oldest and the newest kernel,
                                            which `cargo xtask vm` boots
@@ -62,6 +64,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let ctl = build::everything(workspace, &toolchain)?;
     kernel::mount_bpffs(workspace)?;
 
+    // Who filters tries one thing over and over.
+    let lint = options
+        .filter
+        .is_none()
+        .then(|| lint::Report::make(workspace));
     let (namespaces, unit): (Vec<_>, Vec<_>) = TestBinary::all(workspace, options.release)?
         .into_iter()
         .partition(|binary| binary.name == NAMESPACES);
@@ -76,7 +83,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .filter
         .as_deref()
         .filter(|_| suites.iter().all(|suite| suite.counts.ran() == 0));
-    let passed = suites.iter().all(|suite| suite.success);
+    let passed =
+        lint.as_ref().is_none_or(lint::Report::passed) && suites.iter().all(|suite| suite.success);
     println!(
         "xtask test: {} - {}",
         if passed && untested.is_none() {
@@ -84,14 +92,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         } else {
             "FAILED"
         },
-        suites
-            .iter()
-            .map(Suite::shown)
+        lint.iter()
+            .map(|lint| format!("lint: {}", lint.shown()))
+            .chain(suites.iter().map(Suite::shown))
             .collect::<Vec<_>>()
             .join(" - ")
     );
     if !passed {
-        bail!("some tests failed: see \"failures:\" above");
+        bail!("something failed: see \"failures:\" and \"lint:\" above");
     }
     if let Some(filter) = untested {
         bail!("no test's name contains \"{filter}\": nothing was tested");
