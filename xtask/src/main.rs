@@ -6,6 +6,7 @@
 mod accepted;
 mod bench;
 mod build;
+mod companions;
 mod compiler;
 mod demo;
 mod deny;

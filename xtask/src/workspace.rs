@@ -63,6 +63,11 @@ impl Workspace {
             .map_or_else(|| self.root.join("target"), |path| self.root.join(path))
     }
 
+    /// Where that is left which is installed beside alias-ctl.
+    pub(crate) fn companions(&self) -> PathBuf {
+        self.host_target().join("dist")
+    }
+
     /// A path as a person in the checkout would write it.
     pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.root)
