@@ -41,6 +41,10 @@ sudo drops rustup's PATH and HOME; keep them with:
 /// another program.
 const WAITING: usize = 3;
 
+/// So many run at once on any machine; more only where there are more cores. They all
+/// want the kernel's one lock for devices.
+const ENOUGH: usize = 16;
+
 /// What libtest asks; who sets it knows better.
 const THREADS: &str = "RUST_TEST_THREADS";
 
@@ -156,7 +160,7 @@ impl Suite {
             command.env("ALIAS_CTL", ctl);
             if env::var_os(THREADS).is_none() {
                 let cores = thread::available_parallelism().map_or(1, NonZero::get);
-                command.env(THREADS, (cores * WAITING).to_string());
+                command.env(THREADS, at_once(cores).to_string());
             }
             slowest::ask(&mut command);
             suite.run(command.args(&options.filter), &mut slowest)?;
@@ -257,6 +261,11 @@ impl Counts {
     }
 }
 
+/// How many tests in namespaces run at once.
+fn at_once(cores: usize) -> usize {
+    (cores * WAITING).min(ENOUGH.max(cores))
+}
+
 /// Runs a command, showing its output as it comes and counting results.
 fn count(command: &mut Command, slowest: &mut Slowest) -> Result<(bool, Counts)> {
     let line = process::shown(command);
@@ -284,6 +293,13 @@ fn count(command: &mut Command, slowest: &mut Slowest) -> Result<(bool, Counts)>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_cores_run_several_tests_each() {
+        for (cores, expected) in [(1, 3), (2, 6), (4, 12), (8, 16), (64, 64)] {
+            assert_eq!(at_once(cores), expected, "{cores} cores");
+        }
+    }
 
     #[test]
     fn results_are_summed() {
