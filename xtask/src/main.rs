@@ -17,6 +17,7 @@ mod lint;
 mod packages;
 mod process;
 mod remap;
+mod reproduce;
 mod setup;
 mod slowest;
 mod test;
@@ -72,6 +73,9 @@ enum Verb {
     /// Check formatting, clippy, rustdoc, and what comes from outside
     #[command(after_help = lint::EXAMPLES)]
     Lint,
+    /// Build this commit in two folders and compare every byte
+    #[command(after_help = reproduce::EXAMPLES)]
+    Reproduce(reproduce::Options),
 }
 
 impl Verb {
@@ -84,6 +88,7 @@ impl Verb {
             Self::Bench(_) => "bench",
             Self::Vm(_) => "vm",
             Self::Lint => "lint",
+            Self::Reproduce(_) => "reproduce",
         }
     }
 
@@ -96,6 +101,7 @@ impl Verb {
             Self::Bench(options) => bench::run(workspace, options),
             Self::Vm(options) => vm::run(workspace, options),
             Self::Lint => lint::run(workspace),
+            Self::Reproduce(options) => reproduce::run(workspace, options),
         }
     }
 }
