@@ -392,7 +392,7 @@ fn what_was_made_by_hand_and_stands_in_the_way_is_refused() {
         desk.write(&format!(
             "version = 1\n{changed}[[alias]]\n{second}\n{owner}"
         ));
-        let message = desk.refused_unchanged(&["apply", &path], errno);
+        let message = desk.lab.ctl_refused(&["apply", &path], errno);
         assert!(message.contains(word), "{word} in {message}");
     }
 }
@@ -424,7 +424,7 @@ fn tcp_options_change_without_the_device() {
     assert_eq!(options(), serde_json::json!({"tcp_nodelay": 0}));
     // What Linux cannot do is refused, and undone.
     declare("tcp_nodelay = 1\nrfc1323 = 0");
-    desk.refused_unchanged(&["apply", &path], "EOPNOTSUPP");
+    desk.lab.ctl_refused(&["apply", &path], "EOPNOTSUPP");
     declare("");
     desk.lab.ctl_ok(&["apply", &path]);
     assert_eq!(options(), serde_json::Value::Null);

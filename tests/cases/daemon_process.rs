@@ -54,8 +54,8 @@ fn killed_and_started_again_it_finds_what_it_missed() {
         lab.b.ping_ok("203.0.113.9", 2);
         let before = lab.rows();
         assert_eq!(before.len(), 3);
-        let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-        lab.a.ip(&format!("link del {}", device.expect("a device")));
+        let device = lab.device("eth0:0");
+        lab.a.ip(&format!("link del {device}"));
         assert_eq!(lab.rows().len(), 3, "nobody was there to see it");
         stage.daemon = Some(stage.lab.daemon(&[]));
         assert_eq!(
@@ -81,7 +81,7 @@ fn an_overrun_is_a_reason_to_look_at_everything() {
         let (name, address) = (format!("eth0:{slot}"), format!("198.51.100.{}", 8 + slot));
         lab.ctl_ok(&["add", &name, &address]);
     }
-    let device = lab.row("eth0:1")["device"].as_str().map(str::to_owned);
+    let device = lab.device("eth0:1");
     stage.let_a_marker_pass();
     let daemon = stage.daemon.as_ref().expect("it runs");
     daemon.signal(libc::SIGSTOP);
@@ -89,7 +89,7 @@ fn an_overrun_is_a_reason_to_look_at_everything() {
         .map(|n| format!("addr add 198.19.0.{n}/32 dev eth1\n"))
         .collect();
     lab.a.ip_batch(&flood);
-    lab.a.ip(&format!("link del {}", device.expect("a device")));
+    lab.a.ip(&format!("link del {device}"));
     daemon.signal(libc::SIGCONT);
     stage.left(&["eth0:0", "eth0:2"]);
     wait_for("the daemon to say why", LIMIT, || {

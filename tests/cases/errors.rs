@@ -7,16 +7,6 @@ use alias_tests::{
 
 const ADDRESS: &str = "198.51.100.8/24";
 
-/// Refused with `errno_name`, and afterwards everything is as it was.
-#[track_caller]
-fn check(lab: &Lab, arguments: &[&str], errno_name: &str) -> String {
-    let (before, pins) = (lab.snapshot(), lab.pins());
-    let message = lab.ctl_err(arguments, errno_name);
-    lab.assert_unchanged(&before);
-    assert_eq!(lab.pins(), pins, "{arguments:?}: the pins have changed");
-    message
-}
-
 #[track_caller]
 fn with_one_alias() -> Lab {
     let lab = Lab::attached(Mode::Native);
@@ -41,15 +31,15 @@ fn adding_the_same_again_keeps_the_counters() {
 fn a_parent_that_is_down_is_eio() {
     let lab = Lab::attached(Mode::Native);
     lab.a.ip("link set eth0 down");
-    check(&lab, &["add", "eth0:0", ADDRESS], "EIO");
+    lab.ctl_refused(&["add", "eth0:0", ADDRESS], "EIO");
 }
 
 #[test]
 fn a_parent_that_does_not_exist_is_enodev() {
     let lab = with_one_alias();
-    check(&lab, &["add", "eth9:0", "203.0.113.9/24"], "ENODEV");
-    check(&lab, &["del", "eth9:0"], "ENODEV");
-    check(&lab, &["attach", "eth9"], "ENODEV");
+    lab.ctl_refused(&["add", "eth9:0", "203.0.113.9/24"], "ENODEV");
+    lab.ctl_refused(&["del", "eth9:0"], "ENODEV");
+    lab.ctl_refused(&["attach", "eth9"], "ENODEV");
 }
 
 #[test]
@@ -59,19 +49,19 @@ fn a_bad_suffix_is_enodev() {
         "eth0:", "eth0:abc", "eth0:0,2", "eth0:0:1", "eth0:-1", "eth0:0x1", "eth0:-", "eth0:1 ",
         "eth0:+1",
     ] {
-        let message = check(&lab, &["add", name, "203.0.113.9/24"], "ENODEV");
+        let message = lab.ctl_refused(&["add", name, "203.0.113.9/24"], "ENODEV");
         assert!(
             message.contains(name),
             "the message names {name:?}: {message}"
         );
-        check(&lab, &["del", name], "ENODEV");
+        lab.ctl_refused(&["del", name], "ENODEV");
     }
 }
 
 #[test]
 fn a_slot_that_is_free_cannot_be_deleted() {
     let lab = with_one_alias();
-    check(&lab, &["del", "eth0:1"], "ENODEV");
+    lab.ctl_refused(&["del", "eth0:1"], "ENODEV");
 }
 
 #[test]
@@ -101,11 +91,11 @@ fn without_privilege_it_is_eperm() {
 #[test]
 fn an_address_that_another_alias_has_is_eexist() {
     let lab = with_one_alias();
-    check(&lab, &["add", "eth0:1", ADDRESS], "EEXIST");
-    check(&lab, &["add", "eth0:1", "198.51.100.8/32"], "EEXIST");
+    lab.ctl_refused(&["add", "eth0:1", ADDRESS], "EEXIST");
+    lab.ctl_refused(&["add", "eth0:1", "198.51.100.8/32"], "EEXIST");
     lab.ctl_ok(&["add", "eth0:1", "2001:db8:5::8/64"]);
     // The same address, spelt otherwise.
-    check(&lab, &["add", "eth0:2", "2001:0db8:5:0::8/64"], "EEXIST");
+    lab.ctl_refused(&["add", "eth0:2", "2001:0db8:5:0::8/64"], "EEXIST");
 }
 
 #[test]
@@ -118,7 +108,7 @@ fn an_unknown_namespace_is_enoent() {
         "--netns",
         "no-such-namespace",
     ];
-    let message = check(&lab, &arguments, "ENOENT");
+    let message = lab.ctl_refused(&arguments, "ENOENT");
     assert!(message.contains("no-such-namespace"), "{message}");
 }
 
@@ -134,7 +124,7 @@ fn a_foreign_program_is_ebusy_and_named() {
         ["attach", "eth0"].as_slice(),
         &["attach", "eth0", "--mode", "generic"],
     ] {
-        let message = check(&lab, arguments, "EBUSY");
+        let message = lab.ctl_refused(arguments, "EBUSY");
         let names_it = message
             .split(|c: char| !c.is_ascii_digit())
             .any(|word| word == id);
@@ -149,6 +139,6 @@ fn the_limit_is_einval_and_named() {
         .attach_options(&["--max-aliases", "256"])
         .build();
     lab.ctl_ok(&["add", "eth0:255", ADDRESS]);
-    let message = check(&lab, &["add", "eth0:256", "203.0.113.9/24"], "EINVAL");
+    let message = lab.ctl_refused(&["add", "eth0:256", "203.0.113.9/24"], "EINVAL");
     assert!(message.contains("256"), "{message}");
 }

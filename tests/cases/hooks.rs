@@ -206,8 +206,7 @@ fn what_is_taken_off_is_told_and_hangs_again() {
         lab.ctl_ok(&["add", "eth0:0", "203.0.113.9", "--to", "v0"]);
         lab.ctl_ok(&["add", "eth0:1", "198.51.100.8/24", "--netns", home.name()]);
         lab.ctl_ok(&["add", "eth0:2", "198.51.100.9", "--local"]);
-        let device = lab.row("eth0:1")["device"].as_str().map(str::to_owned);
-        let device = device.expect("a device alias has a device");
+        let device = lab.device("eth0:1");
         home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
         let everything = || {
             returns(&lab, &far, "eth0:0", "203.0.113.9");
@@ -281,8 +280,7 @@ fn what_is_taken_off_ports_is_told_and_hangs_again() {
     for (name, address) in [("eth0:0", "198.51.100.8/24"), ("eth0:1", "198.51.100.9/24")] {
         lab.ctl_ok(&["add", name, address, "--netns", home.name()]);
     }
-    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-    let device = device.expect("a device alias has a device");
+    let device = lab.device("eth0:0");
     home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
     let parent = lab.a.ifindex("eth0");
     let blocks = lab.a.run("tc qdisc show").stdout;

@@ -25,11 +25,7 @@ pub(crate) fn refused(lab: &Lab, line: &str, errno_name: &str) -> String {
         .into_iter()
         .chain(line.split_whitespace())
         .collect();
-    let (before, pins) = (lab.snapshot(), lab.pins());
-    let message = lab.ctl_err(&words, errno_name);
-    lab.assert_unchanged(&before);
-    assert_eq!(lab.pins(), pins, "{line}: the pins have changed");
-    message
+    lab.ctl_refused(&words, errno_name)
 }
 
 /// A lab with eth0:0 and eth0:1, made by ifconfig.

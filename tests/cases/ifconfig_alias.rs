@@ -3,7 +3,7 @@
 use alias_tests::{Lab, Mode};
 
 use crate::ifconfig::{addresses, ifconfig, is_attached, ok, refused, with_two};
-use crate::scene::{LIMIT, MODES};
+use crate::scene::{LIMIT, MODES, ORDERS};
 
 #[track_caller]
 fn prefix_len(lab: &Lab, alias: &str) -> u64 {
@@ -183,14 +183,7 @@ fn what_is_not_there_cannot_be_deleted() {
 fn three_aliases_of_a_network_go_in_any_order() {
     const ADDRESSES: [&str; 3] = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
     let lab = Lab::attached(Mode::Native);
-    for order in [
-        [0, 1, 2],
-        [0, 2, 1],
-        [1, 0, 2],
-        [1, 2, 0],
-        [2, 0, 1],
-        [2, 1, 0],
-    ] {
+    for order in ORDERS {
         for (slot, address) in ADDRESSES.into_iter().enumerate() {
             ok(&lab, &format!("eth0:{slot} {address}"));
         }

@@ -9,16 +9,7 @@ use alias_tests::{
     wait_for,
 };
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES, PLACES, Place, Scene, ip};
-
-const ORDERS: [[usize; 3]; 6] = [
-    [0, 1, 2],
-    [0, 2, 1],
-    [1, 0, 2],
-    [1, 2, 0],
-    [2, 0, 1],
-    [2, 1, 0],
-];
+use crate::scene::{FAMILIES, Family, LIMIT, MODES, ORDERS, PLACES, Place, Scene, ip};
 
 /// Three aliases of one network: the kernel, left alone, removes all
 /// secondary addresses of a network with the first.
@@ -199,8 +190,8 @@ fn an_alias_that_lost_its_device_can_be_made_again() {
     let lab = Lab::attached(Mode::Native);
     let before = lab.snapshot();
     lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
-    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-    lab.a.ip(&format!("link del {}", device.expect("a device")));
+    let device = lab.device("eth0:0");
+    lab.a.ip(&format!("link del {}", device));
     if lab.ctl(&["add", "eth0:0", "198.51.100.8/24"]).code() == 0 {
         lab.b.ping_ok("198.51.100.8", 1);
     }
@@ -273,12 +264,7 @@ fn the_alias_is_a_name_for_its_device() {
 
 #[test]
 fn a_route_via_the_alias_works_and_goes_with_it() {
-    let mut scene = Scene::empty(
-        Lab::builder().mode(Mode::Native),
-        Family::V4,
-        Place::OwnNamespace,
-    );
-    scene.add("eth0:0", 0, &[]);
+    let scene = Scene::with_one(Mode::Native, Family::V4, Place::OwnNamespace);
     let lab = &scene.lab;
     let home = scene.home("eth0:0");
     lab.b.ip("addr add 198.18.5.1/32 dev lo");

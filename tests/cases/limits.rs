@@ -13,29 +13,15 @@ fn attached_with(options: &[&str]) -> Lab {
         .build()
 }
 
-/// Refused with `errno_name`, and afterwards everything is as it was.
-#[track_caller]
-fn check(lab: &Lab, arguments: &[&str], errno_name: &str) -> String {
-    let (before, pins) = (lab.snapshot(), lab.pins());
-    let message = lab.ctl_err(arguments, errno_name);
-    lab.assert_unchanged(&before);
-    assert_eq!(lab.pins(), pins, "{arguments:?}: the pins have changed");
-    message
-}
-
 #[test]
 fn the_limit_bounds_slots_not_aliases() {
     let lab = attached_with(&["--max-aliases", "256"]);
     lab.ctl_ok(&["add", "eth0:255", "198.51.100.8", "--drop"]);
-    let message = check(
-        &lab,
-        &["add", "eth0:256", "203.0.113.9", "--drop"],
-        "EINVAL",
-    );
+    let message = lab.ctl_refused(&["add", "eth0:256", "203.0.113.9", "--drop"], "EINVAL");
     assert!(message.contains("256"), "it names the limit: {message}");
     // 250 to 254 are free: five, not eight.
     let range = ["add", "eth0", "--range", "198.18.0.0/29", "--drop"];
-    check(&lab, &[&range[..], &["--start", "250"]].concat(), "ENOSPC");
+    lab.ctl_refused(&[&range[..], &["--start", "250"]].concat(), "ENOSPC");
     lab.ctl_ok(&range);
     lab.ctl_ok(&["del", "eth0:255"]);
     assert_eq!(lab.rows().len(), 8);
@@ -44,35 +30,35 @@ fn the_limit_bounds_slots_not_aliases() {
 #[test]
 fn limit_0_refuses_creation() {
     let lab = attached_with(&["--max-aliases", "0"]);
-    let message = check(&lab, &["add", "eth0:0", "198.51.100.8"], "EINVAL");
+    let message = lab.ctl_refused(&["add", "eth0:0", "198.51.100.8"], "EINVAL");
     assert!(
         message.contains("limit 0") && message.contains("--max-aliases"),
         "it names the limit and what set it: {message}"
     );
     let range = ["add", "eth0", "--range", "198.18.0.0/29", "--drop"];
-    check(&lab, &range, "ENOSPC");
+    lab.ctl_refused(&range, "ENOSPC");
 }
 
 #[test]
 fn capacity_has_bounds() {
     let lab = Lab::plain();
     for wrong in ["0", "4194305", "4294967295"] {
-        check(&lab, &["attach", "eth0", "--capacity", wrong], "EINVAL");
+        lab.ctl_refused(&["attach", "eth0", "--capacity", wrong], "EINVAL");
     }
     lab.ctl_ok(&["attach", "eth0", "--capacity", "1"]);
     lab.ctl_ok(&["add", "eth0", "198.51.100.8/24"]);
     lab.b.ping_ok("198.51.100.8", 1);
     let beyond = ["add", "eth0:4194304", "203.0.113.9", "--drop"];
-    check(&lab, &beyond, "EINVAL");
+    lab.ctl_refused(&beyond, "EINVAL");
 }
 
 #[test]
 fn what_is_full_takes_again_what_is_deleted() {
     let lab = attached_with(&["--capacity", "16", "--max-aliases", "16"]);
     let add = |range| ["add", "eth0", "--range", range, "--drop"];
-    check(&lab, &add("198.18.0.0-198.18.0.16"), "ENOSPC");
+    lab.ctl_refused(&add("198.18.0.0-198.18.0.16"), "ENOSPC");
     lab.ctl_ok(&add("198.18.0.0/28"));
-    check(&lab, &["add", "eth0", "198.18.1.0", "--drop"], "ENOSPC");
+    lab.ctl_refused(&["add", "eth0", "198.18.1.0", "--drop"], "ENOSPC");
     for round in 0..3 {
         for slot in 0..16 {
             let alias = format!("eth0:{slot}");
@@ -88,8 +74,7 @@ fn every_slot_of_a_table_can_be_filled() {
     let lab = attached_with(&["--capacity", "4096", "--max-aliases", "4096"]);
     lab.ctl_ok(&["add", "eth0", "--range", "198.18.0.0/20", "--drop"]);
     assert_eq!(lab.rows().len(), 4096);
-    check(
-        &lab,
+    lab.ctl_refused(
         &["add", "eth0", "--range", "198.19.0.0/31", "--drop"],
         "ENOSPC",
     );
@@ -105,7 +90,7 @@ fn devices_over_the_limit_leave_nothing() {
     let before = Snapshot::of(&home);
     for place in [&[][..], &["--netns", home.name()]] {
         let range = ["add", "eth0", "--range", "198.51.100.0/26"];
-        check(&lab, &[&range[..], place].concat(), "ENOSPC");
+        lab.ctl_refused(&[&range[..], place].concat(), "ENOSPC");
         assert_unchanged(&before, &Snapshot::of(&home));
     }
 }

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Refused with these words, and afterwards everything is as it was.
 #[track_caller]
 fn refused(desk: &Desk, arguments: &[&str], errno: &str, words: &str) {
-    let message = desk.refused_unchanged(arguments, errno);
+    let message = desk.lab.ctl_refused(arguments, errno);
     assert!(message.contains(words), "{words} in {message}");
 }
 

@@ -17,8 +17,7 @@ fn send_datagrams(lab: &Lab, family: Family, count: usize) {
 }
 
 fn check(mode: Mode, family: Family, place: Place, change: &str) {
-    let mut scene = Scene::empty(Lab::builder().mode(mode), family, place);
-    scene.add("eth0:0", 0, &[]);
+    let scene = Scene::with_one(mode, family, place);
     let device = scene.device("eth0:0");
     scene.home("eth0:0").ip(&change.replace("DEV", &device));
     send_datagrams(&scene.lab, family, 5);

@@ -5,16 +5,6 @@ use alias_tests::{Lab, Mode, Namespace, RawSocket, Snapshot, assert_unchanged};
 
 use crate::scene::{FAMILIES, Family, PLACES, Place, from_b_to_a, ip};
 
-/// Refused with `errno_name`, and afterwards everything is as it was.
-#[track_caller]
-fn check(lab: &Lab, arguments: &[&str], errno_name: &str) -> String {
-    let (before, pins) = (lab.snapshot(), lab.pins());
-    let message = lab.ctl_err(arguments, errno_name);
-    lab.assert_unchanged(&before);
-    assert_eq!(lab.pins(), pins, "{arguments:?}: the pins have changed");
-    message
-}
-
 /// The slots of all aliases, in the order of the list.
 #[track_caller]
 fn slots(lab: &Lab) -> Vec<u64> {
@@ -159,19 +149,17 @@ fn an_address_that_is_taken_refuses_the_whole_range() {
         ("2001:db8:5::/124", "eth0:9"),
     ] {
         for target in ["--drop", "--device"] {
-            let message = check(&lab, &["add", "eth0", "--range", range, target], "EEXIST");
+            let message = lab.ctl_refused(&["add", "eth0", "--range", range, target], "EEXIST");
             assert!(message.contains(taken), "it names {taken}: {message}");
         }
     }
     // The parent's own address is in the middle.
-    check(
-        &lab,
+    lab.ctl_refused(
         &["add", "eth0", "--range", "192.0.2.8/29", "--drop"],
         "EEXIST",
     );
     lab.ctl_ok(&["add", "eth0", "--range", "198.18.0.0-198.18.0.14", "--drop"]);
-    check(
-        &lab,
+    lab.ctl_refused(
         &[
             "add",
             "eth0",
@@ -215,10 +203,9 @@ fn what_is_no_range_is_einval() {
         "",
     ] {
         let range = format!("--range={range}");
-        check(&lab, &["add", "eth0", &range, "--drop"], "EINVAL");
+        lab.ctl_refused(&["add", "eth0", &range, "--drop"], "EINVAL");
     }
-    check(
-        &lab,
+    lab.ctl_refused(
         &["add", "eth0:0", "--range", "198.18.0.0/30", "--drop"],
         "EINVAL",
     );

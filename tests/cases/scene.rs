@@ -21,6 +21,16 @@ pub(crate) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 /// Both places, likewise.
 pub(crate) const PLACES: [Place; 2] = [Place::SameHost, Place::OwnNamespace];
 
+/// Three aliases may go in any order.
+pub(crate) const ORDERS: [[usize; 3]; 6] = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     V4,
@@ -110,6 +120,14 @@ impl Scene {
             family,
             place,
         }
+    }
+
+    /// Alias 0.
+    #[track_caller]
+    pub(crate) fn with_one(mode: Mode, family: Family, place: Place) -> Self {
+        let mut scene = Self::empty(Lab::builder().mode(mode), family, place);
+        scene.add("eth0:0", 0, &[]);
+        scene
     }
 
     /// Alias 0 and alias 1.

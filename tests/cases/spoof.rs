@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use alias_tests::{
-    Lab, Mode, RawSocket,
+    Mode, RawSocket,
     frame::{Frame, frame, read},
     wait_for,
 };
@@ -20,8 +20,7 @@ const ETHERNET_HEADER: usize = 14;
 /// Sends each frame from alias 0's device; host B must see none of them.
 #[track_caller]
 fn check(mode: Mode, family: Family, forged: impl Fn(Frame) -> Vec<(&'static str, Frame)>) {
-    let mut scene = Scene::empty(Lab::builder().mode(mode), family, Place::OwnNamespace);
-    scene.add("eth0:0", 0, &[]);
+    let scene = Scene::with_one(mode, family, Place::OwnNamespace);
     let lab = &scene.lab;
     let home = scene.home("eth0:0");
     let device = scene.device("eth0:0");

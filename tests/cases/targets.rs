@@ -69,8 +69,7 @@ fn local_stays_on_the_parent() {
 fn joined_aliases_share_a_device_and_not_the_counters() {
     for mode in MODES {
         for family in FAMILIES {
-            let mut scene = Scene::empty(Lab::builder().mode(mode), family, Place::OwnNamespace);
-            scene.add("eth0:0", 0, &[]);
+            let scene = Scene::with_one(mode, family, Place::OwnNamespace);
             let lab = &scene.lab;
             lab.ctl_ok(&["add", "eth0:1", &address(family, 2), "--join", "eth0:0"]);
             let (first, joined) = (lab.row("eth0:0"), lab.row("eth0:1"));

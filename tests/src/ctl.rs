@@ -123,6 +123,16 @@ impl Lab {
         only_row(self.ctl_json(&["show", alias]), alias)
     }
 
+    /// The device of an alias, by its real name.
+    #[track_caller]
+    pub fn device(&self, alias: &str) -> String {
+        let row = self.row(alias);
+        let device = row["device"].as_str();
+        device
+            .unwrap_or_else(|| panic!("a device alias has a device: {row}"))
+            .to_owned()
+    }
+
     /// The row of `stats -j` for one alias.
     #[track_caller]
     pub fn stats(&self, alias: &str) -> Value {

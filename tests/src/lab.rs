@@ -229,6 +229,17 @@ impl Lab {
         assert_eq!(before.rows, after.rows, "the aliases have changed");
     }
 
+    /// Runs `alias-ctl`, which must refuse with this errno's name and leave everything
+    /// as it was; hands standard error on.
+    #[track_caller]
+    pub fn ctl_refused(&self, arguments: &[&str], errno_name: &str) -> String {
+        let (before, pins) = (self.snapshot(), self.pins());
+        let message = self.ctl_err(arguments, errno_name);
+        self.assert_unchanged(&before);
+        assert_eq!(self.pins(), pins, "{arguments:?}: the pins have changed");
+        message
+    }
+
     /// Host A is switched off and on: its namespace goes with all that is in it,
     /// and another comes with the cable and nothing else.
     #[track_caller]

@@ -17,10 +17,8 @@ mod daemon;
 pub mod frame;
 mod generator;
 mod lab;
-pub mod map;
 mod namespace;
 mod process;
-pub mod program_info;
 mod raw_socket;
 mod retreat;
 mod snapshot;
@@ -28,6 +26,7 @@ mod tap;
 pub mod transfer;
 mod wait;
 
+pub use bpf::{map, program_info};
 pub use bpffs::PrivateBpffs;
 pub use ctl::{CtlOutput, Ping, ctl_binary};
 pub use daemon::Daemon;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::companions;
 use crate::compiler::{Core, TARGET};
 use crate::host::{self, Glibc, Split};
 use crate::process;
@@ -17,7 +18,9 @@ use crate::workspace::Workspace;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   cargo xtask build                  target/bpf/*.bpf.o, then target/release/alias-ctl and
-                                     its debug information, alias-ctl.debug
+                                     its debug information, alias-ctl.debug; what is
+                                     installed beside it in target/dist/completions
+                                     and target/dist/man
   sudo cargo xtask build             and has the running kernel's verifier walk each program
   ALIAS_SKIP_VERIFY=1 cargo xtask build
                                      does not, also as root
@@ -62,6 +65,7 @@ pub(crate) fn run(workspace: &Workspace, _options: &Options) -> Result<()> {
 pub(crate) fn everything(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     objects(workspace, toolchain)?;
     let ctl = process::reported(|| controller(workspace), |path| shown(path, workspace))?;
+    companions::write(&ctl, workspace)?;
     if let Some(objection) = Glibc::needed_by(&ctl, workspace).and_then(Glibc::objection) {
         eprintln!("build: {CTL}: {objection}");
     }

@@ -24,6 +24,22 @@ use crate::workspace::Workspace;
 /// sccache.
 const PROFILE: &str = "dist";
 
+/// The members that have tests, and those that these use.
+const TESTED: &[&str] = &[
+    "alias-common",
+    "alias-ebpf",
+    "alias-ctl",
+    "alias-tests",
+    "xtask",
+];
+
+/// In what a member differs when it is compiled to be tested.
+const AS_TESTS: &[(&str, &str)] = &[
+    ("opt-level", "0"),
+    ("debug-assertions", "true"),
+    ("overflow-checks", "true"),
+];
+
 /// The C library of the oldest distribution that README promises: Debian 12.
 const OLDEST_GLIBC: Glibc = Glibc(2, 36);
 
@@ -37,6 +53,32 @@ pub(crate) fn cargo(workspace: &Workspace, verb: &str) -> Command {
     let flags: Vec<String> = remaps(workspace).iter().map(|flag| quoted(flag)).collect();
     cargo.arg("--config");
     cargo.arg(format!("build.rustflags=[{}]", flags.join(",")));
+    cargo
+}
+
+/// `cargo test` of all that is tested, compiled in the same directory and with
+/// the same flags: what the members depend on is there already when alias-ctl has
+/// been built, optimised, and only the members themselves are compiled for it, as
+/// cargo's own profile `test` would: quickly, and with every assertion. In
+/// `release` they are as alias-ctl is.
+pub(crate) fn cargo_test(workspace: &Workspace, release: bool) -> Command {
+    let mut cargo = cargo(workspace, "test");
+    cargo.env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects());
+    // Always all of them: which packages are named decides on the features of what
+    // they depend on.
+    for member in TESTED {
+        cargo.args(["--package", member]);
+    }
+    if !release {
+        for member in TESTED {
+            for (key, value) in AS_TESTS {
+                cargo.arg("--config");
+                cargo.arg(format!("profile.{PROFILE}.package.{member}.{key}={value}"));
+            }
+        }
+        // Of members only; it makes no difference to what they depend on.
+        cargo.env("CARGO_INCREMENTAL", "1");
+    }
     cargo
 }
 

@@ -6,8 +6,10 @@
 mod accepted;
 mod bench;
 mod build;
+mod companions;
 mod compiler;
 mod demo;
+mod deny;
 mod host;
 mod kernel;
 mod linker;
@@ -15,8 +17,11 @@ mod lint;
 mod packages;
 mod process;
 mod remap;
+mod reproduce;
 mod setup;
+mod slowest;
 mod test;
+mod test_binaries;
 mod verifier;
 mod vm;
 mod workspace;
@@ -53,7 +58,7 @@ enum Verb {
     /// Compile the eBPF object, then alias-ctl, which embeds it
     #[command(after_help = build::EXAMPLES)]
     Build(build::Options),
-    /// Run every test: on the host, then with real packets in namespaces (needs root)
+    /// Lint, then run every test: on the host, then in namespaces (needs root)
     #[command(after_help = test::EXAMPLES)]
     Test(test::Options),
     /// Build everything and show it at work in namespaces (needs root)
@@ -65,9 +70,12 @@ enum Verb {
     /// Load and test it on other kernels, each in an emulated machine (needs root)
     #[command(after_help = vm::EXAMPLES)]
     Vm(vm::Options),
-    /// Check formatting and run clippy with warnings as errors
+    /// Check formatting, clippy, rustdoc, and what comes from outside
     #[command(after_help = lint::EXAMPLES)]
     Lint,
+    /// Build this commit in two folders and compare every byte
+    #[command(after_help = reproduce::EXAMPLES)]
+    Reproduce(reproduce::Options),
 }
 
 impl Verb {
@@ -80,6 +88,7 @@ impl Verb {
             Self::Bench(_) => "bench",
             Self::Vm(_) => "vm",
             Self::Lint => "lint",
+            Self::Reproduce(_) => "reproduce",
         }
     }
 
@@ -92,6 +101,7 @@ impl Verb {
             Self::Bench(options) => bench::run(workspace, options),
             Self::Vm(options) => vm::run(workspace, options),
             Self::Lint => lint::run(workspace),
+            Self::Reproduce(options) => reproduce::run(workspace, options),
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::accepted;
 use crate::compiler::{Compiler, Found, OVERRIDE, has_rustup};
+use crate::deny;
 use crate::kernel;
 use crate::linker;
 use crate::packages::{self, Manager, Tool};
@@ -17,7 +18,7 @@ use crate::workspace::Workspace;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  cargo xtask setup              everything: compiler, bpf-linker, ip, ping, iperf3, tcpdump ...
+  cargo xtask setup              everything: compiler, bpf-linker, cargo-deny, ip, ping ...
   cargo xtask setup --dry-run    only say what is missing and what would be run
   ALIAS_BPF_RUSTC=/opt/rust/bin/rustc cargo xtask setup
                                  use this compiler for the eBPF object
@@ -26,7 +27,7 @@ The eBPF compiler is, in this order: $ALIAS_BPF_RUSTC, whatever it is; a rustc w
 sysroot has core for bpfel-unknown-none (Debian: rustc-web, cargo-web,
 libstd-rust-web-dev-bpf) and which is on the accepted list; one dated nightly of
 rustup with the rust-src component, and no other. docs/TOOLCHAIN.md has the list.
-bpf-linker goes to target/tools, one for each compiler.";
+bpf-linker goes to target/tools, one for each compiler, and cargo-deny beside it.";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -75,12 +76,19 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let found = Compiler::find(workspace)?;
         let plan = Plan::new(&tools, &found, workspace);
         plan.announce(&found, workspace)?;
-        if plan.is_empty() {
+        let denies = deny::find(workspace).is_some();
+        if !denies {
+            eprintln!("setup: missing: cargo-deny {}", deny::VERSION);
+            let command = deny::install_command(workspace);
+            eprintln!("setup: will run: {}", process::shown(&command));
+        }
+        if plan.is_empty() && denies {
             eprintln!("setup: nothing is missing");
         }
         return Ok(());
     }
     let toolchain = provide(workspace, true)?;
+    deny::provide(workspace)?;
     eprintln!("setup: compiler {}", toolchain.compiler.shown());
     eprintln!(
         "setup: linker {} (bpf-linker {})",

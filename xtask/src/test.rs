@@ -1,26 +1,34 @@
-//! `test`: the host's unit tests, then real packets in namespaces through the
-//! release binary, then a few of those on other kernels. All always run, and the
-//! last line is the verdict.
+//! `test`: what `lint` finds, the host's unit tests, then real packets in namespaces
+//! through the release binary, then a few of those on other kernels. All always run,
+//! and the last line is the verdict.
 
+use std::env;
 use std::io::{BufRead as _, BufReader};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::build;
+use crate::host;
 use crate::kernel;
+use crate::lint;
 use crate::process;
 use crate::setup;
+use crate::slowest::{self, Slowest};
+use crate::test_binaries::{NAMESPACES, TestBinary};
 use crate::vm;
 use crate::workspace::Workspace;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   sudo cargo xtask test                    everything; the last line is the verdict
-  sudo cargo xtask test --filter vlan      only the tests whose name contains \"vlan\"
+  sudo cargo xtask test --filter vlan      only the tests whose name contains \"vlan\",
+                                           and no lint
   sudo cargo xtask test --release          compile the tests themselves in release too
   sudo cargo xtask test --no-vm            without the oldest and the newest kernel,
                                            which `cargo xtask vm` boots
@@ -28,11 +36,17 @@ Examples:
 sudo drops rustup's PATH and HOME; keep them with:
   sudo env PATH=\"$PATH\" HOME=\"$HOME\" cargo xtask test";
 
-/// Crates whose tests need no kernel.
-const UNIT: &[&str] = &["alias-common", "alias-ebpf", "alias-ctl", "xtask"];
+/// How many tests run at once for each core in namespaces: they wait more than they
+/// compute, for the kernel to take devices away, for answers that must not come, for
+/// another program.
+const WAITING: usize = 3;
 
-/// Crates whose tests send packets through namespaces.
-const NAMESPACE: &[&str] = &["alias-tests"];
+/// So many run at once on any machine; more only where there are more cores. They all
+/// want the kernel's one lock for devices.
+const ENOUGH: usize = 16;
+
+/// What libtest asks; who sets it knows better.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -54,9 +68,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let ctl = build::everything(workspace, &toolchain)?;
     kernel::mount_bpffs(workspace)?;
 
+    // Who filters tries one thing over and over.
+    let lint = options
+        .filter
+        .is_none()
+        .then(|| lint::Report::make(workspace));
+    let (namespaces, unit): (Vec<_>, Vec<_>) = TestBinary::all(workspace, options.release)?
+        .into_iter()
+        .partition(|binary| binary.name == NAMESPACES);
     let mut suites = vec![
-        Suite::run("unit", UNIT, &ctl, workspace, options)?,
-        Suite::run("namespace", NAMESPACE, &ctl, workspace, options)?,
+        Suite::unit(&unit, workspace, options)?,
+        Suite::namespaces(&namespaces, &ctl, workspace, options)?,
     ];
     if !options.no_vm && options.filter.is_none() {
         suites.push(Suite::run_vm(&ctl, workspace, options)?);
@@ -65,7 +87,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .filter
         .as_deref()
         .filter(|_| suites.iter().all(|suite| suite.counts.ran() == 0));
-    let passed = suites.iter().all(|suite| suite.success);
+    let passed =
+        lint.as_ref().is_none_or(lint::Report::passed) && suites.iter().all(|suite| suite.success);
     println!(
         "xtask test: {} - {}",
         if passed && untested.is_none() {
@@ -73,14 +96,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         } else {
             "FAILED"
         },
-        suites
-            .iter()
-            .map(Suite::shown)
+        lint.iter()
+            .map(|lint| format!("lint: {}", lint.shown()))
+            .chain(suites.iter().map(Suite::shown))
             .collect::<Vec<_>>()
             .join(" - ")
     );
     if !passed {
-        bail!("some tests failed: see \"failures:\" above");
+        bail!("something failed: see \"failures:\" and \"lint:\" above");
     }
     if let Some(filter) = untested {
         bail!("no test's name contains \"{filter}\": nothing was tested");
@@ -88,7 +111,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// One `cargo test` and what came of it.
+/// Tests that are alike in what they need, and what came of them.
 struct Suite {
     name: &'static str,
     success: bool,
@@ -107,53 +130,78 @@ pub(crate) struct Counts {
 }
 
 impl Suite {
-    fn run(
-        name: &'static str,
-        crates: &[&str],
+    /// What needs no kernel, and the examples in the documentation.
+    fn unit(binaries: &[TestBinary], workspace: &Workspace, options: &Options) -> Result<Self> {
+        let mut suite = Self::new("unit");
+        for binary in binaries {
+            println!("xtask test: unit tests: {}", binary.name);
+            let mut command = binary.command(workspace);
+            suite.run(command.args(&options.filter), &mut Slowest::default())?;
+        }
+        println!("xtask test: unit tests: examples in the documentation");
+        let mut cargo = host::cargo_test(workspace, options.release);
+        cargo.args(["--quiet", "--doc", "--"]).args(&options.filter);
+        suite.run(&mut cargo, &mut Slowest::default())?;
+        Ok(suite)
+    }
+
+    /// Real packets.
+    fn namespaces(
+        binaries: &[TestBinary],
         ctl: &Path,
         workspace: &Workspace,
         options: &Options,
     ) -> Result<Self> {
-        println!("xtask test: {name} tests of {}", crates.join(", "));
-        let mut cargo = process::host_cargo(workspace);
-        cargo.args(["test", "--no-fail-fast"]);
-        for name in crates {
-            cargo.args(["--package", name]);
+        let mut suite = Self::new("namespace");
+        let mut slowest = Slowest::default();
+        for binary in binaries {
+            println!("xtask test: namespace tests");
+            let mut command = binary.command(workspace);
+            command.env("ALIAS_CTL", ctl);
+            if env::var_os(THREADS).is_none() {
+                let cores = thread::available_parallelism().map_or(1, NonZero::get);
+                command.env(THREADS, at_once(cores).to_string());
+            }
+            slowest::ask(&mut command);
+            suite.run(command.args(&options.filter), &mut slowest)?;
         }
-        if options.release {
-            cargo.arg("--release");
-        }
-        cargo
-            .env("ALIAS_CTL", ctl)
-            .env("ALIAS_EBPF_OBJECTS", workspace.bpf_objects());
-        if let Some(filter) = &options.filter {
-            cargo.arg("--").arg(filter);
-        }
-        let start = Instant::now();
-        let (success, counts) = count(&mut cargo)?;
-        Ok(Self {
+        print!("{}", slowest.shown());
+        Ok(suite)
+    }
+
+    fn new(name: &'static str) -> Self {
+        Self {
             name,
-            success,
-            counts,
-            elapsed: start.elapsed(),
+            success: true,
+            counts: Counts::default(),
+            elapsed: Duration::ZERO,
             skipped: None,
-        })
+        }
+    }
+
+    /// One command, and what it says of the tests that it ran.
+    fn run(&mut self, command: &mut Command, slowest: &mut Slowest) -> Result<()> {
+        let start = Instant::now();
+        let (success, counts) = count(command, slowest)?;
+        self.success &= success;
+        self.counts.join(counts);
+        self.elapsed += start.elapsed();
+        Ok(())
     }
 
     fn run_vm(ctl: &Path, workspace: &Workspace, options: &Options) -> Result<Self> {
         println!("xtask test: the oldest and the newest kernel");
+        let mut suite = Self::new("vm");
         let start = Instant::now();
-        let (success, counts, skipped) = match vm::short(workspace, ctl, options.release)? {
-            vm::Short::Ran { success, counts } => (success, counts, None),
-            vm::Short::Skipped(error) => (true, Counts::default(), Some(format!("{error:#}"))),
-        };
-        Ok(Self {
-            name: "vm",
-            success,
-            counts,
-            elapsed: start.elapsed(),
-            skipped,
-        })
+        match vm::short(workspace, ctl, options.release)? {
+            vm::Short::Ran { success, counts } => {
+                suite.success = success;
+                suite.counts = counts;
+            }
+            vm::Short::Skipped(error) => suite.skipped = Some(format!("{error:#}")),
+        }
+        suite.elapsed = start.elapsed();
+        Ok(suite)
     }
 
     fn shown(&self) -> String {
@@ -165,7 +213,7 @@ impl Suite {
             failed,
             ignored,
         } = self.counts;
-        // A suite can fail with no failed test: when it does not compile.
+        // A suite can fail with no failed test: when a binary does not reach its end.
         let verdict = if self.success { "ok" } else { "FAILED" };
         format!(
             "{}: {verdict}, {passed} passed, {failed} failed, {ignored} ignored ({})",
@@ -213,8 +261,13 @@ impl Counts {
     }
 }
 
+/// How many tests in namespaces run at once.
+fn at_once(cores: usize) -> usize {
+    (cores * WAITING).min(ENOUGH.max(cores))
+}
+
 /// Runs a command, showing its output as it comes and counting results.
-fn count(command: &mut Command) -> Result<(bool, Counts)> {
+fn count(command: &mut Command, slowest: &mut Slowest) -> Result<(bool, Counts)> {
     let line = process::shown(command);
     let mut child = command
         .stdout(Stdio::piped())
@@ -227,6 +280,7 @@ fn count(command: &mut Command) -> Result<(bool, Counts)> {
             let bytes = bytes.with_context(|| format!("`{line}`: its output cannot be read"))?;
             let text = String::from_utf8_lossy(&bytes);
             counts.add(&text);
+            slowest.add(&text);
             println!("{text}");
         }
     }
@@ -239,6 +293,13 @@ fn count(command: &mut Command) -> Result<(bool, Counts)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_cores_run_several_tests_each() {
+        for (cores, expected) in [(1, 3), (2, 6), (4, 12), (8, 16), (64, 64)] {
+            assert_eq!(at_once(cores), expected, "{cores} cores");
+        }
+    }
 
     #[test]
     fn results_are_summed() {

@@ -26,9 +26,10 @@ use self::root::Built;
 use crate::build;
 use crate::kernel as this_kernel;
 use crate::packages::{self, Manager};
-use crate::process::{self, step};
+use crate::process::step;
 use crate::setup;
 use crate::test::Counts;
+use crate::test_binaries::{NAMESPACES, TestBinary};
 use crate::workspace::Workspace;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -222,34 +223,9 @@ fn everything_built(workspace: &Workspace) -> Result<Built> {
 fn with_tests(ctl: &Path, release: bool, workspace: &Workspace) -> Result<Built> {
     Ok(Built {
         ctl: ctl.to_owned(),
-        tests: test_binary(release, workspace)?,
+        tests: TestBinary::named(&TestBinary::all(workspace, release)?, NAMESPACES)?,
         objects: root::objects(&workspace.bpf_objects())?,
     })
-}
-
-fn test_binary(release: bool, workspace: &Workspace) -> Result<PathBuf> {
-    let mut cargo = process::host_cargo(workspace);
-    cargo
-        .args(["test", "--no-run", "--package", "alias-tests"])
-        .args(["--test", "namespaces", "--message-format", "json"]);
-    if release {
-        cargo.arg("--release");
-    }
-    let messages = process::answer(&mut cargo)
-        .context("namespaces: was not built: `cargo test -p alias-tests --no-run` says why")?;
-    executable(&messages)
-        .map(PathBuf::from)
-        .context("namespaces: cargo built it and did not say where")
-}
-
-/// Where cargo says the test binary is: of an artifact's message in JSON, the
-/// string under "executable".
-fn executable(messages: &str) -> Option<String> {
-    messages
-        .lines()
-        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())
-        .find(|path| path.contains("/namespaces-"))
-        .map(str::to_owned)
 }
 
 /// What this machine gives to all guests.
@@ -347,21 +323,6 @@ fn sweep(home: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_test_binary_is_found_in_cargos_messages() {
-        let check = |messages: &str, expected: Option<&str>| {
-            assert_eq!(executable(messages).as_deref(), expected, "{messages}");
-        };
-        check("", None);
-        check(
-            "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
-             {\"reason\":\"compiler-artifact\",\"executable\":\"/w/deps/other-1\"}\n\
-             {\"reason\":\"compiler-artifact\",\"executable\":\"/w/deps/namespaces-1f\",\"fresh\":true}\n\
-             {\"reason\":\"build-finished\",\"success\":true}",
-            Some("/w/deps/namespaces-1f"),
-        );
-    }
 
     #[test]
     fn what_is_run_by_default_can_be_named() {

@@ -8,6 +8,13 @@ use anyhow::{Context, Result};
 /// Set by `.cargo/config.toml`; alias-ctl's build script reads the same name.
 const OBJECTS_VARIABLE: &str = "ALIAS_EBPF_OBJECTS";
 
+/// Cargo's names for where it builds.
+const TARGET_VARIABLES: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+
+/// What would have another checkout build into this one.
+pub(crate) const ELSEWHERE: [&str; 3] =
+    [OBJECTS_VARIABLE, TARGET_VARIABLES[0], TARGET_VARIABLES[1]];
+
 /// The checkout, and what is built inside it.
 pub(crate) struct Workspace {
     root: PathBuf,
@@ -57,10 +64,15 @@ impl Workspace {
 
     /// Where cargo builds for the host.
     pub(crate) fn host_target(&self) -> PathBuf {
-        ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"]
+        TARGET_VARIABLES
             .iter()
             .find_map(env::var_os)
             .map_or_else(|| self.root.join("target"), |path| self.root.join(path))
+    }
+
+    /// Where that is left which is installed beside alias-ctl.
+    pub(crate) fn companions(&self) -> PathBuf {
+        self.host_target().join("dist")
     }
 
     /// A path as a person in the checkout would write it.

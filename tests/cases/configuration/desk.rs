@@ -82,16 +82,6 @@ impl Desk {
         let output = self.lab.ctl(&[&["diff"], words].concat());
         (output.code(), output.stdout)
     }
-
-    /// Refused with this errno's name, and afterwards everything is as it was.
-    #[track_caller]
-    pub(crate) fn refused_unchanged(&self, words: &[&str], errno_name: &str) -> String {
-        let (before, pins) = (self.lab.snapshot(), self.lab.pins());
-        let message = self.lab.ctl_err(words, errno_name);
-        self.lab.assert_unchanged(&before);
-        assert_eq!(self.lab.pins(), pins, "{words:?}: the pins have changed");
-        message
-    }
 }
 
 #[track_caller]

@@ -90,7 +90,7 @@ fn what_is_not_there_is_named_with_its_line() {
         ),
     ] {
         let path = desk.write(&format!("version = 1\n{many}{last}"));
-        let refused = desk.refused_unchanged(&["apply", &path], errno);
+        let refused = desk.lab.ctl_refused(&["apply", &path], errno);
         assert!(refused.contains(words), "{words} in {refused}");
     }
 }
@@ -106,7 +106,7 @@ fn hostile_files_change_nothing() {
             &["apply", "--dry-run"],
             &["restore", "--file"],
         ] {
-            let message = desk.refused_unchanged(&[verb, &[&path]].concat(), errno);
+            let message = desk.lab.ctl_refused(&[verb, &[&path]].concat(), errno);
             for word in words {
                 assert!(message.contains(word), "{word} in {message}");
             }
@@ -138,14 +138,16 @@ fn hostile_files_change_nothing() {
     let path = desk.path("huge.toml");
     let huge = File::create(&path).expect("a file of our own");
     huge.set_len(1 << 40).expect("a hole");
-    desk.refused_unchanged(&["apply", &text(&path)], "EFBIG");
+    desk.lab.ctl_refused(&["apply", &text(&path)], "EFBIG");
     let fifo = desk.path("fifo");
     desk.lab.a.run(&format!("mkfifo {}", fifo.display())).ok();
-    desk.refused_unchanged(&["apply", &text(&fifo)], "EINVAL");
-    desk.refused_unchanged(&["apply", "/dev/zero"], "EINVAL");
-    desk.refused_unchanged(&["apply", &text(&desk.path("."))], "EINVAL");
-    desk.refused_unchanged(&["apply", &text(&desk.path("none"))], "ENOENT");
-    desk.refused_unchanged(&["restore"], "ENOENT");
+    desk.lab.ctl_refused(&["apply", &text(&fifo)], "EINVAL");
+    desk.lab.ctl_refused(&["apply", "/dev/zero"], "EINVAL");
+    desk.lab
+        .ctl_refused(&["apply", &text(&desk.path("."))], "EINVAL");
+    desk.lab
+        .ctl_refused(&["apply", &text(&desk.path("none"))], "ENOENT");
+    desk.lab.ctl_refused(&["restore"], "ENOENT");
 }
 
 #[test]
@@ -197,19 +199,23 @@ fn save_writes_its_own_file_and_no_other() {
     fs::write(&other, "precious").expect("a file of our own");
     let link = desk.path("link.toml");
     symlink(&other, &link).expect("a link of our own");
-    desk.refused_unchanged(&["save", "--file", &text(&link)], "ELOOP");
+    desk.lab
+        .ctl_refused(&["save", "--file", &text(&link)], "ELOOP");
     fs::write(desk.path("foreign.toml"), "precious").expect("a file of our own");
     chown(desk.path("foreign.toml"), Some(65_534), None).expect("we are root");
-    desk.refused_unchanged(
+    desk.lab.ctl_refused(
         &["save", "--file", &text(&desk.path("foreign.toml"))],
         "EPERM",
     );
-    desk.refused_unchanged(&["save", "--file", &text(&desk.path("."))], "EINVAL");
-    desk.refused_unchanged(&["save", "--file", &text(&desk.path("a/b/c"))], "ENOENT");
+    desk.lab
+        .ctl_refused(&["save", "--file", &text(&desk.path("."))], "EINVAL");
+    desk.lab
+        .ctl_refused(&["save", "--file", &text(&desk.path("a/b/c"))], "ENOENT");
     let open = desk.path("open");
     fs::create_dir(&open).expect("a directory of our own");
     fs::set_permissions(&open, Permissions::from_mode(0o777)).expect("it is ours");
-    desk.refused_unchanged(&["save", "--file", &text(&open.join("f"))], "EPERM");
+    desk.lab
+        .ctl_refused(&["save", "--file", &text(&open.join("f"))], "EPERM");
     for file in ["other", "foreign.toml"] {
         assert_eq!(fs::read(desk.path(file)).expect("it is there"), b"precious");
     }
@@ -230,14 +236,14 @@ fn a_saved_file_that_others_could_write_is_not_obeyed() {
     let path = desk.saved_path();
     fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("it is ours");
     for words in [&["restore"][..], &["restore", "eth0"]] {
-        let message = desk.refused_unchanged(words, "EPERM");
+        let message = desk.lab.ctl_refused(words, "EPERM");
         assert!(message.contains("666"), "{message}");
     }
     // Named, it is the user's own choice.
     desk.lab.ctl_ok(&["apply", &text(&path)]);
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
     chown(&path, Some(65_534), None).expect("we are root");
-    desk.refused_unchanged(&["restore"], "EPERM");
+    desk.lab.ctl_refused(&["restore"], "EPERM");
 }
 
 #[test]
@@ -263,7 +269,7 @@ fn what_has_no_name_cannot_be_saved() {
         "--netns",
         &home.pid().to_string(),
     ]);
-    let message = desk.refused_unchanged(&["save"], "EINVAL");
+    let message = desk.lab.ctl_refused(&["save"], "EINVAL");
     assert!(
         message.contains("eth0:4") && message.contains("/run/netns"),
         "{message}"

@@ -80,7 +80,7 @@ fn a_device_that_was_attached_for_it_is_detached_again() {
          [[alias]]\nname = \"eth0:0\"\naddress = \"198.51.100.8/24\"\n\
          [[alias]]\nname = \"eth0:1\"\naddress = \"192.0.2.9/24\"\n",
     );
-    desk.refused_unchanged(&["apply", &path], "EEXIST");
+    desk.lab.ctl_refused(&["apply", &path], "EEXIST");
     assert_eq!(desk.lab.ctl_ok(&["show"]), "");
 }
 
@@ -107,7 +107,7 @@ fn an_attached_device_is_as_declared_or_refused() {
         ("log = \"debug\"", "log warn"),
     ] {
         declare(keys);
-        let message = desk.refused_unchanged(&["apply", &path], "EBUSY");
+        let message = desk.lab.ctl_refused(&["apply", &path], "EBUSY");
         assert!(message.contains(word), "{message}");
         let (code, text) = desk.compare(&[&path]);
         assert_eq!(code, 1);
@@ -216,7 +216,7 @@ fn too_many_are_enospc_and_none_is_made() {
     let desk = Desk::plain();
     let small = "[[parent]]\nname = \"eth0\"\nmax_aliases = 16000\n";
     let path = desk.write(&sixteen_thousand(small));
-    desk.refused_unchanged(&["apply", &path], "ENOSPC");
+    desk.lab.ctl_refused(&["apply", &path], "ENOSPC");
     // A limit below the capacity, and what is there already.
     desk.lab.ctl_ok(&["attach", "eth0"]);
     desk.lab.ctl_ok(&["add", "eth0:0", "203.0.113.1", "--drop"]);
@@ -225,6 +225,6 @@ fn too_many_are_enospc_and_none_is_made() {
         desk.write(&format!(
             "version = 1\n[[range]]\nparent = \"eth0\"\nstart = 1\naddresses = \"{addresses}\"\n"
         ));
-        desk.refused_unchanged(&["apply", &path], "ENOSPC");
+        desk.lab.ctl_refused(&["apply", &path], "ENOSPC");
     }
 }

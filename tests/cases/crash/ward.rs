@@ -62,8 +62,7 @@ impl Ward {
         lab.a.wait_until_up("v0");
         let address = format!("{STABLE_ADDRESS}/24");
         lab.ctl_ok(&["add", STABLE, &address, "--netns", home.name()]);
-        let device = lab.row(STABLE)["device"].as_str().map(str::to_owned);
-        let device = device.expect("a device alias has a device");
+        let device = lab.device(STABLE);
         home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
         // GRO at v1 is turned on by the first `--to`, and stays.
         lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--to", "v0"]);

@@ -29,11 +29,8 @@ fn the_next_command_finishes_it_or_takes_it_back() {
     lab.ctl_ok(&["add", "eth0:0", "198.18.0.1", "--drop"]);
     let device = ["add", "eth0:1", "198.51.100.8/24", "--netns", home.name()];
     lab.ctl_ok(&device);
-    let device = lab.row("eth0:1")["device"].as_str().map(str::to_owned);
-    home.ip(&format!(
-        "route add 192.0.2.0/24 dev {}",
-        device.expect("a device alias has a device")
-    ));
+    let device = lab.device("eth0:1");
+    home.ip(&format!("route add 192.0.2.0/24 dev {}", device));
     let (pins, rows) = (lab.pins(), lab.rows());
     let built = from_b_to_a(&lab).ip(Family::V4.b_ip(), ip("198.18.0.1"));
     let frame = built.udp(5, 9, b"counted").padded().build();

@@ -16,8 +16,7 @@ fn a_qdisc_that_is_gone_comes_back() {
     container(&lab, &far);
     lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--netns", home.name()]);
     lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--to", "v0"]);
-    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-    let device = device.expect("a device alias has a device");
+    let device = lab.device("eth0:0");
     home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
     let port = format!("ap{}_0", lab.a.ifindex("eth0"));
     let everything = || {

@@ -61,8 +61,8 @@ fn no_loss_is_missed_or_counted_twice() {
     container(&lab, &far);
     lab.ctl_ok(&["add", "eth0:0", "198.18.0.0", "--netns", home.name()]);
     lab.ctl_ok(&["add", "eth0:1", "198.18.0.1", "--to", "v0"]);
-    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-    home.ip(&format!("link set {} down", device.expect("it has one")));
+    let device = lab.device("eth0:0");
+    home.ip(&format!("link set {device} down"));
     lab.a.ip("link set v0 down");
     let destinations = Destinations {
         first: [198, 18, 0, 0].into(),
@@ -195,8 +195,7 @@ fn check(builder: LabBuilder, typed: bool) {
     let local = ["add", "eth0:9", "198.51.100.30/24", "--local"];
     lab.ctl_ok(&[&local[..], &["--tcp-nodelay", "1"]].concat());
     for (alias, network) in [("eth0:5", "192.0.2.0/24"), ("eth0:7", "2001:db8:0:1::/64")] {
-        let device = lab.row(alias)["device"].as_str().map(str::to_owned);
-        let device = device.expect("a device alias has a device");
+        let device = lab.device(alias);
         home.ip(&format!("route add {network} dev {device}"));
     }
     let beats = [
@@ -248,8 +247,8 @@ fn check(builder: LabBuilder, typed: bool) {
     }
     lab.wait_for_counter("eth0:8", "dropped.no_target", lost + 5);
     // A device that is down in another namespace: the other kind.
-    let device = lab.row("eth0:5")["device"].as_str().map(str::to_owned);
-    home.ip(&format!("link set {} down", device.expect("it has one")));
+    let device = lab.device("eth0:5");
+    home.ip(&format!("link set {device} down"));
     let built = from_b_to_a(&lab).ip(Family::V4.b_ip(), ip("198.51.100.8"));
     for number in 0..5 {
         at_b.send(&built.clone().udp(5, number, b"lost").padded().build());

@@ -44,6 +44,16 @@ fn route_back(lab: &Lab, home: &Namespace, device: &str, family: Family) {
     ));
 }
 
+/// A lab whose eth0:0 is the prefix, on a device in another namespace.
+#[track_caller]
+fn in_a_home(mode: Mode, family: Family) -> (Lab, Namespace) {
+    let lab = Lab::attached(mode);
+    let home = lab.namespace("home");
+    let target = ["--prefix", "--netns", home.name()];
+    lab.ctl_ok(&[&["add", "eth0:0", prefix(family)][..], &target].concat());
+    (lab, home)
+}
+
 #[track_caller]
 fn local_routes(host: &Namespace, family: Family) -> String {
     let version = if family == Family::V4 { "-4" } else { "-6" };
@@ -66,19 +76,8 @@ fn check_answers(lab: &Lab, alias: &str, family: Family) {
 fn a_device_answers_for_all_of_it() {
     for mode in MODES {
         for family in FAMILIES {
-            let lab = Lab::attached(mode);
-            let home = lab.namespace("home");
-            let netns = home.name();
-            lab.ctl_ok(&[
-                "add",
-                "eth0:0",
-                prefix(family),
-                "--prefix",
-                "--netns",
-                netns,
-            ]);
-            let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-            let device = device.expect("a device");
+            let (lab, home) = in_a_home(mode, family);
+            let device = lab.device("eth0:0");
             assert!(local_routes(&home, family).contains(prefix(family)));
             let shown = home.ip(&format!("addr show dev {device}"));
             assert!(!shown.contains("inet"), "{family:?}: no address: {shown}");
@@ -132,8 +131,8 @@ fn arp_is_answered_for_all_of_it() {
         }
         lab.ctl_ok(&words);
         if target == "--netns" {
-            let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-            route_back(&lab, &home, &device.expect("a device"), Family::V4);
+            let device = lab.device("eth0:0");
+            route_back(&lab, &home, &device, Family::V4);
         }
         lab.b.ip("route replace 198.51.100.0/24 dev eth0");
         for member in members(Family::V4) {
@@ -186,8 +185,7 @@ fn a_prefix_joins_a_device() {
             "--join",
             "eth0:0",
         ]);
-        let device = lab.row("eth0:1")["device"].as_str().map(str::to_owned);
-        let device = device.expect("a device");
+        let device = lab.device("eth0:1");
         route_back(&lab, &home, &device, family);
         check_answers(&lab, "eth0:1", family);
         assert_eq!(lab.counter("eth0:0", "rx_packets"), 0);
@@ -246,22 +244,11 @@ fn what_is_not_in_it_is_forged() {
             (Family::V4, "198.51.101.1", "198.51.100.7"),
             (Family::V6, "2001:db8:6::1", "2001:db8:5::7"),
         ] {
-            let lab = Lab::attached(mode);
-            let home = lab.namespace("home");
-            let netns = home.name();
-            lab.ctl_ok(&[
-                "add",
-                "eth0:0",
-                prefix(family),
-                "--prefix",
-                "--netns",
-                netns,
-            ]);
+            let (lab, home) = in_a_home(mode, family);
             // In another namespace: what is an alias of its own the device may speak for.
             let away = lab.namespace("away");
             lab.ctl_ok(&["add", "eth0:1", others, "--netns", away.name()]);
-            let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-            let device = device.expect("a device");
+            let device = lab.device("eth0:0");
             let (at_alias, at_b) = (
                 RawSocket::open(&home, &device),
                 RawSocket::open(&lab.b, "eth0"),
@@ -310,8 +297,7 @@ fn a_tagged_prefix_answers_with_its_tag() {
         "10",
     ];
     lab.ctl_ok(&[&words[..], &["--netns", netns]].concat());
-    let device = lab.row("eth0:0")["device"].as_str().map(str::to_owned);
-    let device = device.expect("a device");
+    let device = lab.device("eth0:0");
     let (at_alias, at_b) = (
         RawSocket::open(&home, &device),
         RawSocket::open(&lab.b, "eth0"),

@@ -28,6 +28,18 @@ const OPTIONS: [&str; 8] = [
     "1000",
 ];
 
+/// All of them gone again.
+const DEFAULTS: [&str; 8] = [
+    "--tcp-nodelay",
+    "default",
+    "--tcp-sendspace",
+    "default",
+    "--tcp-recvspace",
+    "default",
+    "--tcp-mssdflt",
+    "default",
+];
+
 /// What a socket's own options are then. The kernel doubles buffers (socket(7)), and
 /// a segment of an open connection is told without the timestamps in it.
 const APPLIED: [(Name, i32); 4] = [

@@ -2,7 +2,7 @@
 
 use alias_tests::{Lab, Mode, Tap, wait_for};
 
-use super::{Home, OPTIONS, scene, set_options};
+use super::{DEFAULTS, Home, OPTIONS, scene, set_options};
 use crate::scene::{Family, LIMIT};
 
 #[test]
@@ -33,19 +33,7 @@ fn what_the_kernel_cannot_do() {
     wait_for("the tap to go", LIMIT, || lab.a.find_link("tap0").is_none());
     lab.assert_unchanged(&before);
     // Without them, in one call, it may.
-    lab.ctl_ok(&[
-        "set",
-        "eth0:0",
-        "--drop",
-        "--tcp-nodelay",
-        "default",
-        "--tcp-sendspace",
-        "default",
-        "--tcp-recvspace",
-        "default",
-        "--tcp-mssdflt",
-        "default",
-    ]);
+    lab.ctl_ok(&[&["set", "eth0:0", "--drop"][..], &DEFAULTS].concat());
 }
 
 /// The sockets' namespace is asked, not the caller's.

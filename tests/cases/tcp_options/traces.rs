@@ -7,7 +7,8 @@ use alias_tests::{Lab, Mode, wait_for};
 use serde_json::{Value, json};
 
 use super::{
-    APPLIED, Home, OPTIONS, assert_options, assert_untouched, opened, scene, set_options, taken,
+    APPLIED, DEFAULTS, Home, OPTIONS, assert_options, assert_untouched, opened, scene, set_options,
+    taken,
 };
 use crate::scene::{FAMILIES, Family, LIMIT};
 
@@ -60,34 +61,11 @@ fn assert_gone(lab: &Lab, links: &[u32]) {
 #[test]
 fn nothing_is_left_of_them() {
     let ends: [&[&str]; 5] = [
-        &[
-            "set",
-            "eth0:0",
-            "--tcp-nodelay",
-            "default",
-            "--tcp-sendspace",
-            "default",
-            "--tcp-recvspace",
-            "default",
-            "--tcp-mssdflt",
-            "default",
-        ],
+        &[&["set", "eth0:0"][..], &DEFAULTS].concat(),
         &["del", "eth0:0"],
         &["detach", "eth0", "--cascade"],
         &["del", "eth0", "--all"],
-        &[
-            "set",
-            "eth0:0",
-            "198.51.100.10/24",
-            "--tcp-nodelay",
-            "default",
-            "--tcp-sendspace",
-            "default",
-            "--tcp-recvspace",
-            "default",
-            "--tcp-mssdflt",
-            "default",
-        ],
+        &[&["set", "eth0:0", "198.51.100.10/24"][..], &DEFAULTS].concat(),
     ];
     for end in ends {
         let scene = scene(Family::V4, Home::Local);

@@ -4,7 +4,10 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::bpf::{bpf, own};
+use super::{
+    attr::{ElementAttr, MapCreateAttr},
+    bpf, own,
+};
 
 // enum bpf_cmd of linux/bpf.h.
 const BPF_MAP_CREATE: libc::c_long = 0;
@@ -30,15 +33,7 @@ pub enum MapKind {
 
 /// Makes a map; it lives as long as the descriptor and the programs that use it.
 pub fn create(kind: MapKind, key: u32, value: u32, max_entries: u32) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Attr {
-        map_type: u32,
-        key_size: u32,
-        value_size: u32,
-        max_entries: u32,
-        map_flags: u32,
-    }
-    let mut attr = Attr {
+    let mut attr = MapCreateAttr {
         map_type: kind as u32,
         key_size: key,
         value_size: value,
@@ -64,15 +59,7 @@ pub fn lookup(map: &OwnedFd, key: &[u8], value: &mut [u8]) -> io::Result<()> {
 }
 
 fn element(command: libc::c_long, map: &OwnedFd, key: &[u8], value: u64) -> io::Result<()> {
-    #[repr(C)]
-    struct Attr {
-        map_fd: u32,
-        padding: u32,
-        key: u64,
-        value: u64,
-        flags: u64,
-    }
-    let mut attr = Attr {
+    let mut attr = ElementAttr {
         map_fd: map.as_raw_fd() as u32,
         padding: 0,
         key: key.as_ptr() as u64,

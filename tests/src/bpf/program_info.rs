@@ -3,10 +3,20 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::bpf::bpf;
+use super::{attr::InfoAttr, bpf};
 
 /// enum bpf_cmd of linux/bpf.h.
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+
+/// struct bpf_prog_info up to attach_btf_id, as words of four bytes.
+#[repr(C, align(8))]
+struct Info([u32; 58]);
+
+// Which word is what.
+const ID: usize = 1;
+const JITED_LEN: usize = 4;
+const XLATED_LEN: usize = 5;
+const VERIFIED_INSNS: usize = 54;
 
 /// Part of struct bpf_prog_info.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +47,10 @@ pub fn program_id(program: &OwnedFd) -> io::Result<u32> {
 }
 
 fn of_program(program: &OwnedFd) -> io::Result<ProgramInfo> {
-    #[repr(C)]
-    struct Attr {
-        fd: u32,
-        length: u32,
-        info: u64,
-    }
-    /// Up to attach_btf_id, as words of four bytes: the id at 4, the lengths at
-    /// 16 and 20, verified_insns at 216.
-    #[repr(C, align(8))]
-    struct Info([u32; 58]);
     let mut info = Info([0; 58]);
-    let mut attr = Attr {
-        fd: program.as_raw_fd() as u32,
-        length: size_of_val(&info) as u32,
+    let mut attr = InfoAttr {
+        bpf_fd: program.as_raw_fd() as u32,
+        info_len: size_of_val(&info) as u32,
         info: (&raw mut info) as u64,
     };
     // SAFETY: `info` has the stated length and outlives the call; as it is zero
@@ -58,9 +58,31 @@ fn of_program(program: &OwnedFd) -> io::Result<ProgramInfo> {
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
     let Info(words) = info;
     Ok(ProgramInfo {
-        id: words[1],
-        jited_bytes: words[4],
-        xlated_bytes: words[5],
-        verified_instructions: words[54],
+        id: words[ID],
+        jited_bytes: words[JITED_LEN],
+        xlated_bytes: words[XLATED_LEN],
+        verified_instructions: words[VERIFIED_INSNS],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use aya_obj::generated::bpf_prog_info;
+
+    use super::*;
+
+    #[test]
+    fn the_words_are_the_kernels() {
+        for (word, offset) in [
+            (ID, offset_of!(bpf_prog_info, id)),
+            (JITED_LEN, offset_of!(bpf_prog_info, jited_prog_len)),
+            (XLATED_LEN, offset_of!(bpf_prog_info, xlated_prog_len)),
+            (VERIFIED_INSNS, offset_of!(bpf_prog_info, verified_insns)),
+        ] {
+            assert_eq!(word * 4, offset);
+        }
+        assert!(size_of::<Info>() <= size_of::<bpf_prog_info>());
+    }
 }
