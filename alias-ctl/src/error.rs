@@ -10,7 +10,7 @@ use crate::errno::{errno_name, errno_text};
 pub type Result<T> = std::result::Result<T, Refusal>;
 
 /// Why something was not done. Nothing was changed, or what was is undone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// What the user named: an alias, a device, a namespace.
     pub object: String,

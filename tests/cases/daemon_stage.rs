@@ -75,9 +75,8 @@ impl Stage {
     /// has been looked at.
     #[track_caller]
     pub(crate) fn let_a_marker_pass(&self) {
-        self.lab
-            .ctl_ok(&["add", "eth1:99", "198.18.0.99", "--local"]);
-        self.lab.a.ip("addr del 198.18.0.99/32 dev eth1");
+        self.lab.ctl_ok(&["add", "eth1:99", "198.18.0.99"]);
+        self.lab.a.ip("link del eth1:99");
         self.put_right("the marker to go", || {
             !self.lab.alias_names().contains(&"eth1:99".to_owned())
         });

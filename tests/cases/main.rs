@@ -16,6 +16,7 @@ mod daemon_process;
 mod daemon_stage;
 mod doctor;
 mod errors;
+mod field;
 mod golden_bench;
 mod golden_deliver;
 mod golden_maps;

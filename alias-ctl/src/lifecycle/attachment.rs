@@ -7,7 +7,7 @@ use crate::error::{Refusal, Result};
 use crate::model::declaration::Mode;
 use crate::model::request::{AttachSpec, DEFAULT_CAPACITY};
 use crate::netlink::Link;
-use crate::wiring::host::{Host, not_attached};
+use crate::wiring::host::Host;
 use crate::wiring::{attach, veth};
 
 use super::{grow, retire, sweep};
@@ -35,7 +35,15 @@ pub fn attach(host: &mut Host, lock: &WriteLock, device: &str, spec: &AttachSpec
 ///
 /// Those of [`attach::attach`].
 pub fn open_or_attach(host: &mut Host, link: &Link, lock: &WriteLock) -> Result<Parent> {
+    if let Some(refusal) = host.barred.get(&link.ifindex) {
+        return Err(refusal.clone());
+    }
     match Parent::open(&host.directory, link.ifindex)? {
+        Some(parent) if !parent.is_alive() => {
+            // It was tried: what is in its place is somebody else's.
+            attach::reattach(link, &parent)?;
+            Ok(parent)
+        }
         Some(parent) => Ok(parent),
         None => {
             let spec = AttachSpec {
@@ -88,8 +96,7 @@ fn attach_link(
 /// EBUSY when it has aliases and they shall not go too.
 pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) -> Result<()> {
     let link = host.link(device, "detach")?;
-    let parent = Parent::open(&host.directory, link.ifindex)?
-        .ok_or_else(|| not_attached(&link, "detach"))?;
+    let parent = host.attached(&link, "detach")?;
     let slots: Vec<u32> = parent.in_state(State::Live).map(|(slot, _)| slot).collect();
     if !slots.is_empty() && !cascade {
         return Err(Refusal::new(

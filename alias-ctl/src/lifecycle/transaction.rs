@@ -19,19 +19,23 @@ use super::reconcile::reconcile;
 /// That of locking and of putting in order.
 pub fn begin(host: &mut Host) -> Result<WriteLock> {
     let lock = host.directory.lock()?;
-    for done in recover(host, &lock)? {
-        // Changes by others are reported before this command's own.
-        let _ = writeln!(io::stderr(), "alias-ctl: note: {done}");
-    }
+    recover(host, &lock)?;
     Ok(lock)
 }
 
-/// Makes this namespace's state whole. Returns what was done, a sentence each.
+/// Makes this namespace's state whole. What others have changed, and what could not be put
+/// right, is told before what this command does; neither stops it.
 ///
 /// # Errors
 ///
-/// What the kernel refused; the state is left for the next try.
-pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<Vec<String>> {
-    let done = reconcile(host, lock, &Events::default(), Extent::Usual)?;
-    families::finish(host, lock).map(|()| done)
+/// That of reading the namespace's state.
+pub fn recover(host: &mut Host, lock: &WriteLock) -> Result<()> {
+    let pass = reconcile(host, lock, &Events::default(), Extent::Usual)?;
+    let families = families::finish(host, lock);
+    let refusals = pass.failed.into_iter().chain(families.err());
+    let told = refusals.map(|refusal| refusal.to_string());
+    for note in pass.done.into_iter().chain(told) {
+        let _ = writeln!(io::stderr(), "alias-ctl: note: {note}");
+    }
+    Ok(())
 }

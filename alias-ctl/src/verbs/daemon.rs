@@ -148,7 +148,14 @@ fn run(mut host: Host, events: Events) -> Pass {
             return Ok(Vec::new());
         }
         let lock = host.directory.lock()?;
-        reconcile::reconcile(&mut host, &lock, &events, Extent::Whole)
+        let pass = reconcile::reconcile(&mut host, &lock, &events, Extent::Whole)?;
+        match pass.failed.into_iter().next() {
+            Some(refusal) => {
+                pass.done.iter().for_each(|line| say(line));
+                Err(refusal)
+            }
+            None => Ok(pass.done),
+        }
     });
     if let Ok(done) = &mut outcome {
         match restore(&mut host, &events) {

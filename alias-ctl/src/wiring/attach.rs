@@ -1,6 +1,7 @@
 //! Attaching a parent: populate, pin, attach, and only then publish. Until the
 //! last step, everything hangs on a draft directory whose removal undoes it.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -161,6 +162,55 @@ fn attach_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
         }
         Err(refusal) => Err(refusal),
     }
+}
+
+/// Whether a link is the device that a parent's state was made for: it has the noted MAC
+/// or the noted name. The XDP link tells while it is attached; one that somebody detached
+/// looks like one whose device was deleted.
+#[must_use]
+pub fn is_noted(link: &Link, header: &Header) -> bool {
+    link.mac == header.mac || header::padded_name(&link.name) == header.name
+}
+
+/// Attaches the XDP program again that another tool has detached. Index, records and
+/// counters are as they were.
+///
+/// # Errors
+///
+/// EBUSY for a foreign program in its place, of which nothing is touched; else what the
+/// kernel said.
+pub fn reattach(link: &Link, parent: &Parent) -> Result<()> {
+    let refused = |error: &io::Error| Refusal::io(&link.name, "attach again", error);
+    let pin = parent.path().join(link_name(names::ALIAS_RX));
+    let draft = pin.with_extension("new");
+    match sys::obj_get(&draft) {
+        // A kill came between the two steps below.
+        Ok(made) => {
+            let info = sys::link_info(made.as_fd()).map_err(|error| refused(&error))?;
+            if info.ifindex == link.ifindex {
+                return fs::rename(&draft, &pin).map_err(|error| refused(&error));
+            }
+            fs::remove_file(&draft).map_err(|error| refused(&error))?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(refused(&error)),
+    }
+    refuse_foreign_program(link)?;
+    let full = parent.path().join(names::ALIAS_RX_TYPES);
+    let program = match full.exists() {
+        true => full,
+        false => parent.path().join(names::ALIAS_RX),
+    };
+    let generic = parent.header().flags & Header::GENERIC != 0;
+    let flags = match generic {
+        true => XDP_FLAGS_SKB_MODE,
+        false => XDP_FLAGS_DRV_MODE,
+    };
+    sys::obj_get(&program)
+        .and_then(|program| sys::link_create(program.as_fd(), link.ifindex, AttachType::Xdp, flags))
+        .and_then(|made| sys::obj_pin(made.as_fd(), &draft))
+        .and_then(|()| fs::rename(&draft, &pin))
+        .map_err(|error| refused(&error))
 }
 
 /// Attaches and pins `alias_rx`; dropping the link before it is pinned would

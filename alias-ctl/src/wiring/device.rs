@@ -9,6 +9,7 @@ use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::{Parent, WriteLock, sys};
 use crate::error::{Refusal, Result};
+use crate::model::address::Address;
 use crate::model::name::{alias_name, device_name, port_name};
 use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{Conversation, Link, Netns, Request, VethSpec};
@@ -129,21 +130,15 @@ fn configure(
     let mut requests = Vec::with_capacity(ends.len() * 4);
     for (item, (port, device)) in batch.items.iter().zip(ends) {
         let name = alias_name(&link.name, item.slot);
-        requests.push(Request::add_altname(*device, &name).about(&name));
-        if item.address.is_ipv6() {
-            requests.push(Request::quiet(*device).about(&name));
-        }
-        // A prefix's device has no address at all.
-        if item.address.is_ipv6() && item.address.ip().is_some() {
-            let link_local = link_local(interface_id, *port, *device);
-            requests.push(Request::add_address(&link_local).about(&name));
-        }
-        requests.push(Request::set_up(*device).about(&name));
-        if let Some(ip) = item.address.ip() {
-            let address = device_address(*device, ip, batch.prefix_len, netns.is_none());
-            requests.push(Request::add_address(&address).about(&name));
-        }
-        requests.extend(local_route::open(*device, item.address).map(|open| open.about(&name)));
+        let before = before_up(interface_id, *port, *device, item.address);
+        let after = after_up(*device, item.address, batch.prefix_len, netns.is_none());
+        let all = [Request::add_altname(*device, &name)]
+            .into_iter()
+            .chain(before)
+            .chain([Request::set_up(*device)])
+            .chain(after)
+            .chain(local_route::open(*device, item.address));
+        requests.extend(all.map(|request| request.about(&name)));
     }
     let configure = || -> Result<()> {
         for item in &batch.items {
@@ -167,6 +162,33 @@ fn configure(
         Some(netns) => netns.within(configure)?,
         None => configure(),
     }
+}
+
+/// What a device is given before it comes up. One that is there is no error.
+pub(super) fn before_up(
+    interface_id: u32,
+    port: u32,
+    device: u32,
+    address: Address,
+) -> impl Iterator<Item = Request> {
+    let quiet = address.is_ipv6().then(|| Request::quiet(device));
+    // A prefix's device has no address at all.
+    let has_link_local = address.is_ipv6() && address.ip().is_some();
+    let link_local =
+        has_link_local.then(|| Request::put_address(&link_local(interface_id, port, device)));
+    quiet.into_iter().chain(link_local)
+}
+
+/// What it is given when it is up, but for the route of a prefix.
+pub(super) fn after_up(
+    device: u32,
+    address: Address,
+    prefix_len: u8,
+    beside: bool,
+) -> impl Iterator<Item = Request> {
+    let ip = address.ip();
+    ip.map(|ip| Request::put_address(&device_address(device, ip, prefix_len, beside)))
+        .into_iter()
 }
 
 /// Deletes ports, and with each its device.

@@ -1,6 +1,7 @@
 //! Where a command runs: one network namespace, its netlink conversation and
 //! its state directory.
 
+use std::collections::HashMap;
 use std::fs;
 
 use alias_common::header::Header;
@@ -19,6 +20,8 @@ pub struct Host {
     pub netlink: Conversation,
     /// Its state.
     pub directory: Directory,
+    /// Parents with which nothing can be done now, by ifindex, and why.
+    pub barred: HashMap<u32, Refusal>,
 }
 
 impl Host {
@@ -35,6 +38,7 @@ impl Host {
             netlink: Conversation::new()?,
             netns,
             directory,
+            barred: HashMap::new(),
         })
     }
 
@@ -83,8 +87,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// ENODEV when it is not attached.
+    /// ENODEV when it is not attached; why nothing can be done with it.
     pub fn attached(&self, link: &Link, operation: &str) -> Result<Parent> {
+        if let Some(refusal) = self.barred.get(&link.ifindex) {
+            return Err(refusal.clone());
+        }
         Parent::open(&self.directory, link.ifindex)?.ok_or_else(|| not_attached(link, operation))
     }
 }

@@ -7,7 +7,7 @@ use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::model::bits::{bits, network};
 use crate::model::name::alias_name;
 use crate::netlink::outcome::{all_done, all_gone};
@@ -16,6 +16,7 @@ use crate::netlink::{AddressSpec, Link, Request, RouteSpec};
 use super::batch::{Batch, of_kind};
 use super::host::Host;
 use super::local_route;
+use super::presence;
 use super::progress::batch as batch_of;
 use super::routes::{self, MAIN_TABLE, RTPROT_ALIAS};
 
@@ -66,7 +67,8 @@ pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()>
         .filter(|(_, record)| record.is(TargetKind::Local))
         .filter_map(|(_, record)| local_route::open(link.ifindex, address_of(&record)))
         .collect();
-    local_route::open_all(&mut host.netlink, &opened)?;
+    // One that is refused, as where IPv6 is off, keeps none from the others.
+    let opened = local_route::open_all(&mut host.netlink, &opened);
     let assigned: Vec<(u32, IpAddr, u8)> = parent
         .live()
         .filter(|(_, record)| record.is(TargetKind::Local))
@@ -83,11 +85,17 @@ pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()>
     let refused = results
         .into_iter()
         .filter(|result| !result.as_ref().is_err_and(|error| there(error.errno())));
-    all_done(refused.collect())?;
-    let networks = assigned
+    let added = all_done(refused.collect()).map_err(Refusal::from);
+    let (mut networks, ipv6): (Vec<_>, Vec<_>) = assigned
         .iter()
-        .map(|(_, ip, prefix_len)| (network(*ip, *prefix_len), *prefix_len));
-    add_routes(host, link, networks.collect())
+        .map(|(_, ip, prefix_len)| (network(*ip, *prefix_len), *prefix_len))
+        .partition(|(network, _)| network.is_ipv4());
+    let routed = add_routes(host, link, std::mem::take(&mut networks));
+    opened
+        .and(added)
+        .and_then(|()| add_routes(host, link, ipv6))
+        .map_err(|refusal| presence::ipv6_is_off(&link.name, refusal))
+        .and(routed)
 }
 
 /// Adds the routes to networks that `local` aliases are in, each once.

@@ -96,6 +96,24 @@ pub fn have_routes<'a>(
             .all(|prefix| there.contains(&prefix)))
 }
 
+/// The prefixes that our routes make local in a namespace, each with its device.
+///
+/// # Errors
+///
+/// What the kernel said.
+pub fn all(netlink: &mut Conversation) -> Result<HashSet<(u32, Prefix)>> {
+    let routes = netlink.local_routes(RTPROT_ALIAS)?;
+    let each = routes.into_iter().flat_map(|route| {
+        let prefix = Prefix {
+            network: route.dst,
+            len: route.prefix_len,
+        };
+        let devices: Vec<u32> = route.hops.iter().map(|hop| hop.ifindex).collect();
+        devices.into_iter().map(move |device| (device, prefix))
+    });
+    Ok(each.collect())
+}
+
 /// The prefixes that our routes make local on a device.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ pub mod local_route;
 pub mod neighbour;
 pub mod peer;
 pub mod port;
+pub mod presence;
 pub mod progress;
 pub mod redirect;
 pub mod routes;

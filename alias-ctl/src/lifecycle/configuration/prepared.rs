@@ -47,7 +47,7 @@ pub fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prep
         let link = host
             .link(&declared.name, "apply")
             .map_err(|refusal| refusal.at_line(line))?;
-        let parent = Parent::open(&host.directory, link.ifindex)?.filter(Parent::is_alive);
+        let parent = Parent::open(&host.directory, link.ifindex)?;
         let is = parent.as_ref().map(observe::attachment);
         if let Some(is) = &is {
             refuse_other_attachment(&link, is, &declared.attachment)?;

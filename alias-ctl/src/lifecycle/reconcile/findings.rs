@@ -15,7 +15,7 @@ use crate::model::bits::{bits, network};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 use crate::wiring::host::Host;
-use crate::wiring::{hooks, local_route, port, veth};
+use crate::wiring::{attach, hooks, local_route, port, presence, veth};
 
 use super::events::{Events, Extent};
 use super::snapshot::Snapshot;
@@ -44,6 +44,8 @@ pub(super) struct Findings {
     /// It was compared as a whole at this second since boot, and need not be again
     /// in the same one.
     pub(super) looked_at: Option<u32>,
+    /// Somebody has detached its XDP program.
+    pub(super) program_detached: bool,
     /// Its MAC is another one.
     pub(super) mac: bool,
     /// Its name is another one.
@@ -52,6 +54,10 @@ pub(super) struct Findings {
     pub(super) was_down: Option<bool>,
     /// The route to a `local` alias's network is gone.
     pub(super) unrouted: bool,
+    /// The address of a `local` alias is no longer on the parent.
+    pub(super) unassigned: bool,
+    /// Aliases whose device lost their address, or the route of their prefix.
+    pub(super) bare: Vec<u32>,
     /// Somebody has taken a tc program off the parent or off a `--to` device.
     pub(super) detached: bool,
     /// Ports of device aliases that lost theirs.
@@ -75,8 +81,6 @@ pub(super) enum Reason {
     Down,
     /// Its device was deleted, or that device's namespace.
     Device,
-    /// Its address was taken from the parent.
-    Address,
 }
 
 impl Findings {
@@ -104,7 +108,8 @@ pub(super) fn inspect(
         Err(_) => return Ok(ParentState::Ok),
     };
     let link = host.netlink.link_by_index(ifindex)?;
-    let link = link.filter(|_| holds_on(&host.directory.parent(ifindex), ifindex));
+    let attached = holds_on(&host.directory.parent(ifindex), ifindex);
+    let link = link.filter(|link| attached || attach::is_noted(link, &header));
     let now = seconds_since_boot();
     let many = header.slots_end > FEW;
     let due = extent == Extent::Usual && many && header.looked_at != now;
@@ -115,7 +120,7 @@ pub(super) fn inspect(
             && link.up
             && header.flags & Header::WAS_DOWN == 0
             && !events.down.contains_key(&ifindex);
-        if header.unfinished == 0 && as_noted && !whole {
+        if header.unfinished == 0 && as_noted && attached && !whole {
             return Ok(ParentState::Ok);
         }
     }
@@ -130,6 +135,7 @@ pub(super) fn inspect(
     }
     let mut findings = Findings {
         looked_at: due.then_some(now),
+        program_detached: !attached,
         mac: link.mac != header.mac,
         name: padded_name(&link.name) != header.name,
         ..Findings::default()
@@ -156,9 +162,14 @@ pub(super) fn inspect(
                 findings.was_down = Some(false);
             } else {
                 findings.unrouted = lost.routes;
-                addresses(host, ifindex, staying(), snapshot, &mut findings)?;
+                findings.unassigned = !are_assigned(host, ifindex, staying(), snapshot)?;
             }
         }
+        let gone: HashSet<u32> = findings.going.iter().map(|(slot, _)| *slot).collect();
+        let moved: HashSet<u32> = findings.moved.iter().map(|(slot, _)| *slot).collect();
+        let with_device =
+            staying().filter(|(slot, _)| !gone.contains(slot) && !moved.contains(slot));
+        findings.bare = presence::missing(host, &parent, with_device)?;
         targets(host, &parent, &live, snapshot, &mut findings)?;
         detached(host, &link, &parent, &live, snapshot, &mut findings)?;
     }
@@ -285,26 +296,24 @@ fn devices<'a>(
     Ok(())
 }
 
-/// Addresses of `local` aliases that somebody took from the parent.
-fn addresses<'a>(
+/// Whether the addresses that were put on the parent for `local` aliases are there. One
+/// that somebody else had put there is theirs to put back.
+fn are_assigned<'a>(
     host: &mut Host,
     ifindex: u32,
     aliases: impl Iterator<Item = &'a (u32, Record)>,
     snapshot: &Snapshot,
-    findings: &mut Findings,
-) -> Result<()> {
-    for (slot, record) in aliases {
-        if !record.is(TargetKind::Local) {
-            continue;
-        }
-        let Some(ip) = address_of(record).ip() else {
-            continue;
-        };
-        if !snapshot.addresses(host)?.contains(&(ifindex, ip)) {
-            findings.going.push((*slot, Reason::Address));
-        }
+) -> Result<bool> {
+    let mut own = aliases
+        .filter(|(_, record)| record.is(TargetKind::Local))
+        .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
+        .filter_map(|(_, record)| address_of(record).ip())
+        .peekable();
+    if own.peek().is_none() {
+        return Ok(true);
     }
-    Ok(())
+    let there = snapshot.addresses(host)?;
+    Ok(own.all(|ip| there.contains(&(ifindex, ip))))
 }
 
 /// `--to` devices that got another name, or are another device of that name.

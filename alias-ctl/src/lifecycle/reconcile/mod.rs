@@ -15,7 +15,7 @@ use findings::{ParentState, inspect};
 use snapshot::Snapshot;
 
 use crate::dataplane::{WriteLock, listing};
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::wiring::attach;
 use crate::wiring::host::Host;
 
@@ -42,36 +42,50 @@ pub fn is_due(host: &mut Host, events: &Events) -> Result<bool> {
     Ok(false)
 }
 
-/// Puts everything right. Returns what was done, a sentence each.
+/// What came of a pass.
+#[derive(Debug, Default)]
+pub struct Reconciled {
+    /// What was done, a sentence each.
+    pub done: Vec<String>,
+    /// What was refused, at most one of each parent: the next pass tries again. It is that
+    /// parent's trouble, and bars nobody from another one.
+    pub failed: Vec<Refusal>,
+}
+
+/// Puts everything right.
 ///
 /// # Errors
 ///
-/// The first thing the kernel refused, and the next pass tries again. The other parents
-/// have been seen to; unless a growth could not be finished: then nothing but growths has.
+/// That of reading the namespace's state.
 pub fn reconcile(
     host: &mut Host,
     lock: &WriteLock,
     events: &Events,
     extent: Extent,
-) -> Result<Vec<String>> {
+) -> Result<Reconciled> {
     attach::tidy_own(&host.directory, lock)?;
-    let mut done = Vec::new();
-    let mut outcome = Ok(());
+    let mut pass = Reconciled::default();
+    host.barred.clear();
     for ifindex in host.directory.growing()? {
-        outcome = outcome.and(grow::finish(host, ifindex, lock).map(drop));
+        if let Err(refusal) = grow::finish(host, ifindex, lock) {
+            // Half of it is in one generation of its maps, half in the other: nothing else
+            // can be done with it.
+            host.barred.insert(ifindex, refusal.clone());
+            pass.failed.push(refusal);
+        }
     }
-    // Nothing else is right before that is.
-    outcome?;
-    let mut outcome = Ok(());
     let snapshot = Snapshot::default();
     for ifindex in host.directory.parents()? {
-        let reconciled =
-            reconcile_parent(host, ifindex, events, &snapshot, extent, lock, &mut done);
-        outcome = outcome.and(reconciled);
+        if host.barred.contains_key(&ifindex) {
+            continue;
+        }
+        let done = &mut pass.done;
+        let outcome = reconcile_parent(host, ifindex, events, &snapshot, extent, lock, done);
+        pass.failed.extend(outcome.err());
     }
-    outcome
-        .and_then(|()| listing::restore(&host.directory, lock))
-        .map(|()| done)
+    let listing = listing::restore(&host.directory, lock);
+    pass.failed.extend(listing.err());
+    Ok(pass)
 }
 
 /// Puts one parent right.

@@ -13,7 +13,7 @@ use crate::lifecycle::target::to;
 use crate::model::name::alias_name;
 use crate::netlink::{Link, Request};
 use crate::wiring::host::Host;
-use crate::wiring::{device, hooks, local, neighbour, port};
+use crate::wiring::{attach, device, hooks, local, neighbour, port, presence};
 
 use super::findings::{Findings, Reason, unpadded};
 use super::moved;
@@ -27,6 +27,13 @@ pub(super) fn repair(
     lock: &WriteLock,
     done: &mut Vec<String>,
 ) -> Result<()> {
+    if findings.program_detached {
+        attach::reattach(link, parent)?;
+        done.push(format!(
+            "{}: its XDP program was detached: attached again",
+            link.name
+        ));
+    }
     free(host, parent, link, findings, lock, done)?;
     let still = |slot: &u32| parent.live().any(|(live, _)| live == *slot);
     for (slot, _) in findings.moved.iter().filter(|(slot, _)| still(slot)) {
@@ -56,11 +63,20 @@ pub(super) fn repair(
         }
         parent.set_was_down(was_down, lock);
     }
-    if findings.unrouted {
+    if findings.unrouted || findings.unassigned {
         local::assign_again(host, link, parent)?;
+        let what = match findings.unassigned {
+            true => "addresses of its aliases were taken away",
+            false => "the route to a network of its aliases was gone",
+        };
+        done.push(format!("{}: {what}: put back", link.name));
+    }
+    if let Some(first) = findings.bare.first() {
+        presence::put_back(host, link, parent, &findings.bare)?;
         done.push(format!(
-            "{}: the route to a network of its aliases was gone: put back",
-            link.name
+            "{}: the device had lost its address{}: put back",
+            alias_name(&link.name, *first),
+            and_more(findings.bare.len() - 1)
         ));
     }
     for (key, name) in &findings.renamed_targets {
@@ -129,20 +145,23 @@ fn free(
     for (reason, why) in [
         (Reason::Down, "it went down"),
         (Reason::Device, "their devices are gone"),
-        (Reason::Address, "their addresses were taken away"),
     ] {
         let mut of_it = findings.going.iter().filter(|(_, found)| *found == reason);
         let Some((first, _)) = of_it.next() else {
             continue;
         };
-        let more = match of_it.count() {
-            0 => String::new(),
-            n => format!(" and {n} more"),
-        };
+        let more = and_more(of_it.count());
         let name = alias_name(&link.name, *first);
         done.push(format!("{}: {why}: deleted {name}{more}", link.name));
     }
     Ok(())
+}
+
+fn and_more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    }
 }
 
 /// Gives ports and their devices the parent's MTU.

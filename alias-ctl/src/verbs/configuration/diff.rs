@@ -29,7 +29,7 @@ pub fn diff(source: &Source) -> Result<Outcome> {
     for mut declared in declaration.parents {
         let link = host.netlink.link_by_name(&declared.name)?;
         let parent = match &link {
-            Some(link) => Parent::open(&host.directory, link.ifindex)?.filter(Parent::is_alive),
+            Some(link) => Parent::open(&host.directory, link.ifindex)?,
             None => None,
         };
         let is = parent.as_ref().map(observe::attachment);

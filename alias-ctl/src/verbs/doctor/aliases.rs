@@ -15,7 +15,10 @@ use crate::model::name::{alias_name, device_name};
 use crate::netlink::Link;
 use crate::wiring::host::Host;
 use crate::wiring::sysctl::strict_reverse_path;
-use crate::wiring::{local_route, port, veth};
+use crate::wiring::{local_route, port, presence, veth};
+
+/// What becomes of an address that is missed.
+const PUT_BACK: &str = "the daemon, or the next command that changes something, puts it back; to be rid of it: alias-ctl del";
 
 /// An alias's name and what to do about it.
 type Found = (String, String);
@@ -75,6 +78,17 @@ pub(super) fn examine(
             (alias_name(&link.name, slot), hint)
         })
         .collect();
+    let live: Vec<(u32, Record)> = parent.live().collect();
+    let gone: HashSet<u32> = live
+        .iter()
+        .filter(|(_, record)| !is_there(record.port_ifindex))
+        .map(|(slot, _)| *slot)
+        .collect();
+    let with_device = live.iter().filter(|(slot, _)| !gone.contains(slot));
+    for slot in presence::missing(host, parent, with_device)? {
+        let name = alias_name(&link.name, slot);
+        obstacles.bare.push((name, PUT_BACK.into()));
+    }
     obstacles.tell(findings);
     losses(link, parent, findings)
 }
@@ -111,6 +125,7 @@ struct Obstacles {
     target_down: Vec<Found>,
     narrow: Vec<Found>,
     no_address: Vec<Found>,
+    bare: Vec<Found>,
     no_route: Vec<Found>,
 }
 
@@ -175,7 +190,12 @@ impl Obstacles {
         };
         let len = record.prefix_len;
         if !own.contains(&ip) {
-            let hint = format!("delete it: alias-ctl del {name}");
+            let hint = match record.flags & Record::ADDRESSED != 0 {
+                true => PUT_BACK.into(),
+                false => {
+                    format!("it was there before the alias: put it back, or: alias-ctl del {name}")
+                }
+            };
             self.no_address.push((name, hint));
         } else if record.flags & Record::ADDRESSED != 0
             && len < bits(ip)
@@ -211,6 +231,10 @@ impl Obstacles {
                 "its --to device has a smaller MTU than the parent: large packets are lost",
             ),
             (&self.no_address, "its address is no longer on the parent"),
+            (
+                &self.bare,
+                "its device has lost its address: nobody answers for it",
+            ),
             (
                 &self.no_route,
                 "the route to its network is gone: it reaches its neighbours by another, or not at all",

@@ -104,11 +104,14 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
     let name = &link.name;
     let header = parent.header();
     if !parent.is_alive() {
-        findings.problem(
-            name,
-            "its XDP program no longer hangs on it",
-            format!("alias-ctl detach {name} --cascade, then add again"),
-        );
+        match &link.xdp {
+            Some(_) => not_attached(link, findings),
+            None => findings.problem(
+                name,
+                "somebody has detached its XDP program: no packet reaches its aliases",
+                "the next command that changes something attaches it again",
+            ),
+        }
     } else if header.flags & Header::GENERIC != 0 {
         findings.note(
             name,

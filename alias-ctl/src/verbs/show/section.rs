@@ -9,6 +9,7 @@ use crate::error::{Refusal, Result};
 use crate::lifecycle::refusals::no_such_alias;
 use crate::netlink::Link;
 use crate::render::alias::ParentView;
+use crate::wiring::attach;
 use crate::wiring::host::Host;
 use crate::wiring::veth::is_beside_parent;
 
@@ -72,7 +73,7 @@ pub(super) fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Re
                     continue;
                 }
             };
-            if parent.is_alive() {
+            if parent.is_alive() || attach::is_noted(&link, &parent.header()) {
                 all.sections.push(Section::whole(link, parent));
             }
         }
