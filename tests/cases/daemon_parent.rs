@@ -228,8 +228,7 @@ fn a_new_mtu_is_the_devices_too() {
         let stage = Stage::new(by);
         let lab = &stage.lab;
         let home = lab.namespace("c0");
-        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
-        lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--netns", home.name()]);
+        stage.add_two(&["--netns", home.name()]);
         for mtu in [1400, 3000] {
             lab.a.ip(&format!("link set eth0 mtu {mtu}"));
             stage.put_right("the MTU to be the devices'", || {
@@ -248,8 +247,7 @@ fn a_new_station_is_the_devices_too_and_announced() {
     for by in BOTH {
         let stage = Stage::new(by);
         let lab = &stage.lab;
-        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
-        lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--local"]);
+        stage.add_two(&["--local"]);
         let at_b = RawSocket::open(&lab.b, "eth0");
         lab.a.ip("link set eth0 address 02:00:00:00:00:55");
         let station = [2, 0, 0, 0, 0, 0x55];
@@ -277,8 +275,7 @@ fn a_lost_carrier_changes_nothing() {
     for by in BOTH {
         let stage = Stage::new(by);
         let lab = &stage.lab;
-        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
-        lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--local"]);
+        stage.add_two(&["--local"]);
         lab.b.ip("link set eth0 down");
         stage.let_a_marker_pass();
         assert_eq!(stage.of_eth0(), ["eth0:0", "eth0:1"], "{by:?}");
@@ -298,8 +295,7 @@ fn a_new_name_is_the_aliases_too() {
         let stage = Stage::new(by);
         let lab = &stage.lab;
         let home = lab.namespace("c0");
-        lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
-        lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--netns", home.name()]);
+        stage.add_two(&["--netns", home.name()]);
         lab.ctl_ok(&["add", "eth0:2", "203.0.113.10/24", "--local"]);
         lab.a.ip("link set eth0 name wan0");
         stage.put_right("the devices to have the new names", || {

@@ -105,8 +105,7 @@ fn it_reacts_within_a_second() {
     let lab = &stage.lab;
     let took: Vec<Duration> = (0..7)
         .map(|_| {
-            lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
-            lab.ctl_ok(&["add", "eth0:1", "203.0.113.9/24", "--local"]);
+            stage.add_two(&["--local"]);
             lab.a.ip("link set eth0 down");
             let from = Instant::now();
             stage.left(&[]);

@@ -44,6 +44,14 @@ impl Stage {
         }
     }
 
+    /// eth0:0 on a device beside the parent, and eth0:1 where these words say.
+    #[track_caller]
+    pub(crate) fn add_two(&self, target: &[&str]) {
+        self.lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
+        let second = ["add", "eth0:1", "203.0.113.9/24"];
+        self.lab.ctl_ok(&[&second[..], target].concat());
+    }
+
     /// Waits for the daemon, or runs a command that has nothing to do with what
     /// happened, until the condition holds.
     #[track_caller]
