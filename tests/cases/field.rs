@@ -191,7 +191,7 @@ fn trouble_on_one_device_is_that_devices() {
     for off in ["mtu", "sysctl"] {
         match off {
             "mtu" => drop(lab.a.ip("link set eth0 mtu 1200")),
-            _ => lab.a.sysctl("net/ipv6/conf/eth0/disable_ipv6", "1"),
+            _ => lab.a.sysctl("ipv6/conf/eth0/disable_ipv6", "1"),
         }
         run(lab, "add eth1:8 203.0.113.18 --drop");
         run(lab, "del eth1:8");
@@ -200,7 +200,7 @@ fn trouble_on_one_device_is_that_devices() {
         assert!(!doctor_is_content(lab), "{off}");
         match off {
             "mtu" => drop(lab.a.ip("link set eth0 mtu 1500")),
-            _ => lab.a.sysctl("net/ipv6/conf/eth0/disable_ipv6", "0"),
+            _ => lab.a.sysctl("ipv6/conf/eth0/disable_ipv6", "0"),
         }
         run(lab, "add eth0:9 192.0.2.19 --drop");
         run(lab, "del eth0:9");

@@ -29,6 +29,7 @@ pub fn all_gone(results: Vec<Result<()>>) -> Result<()> {
 fn is_gone(errno: i32) -> bool {
     matches!(
         errno,
-        libc::ENODEV | libc::EADDRNOTAVAIL | libc::ESRCH | libc::ENOENT
+        // ENXIO: IPv6 is off on the device, and its addresses went with it.
+        libc::ENODEV | libc::ENXIO | libc::EADDRNOTAVAIL | libc::ESRCH | libc::ENOENT
     )
 }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
+use crate::dataplane::parent::holds_on;
 use crate::dataplane::{Directory, Parent};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::configuration::restore;
@@ -32,6 +33,8 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// the latest, whatever it took.
 const REST_FACTOR: u32 = 4;
 const LONGEST_REST: Duration = Duration::from_millis(500);
+/// How often programs are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// After a pass that failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// What a pass that is under way gets when the daemon shall end.
@@ -104,6 +107,12 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 pass = idle.take().map(|host| tokio::task::spawn_blocking(|| run(host, events)));
                 due = None;
             }
+            // A program that another tool detaches makes no event.
+            () = tokio::time::sleep(LOOK), if due.is_none() && pass.is_none() => {
+                if programs_detached(&directory) {
+                    due = Some(Instant::now());
+                }
+            }
             ended = ended(&mut pass), if pass.is_some() => {
                 pass = None;
                 let Pass { host, events: again, outcome, took } =
@@ -138,6 +147,14 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
             _ = interrupt.recv() => return Ok(()),
         }
     }
+}
+
+/// Whether some parent's XDP program is not attached any more.
+fn programs_detached(directory: &Directory) -> bool {
+    let parents = directory.parents().unwrap_or_default();
+    parents
+        .into_iter()
+        .any(|ifindex| !holds_on(&directory.parent(ifindex), ifindex))
 }
 
 /// Looks, and takes the lock only if there is something to put right.

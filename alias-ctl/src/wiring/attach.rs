@@ -182,7 +182,10 @@ pub fn is_noted(link: &Link, header: &Header) -> bool {
 pub fn reattach(link: &Link, parent: &Parent) -> Result<()> {
     let refused = |error: &io::Error| Refusal::io(&link.name, "attach again", error);
     let pin = parent.path().join(link_name(names::ALIAS_RX));
-    let draft = pin.with_extension("new");
+    // bpffs takes no dots in names.
+    let draft = parent
+        .path()
+        .join(format!("{}_new", link_name(names::ALIAS_RX)));
     match sys::obj_get(&draft) {
         // A kill came between the two steps below.
         Ok(made) => {
