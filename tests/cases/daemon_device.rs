@@ -109,51 +109,58 @@ fn moved_and_renamed_it_goes_on() {
 }
 
 #[test]
-fn an_address_that_is_taken_away_is_an_alias_deleted() {
+fn an_address_that_is_taken_away_is_put_back() {
     for by in BOTH {
         let stage = Stage::new(by);
         let lab = &stage.lab;
-        for (slot, address) in [
-            (0, "198.51.100.8/24"),
-            (1, "198.51.100.9/24"),
-            (2, "203.0.113.9/24"),
-            (3, "2001:db8:5::8/64"),
-            (4, "2001:db8:6::9/64"),
-        ] {
-            lab.ctl_ok(&["add", &format!("eth0:{slot}"), address, "--local"]);
+        let names: Vec<String> = (0..5).map(|slot| format!("eth0:{slot}")).collect();
+        for (name, address) in names.iter().zip([
+            "198.51.100.8/24",
+            "198.51.100.9/24",
+            "203.0.113.9/24",
+            "2001:db8:5::8/64",
+            "2001:db8:6::9/64",
+        ]) {
+            lab.ctl_ok(&["add", name, address, "--local"]);
         }
-        lab.a.ip("addr del 198.51.100.8/32 dev eth0");
-        stage.left(&["eth0:1", "eth0:2", "eth0:3", "eth0:4"]);
-        let routes = lab.a.ip("route show 198.51.100.0/24");
-        assert!(
-            routes.contains("dev eth0"),
-            "{by:?}: eth0:1 is in that network"
-        );
-        lab.a.ip("addr del 203.0.113.9/32 dev eth0");
-        stage.left(&["eth0:1", "eth0:3", "eth0:4"]);
+        for address in ["198.51.100.8/32", "203.0.113.9/32", "2001:db8:5::8/128"] {
+            lab.a.ip(&format!("addr del {address} dev eth0"));
+            stage.put_right(&format!("{address} to be there again"), || {
+                lab.a.ip("addr show dev eth0").contains(address)
+            });
+            assert_eq!(stage.of_eth0(), names, "{by:?}");
+        }
+        for (family, network) in [
+            ("-4", "198.51.100.0/24"),
+            ("-4", "203.0.113.0/24"),
+            ("-6", "2001:db8:5::/64"),
+        ] {
+            let route = lab.a.ip(&format!("{family} route show {network}"));
+            assert!(route.contains("dev eth0"), "{by:?} {network}: {route}");
+        }
+        lab.b.ping_ok("198.51.100.8", 1);
+        lab.b.ping_ok("2001:db8:5::8", 1);
+        // To be rid of it, there is `del`.
+        lab.ctl_ok(&["del", "eth0:2"]);
+        assert!(!lab.a.ip("addr show dev eth0").contains("203.0.113.9"));
         assert_eq!(lab.a.ip("route show 203.0.113.0/24").trim(), "", "{by:?}");
-        lab.a.ip("addr del 2001:db8:5::8/128 dev eth0");
-        stage.left(&["eth0:1", "eth0:4"]);
-        assert_eq!(
-            lab.a.ip("-6 route show 2001:db8:5::/64").trim(),
-            "",
-            "{by:?}"
-        );
-        lab.b.ping_ok("198.51.100.9", 1);
-        lab.b.ping_ok("2001:db8:6::9", 1);
     }
 }
 
-/// What addresses a device has is its namespace's affair.
+/// On its own device too.
 #[test]
-fn an_address_that_is_taken_from_a_device_is_its_own_affair() {
+fn an_address_that_is_taken_from_a_device_is_put_back() {
     for by in BOTH {
         let stage = Stage::new(by);
         let lab = &stage.lab;
         lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
         let name = device(&lab.a, "eth0:0");
         lab.a.ip(&format!("addr del 198.51.100.8/24 dev {name}"));
-        stage.let_a_marker_pass();
+        stage.put_right("the address to be there again", || {
+            lab.a
+                .ip(&format!("addr show dev {name}"))
+                .contains("198.51.100.8/24")
+        });
         assert_eq!(stage.of_eth0(), ["eth0:0"], "{by:?}");
     }
 }
