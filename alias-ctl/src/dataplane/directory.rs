@@ -464,5 +464,23 @@ fn check_bpffs(root: &Path) -> Result<()> {
         "bpffs is not mounted there",
         libc::ENODEV,
     )
-    .hint(format!("mount it: mount -t bpf bpf {object}")))
+    .hint(match is_hidden() {
+        // A bpffs mounted here would go with this mount namespace, and the aliases with it.
+        true => "this mount namespace hides it, as that of `ip netns exec` does: \
+                 nsenter --net=/run/netns/NAME alias-ctl …"
+            .to_owned(),
+        false => format!("mount it: mount -t bpf bpf {object}"),
+    }))
+}
+
+/// Whether the first process has a bpffs and this one's mount namespace is another. In a
+/// container that has a first process of its own, that one's mounts are ours.
+fn is_hidden() -> bool {
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    let (own, first) = (namespace("self"), namespace("1"));
+    let mounts = fs::read_to_string("/proc/1/mounts").unwrap_or_default();
+    own != first
+        && mounts
+            .lines()
+            .any(|line| line.split(' ').nth(2) == Some("bpf"))
 }

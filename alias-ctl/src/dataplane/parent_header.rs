@@ -80,6 +80,14 @@ impl Parent {
         );
     }
 
+    /// Notes whether something of what was saved of it is still to be restored.
+    pub fn set_incomplete(&self, incomplete: bool, _lock: &WriteLock) {
+        self.change_flags(
+            Header::INCOMPLETE,
+            if incomplete { Header::INCOMPLETE } else { 0 },
+        );
+    }
+
     fn change_flags(&self, which: u32, to: u32) {
         let header = self.header.at(0);
         // SAFETY: the mapped header; the field is the writer's (see `claim`).

@@ -22,6 +22,7 @@ use crate::wiring::host::Host;
 
 /// The type that a word names: one that is there, or one that an object in the
 /// types' directories describes, which is not registered yet.
+#[derive(Clone)]
 pub struct Named {
     /// What it says of itself.
     pub row: TypeRow,

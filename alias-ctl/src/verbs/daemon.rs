@@ -8,10 +8,12 @@
 
 mod notify;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use alias_common::header::Header;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -21,9 +23,9 @@ use crate::error::{Refusal, Result};
 use crate::lifecycle::configuration::restore;
 use crate::lifecycle::reconcile;
 use crate::lifecycle::reconcile::events::{Events, Extent};
+use crate::model::declaration::Declaration;
 use crate::model::request::DaemonOptions;
 use crate::netlink::{LinkEvents, Watch};
-use crate::store::file;
 use crate::wiring::host::Host;
 use crate::wiring::veth;
 
@@ -66,6 +68,7 @@ pub fn daemon(options: DaemonOptions) -> Result<()> {
 /// A pass: where it runs, the events before it, and after it what came of it.
 struct Pass {
     host: Host,
+    wanted: Wanted,
     events: Events,
     outcome: Result<Vec<String>>,
     took: Duration,
@@ -84,8 +87,12 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
         .filter(|link| link.up)
         .map(|link| link.ifindex)
         .collect();
-    let mut events = Events::default();
-    let mut idle = Some(host);
+    // To what was saved, everything that is up has just come up.
+    let mut events = Events {
+        up: known_up.clone(),
+        ..Events::default()
+    };
+    let mut idle = Some((host, Wanted::default()));
     let mut pass: Option<JoinHandle<Pass>> = None;
     let mut due = Some(Instant::now());
     let mut not_before = Instant::now();
@@ -104,20 +111,24 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
             }
             () = sleep_until(begin_at), if begin_at.is_some() && idle.is_some() => {
                 let events = std::mem::take(&mut events);
-                pass = idle.take().map(|host| tokio::task::spawn_blocking(|| run(host, events)));
+                pass = idle.take().map(|(host, wanted)| {
+                    tokio::task::spawn_blocking(|| run(host, wanted, events))
+                });
                 due = None;
             }
-            // A program that another tool detaches makes no event.
+            // A program that another tool detaches makes no event, and neither does a
+            // namespace that appears.
             () = tokio::time::sleep(LOOK), if due.is_none() && pass.is_none() => {
-                if programs_detached(&directory) {
+                let wanted = idle.as_ref().map(|(_, wanted)| wanted);
+                if programs_detached(&directory) || wanted.is_some_and(Wanted::is_due) {
                     due = Some(Instant::now());
                 }
             }
             ended = ended(&mut pass), if pass.is_some() => {
                 pass = None;
-                let Pass { host, events: again, outcome, took } =
+                let Pass { host, wanted, events: again, outcome, took } =
                     ended.map_err(|error| failed(io::Error::other(error)))?;
-                idle = Some(host);
+                idle = Some((host, wanted));
                 not_before = Instant::now() + (took * REST_FACTOR).min(LONGEST_REST);
                 match outcome {
                     Ok(done) => {
@@ -158,7 +169,7 @@ fn programs_detached(directory: &Directory) -> bool {
 }
 
 /// Looks, and takes the lock only if there is something to put right.
-fn run(mut host: Host, events: Events) -> Pass {
+fn run(mut host: Host, mut wanted: Wanted, events: Events) -> Pass {
     let began = Instant::now();
     let mut outcome = reconcile::is_due(&mut host, &events).and_then(|due| {
         if !due {
@@ -175,13 +186,15 @@ fn run(mut host: Host, events: Events) -> Pass {
         }
     });
     if let Ok(done) = &mut outcome {
-        match restore(&mut host, &events) {
+        let noted = wanted.note(&mut host, &events);
+        match noted.and_then(|()| wanted.restore(&mut host)) {
             Ok(restored) => done.extend(restored),
             Err(refusal) => done.push(refusal.to_string()),
         }
     }
     Pass {
         host,
+        wanted,
         events,
         outcome,
         took: began.elapsed(),
@@ -217,32 +230,97 @@ fn both(earlier: Events, later: Events) -> Events {
     Events { down, up }
 }
 
-/// Makes again what was saved of devices that came up and have no aliases.
-fn restore(host: &mut Host, events: &Events) -> Result<Vec<String>> {
-    let mut done = Vec::new();
-    for ifindex in &events.up {
-        let Some(link) = host.netlink.link_by_index(*ifindex)?.filter(|link| link.up) else {
-            continue;
-        };
-        if veth::is_ours(&link) || !file::default_path().exists() {
-            continue;
-        }
-        let lock = host.directory.lock()?;
-        let has_some = |parent: &Parent| parent.live().next().is_some();
-        if Parent::open(&host.directory, *ifindex)?
-            .as_ref()
-            .is_some_and(has_some)
-        {
-            continue;
-        }
-        // What cannot be made again is said; trying it again is the operator's.
-        done.extend(match restore::restore(host, &lock, &link.name) {
-            Ok(true) => Some(format!("{}: came up: restored what was saved", link.name)),
-            Ok(false) => None,
-            Err(refusal) => Some(refusal.to_string()),
-        });
+/// What was saved and is not there: it is made when what it needs appears.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Devices of which something is missing.
+    devices: HashSet<String>,
+    /// What was said of each.
+    said: HashMap<String, String>,
+    /// What there was when it was tried last.
+    seen: Vec<String>,
+}
+
+impl Wanted {
+    /// Whether something has come or gone since.
+    fn is_due(&self) -> bool {
+        self.seen != surroundings()
     }
-    Ok(done)
+
+    /// Adds the devices that came up and have no aliases, and those of which a restore has
+    /// left something out.
+    fn note(&mut self, host: &mut Host, events: &Events) -> Result<()> {
+        let has_some = |parent: &Parent| parent.live().next().is_some();
+        for ifindex in &events.up {
+            let link = host.netlink.link_by_index(*ifindex)?;
+            let Some(link) = link.filter(|link| link.up && !veth::is_ours(link)) else {
+                continue;
+            };
+            let parent = Parent::open(&host.directory, *ifindex)?;
+            if !parent.as_ref().is_some_and(has_some) {
+                self.devices.insert(link.name);
+            }
+        }
+        for ifindex in host.directory.parents()? {
+            let header = Parent::peek(&host.directory, ifindex).ok().flatten();
+            let is_incomplete = header.is_some_and(|header| header.flags & Header::INCOMPLETE != 0);
+            if is_incomplete && let Some(link) = host.netlink.link_by_index(ifindex)? {
+                self.devices.insert(link.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what can be made now. Returns what there is to say, nothing twice.
+    fn restore(&mut self, host: &mut Host) -> Result<Vec<String>> {
+        self.seen = surroundings();
+        if self.devices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = std::mem::take(&mut self.devices);
+        // Read once, whatever has come up.
+        let Some((declaration, types)) = restore::saved(host)? else {
+            return Ok(Vec::new());
+        };
+        let mut done = Vec::new();
+        for parent in declaration.parents {
+            let link = host.netlink.link_by_name(&parent.name)?;
+            let Some(link) = link.filter(|link| link.up && wanted.contains(&link.name)) else {
+                continue;
+            };
+            let lock = host.directory.lock()?;
+            let parents = vec![parent];
+            let refused = restore::restore_each(host, &lock, &types, Declaration { parents });
+            let said = match refused.is_empty() {
+                true => format!("{}: came up: restored what was saved", link.name),
+                false => {
+                    self.devices.insert(link.name.clone());
+                    let refused = refused.iter().map(ToString::to_string);
+                    refused.collect::<Vec<_>>().join("\nalias-ctl: ")
+                }
+            };
+            if self.said.insert(link.name, said.clone()).as_ref() != Some(&said) {
+                done.push(said);
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// Names of the namespaces that have some, and of the devices here: what something that is
+/// wanted may wait for.
+fn surroundings() -> Vec<String> {
+    let listed = |directory: &str| {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+    };
+    let mut names: Vec<String> = listed("/run/netns").collect();
+    // Not by sysfs, which may be another namespace's.
+    let devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
+    let devices = devices.lines().filter_map(|line| line.split_once(':'));
+    names.extend(devices.map(|(name, _)| name.trim().to_owned()));
+    names.sort_unstable();
+    names
 }
 
 async fn sleep_until(moment: Option<Instant>) {

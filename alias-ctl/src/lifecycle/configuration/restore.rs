@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::dataplane::WriteLock;
-use crate::error::Result;
+use crate::dataplane::{self, WriteLock};
+use crate::error::{Refusal, Result};
 use crate::lifecycle::families::Named;
-use crate::model::declaration::Declaration;
+use crate::model::declaration::{Declaration, Parent, Run};
 use crate::model::request::Source;
 use crate::wiring::host::Host;
 
@@ -56,21 +56,89 @@ pub fn apply(host: &mut Host, lock: &WriteLock, declaration: Declaration) -> Res
     execute(host, lock, prepared)
 }
 
-/// Makes again what was saved of one device, as one of several changes. Whether
-/// anything was.
+/// Makes of a saved configuration what can be made. A device, a namespace or a `--to`
+/// device that is missing, as at boot, keeps nothing from the others. Returns what could not
+/// be made and why, each with its line.
+pub fn restore_each(
+    host: &mut Host,
+    lock: &WriteLock,
+    types: &[Named],
+    declaration: Declaration,
+) -> Vec<Refusal> {
+    let mut refused = Vec::new();
+    for parent in declaration.parents {
+        let whole = restore_parent(host, lock, types, parent.clone());
+        let left_out = match whole {
+            Ok(()) => Vec::new(),
+            Err(_) => restore_runs(host, lock, types, &parent),
+        };
+        note_incomplete(host, lock, &parent.name, !left_out.is_empty());
+        refused.extend(left_out);
+    }
+    refused
+}
+
+/// Leaves a note for the daemon, which makes what is missing when what it needs appears.
+fn note_incomplete(host: &mut Host, lock: &WriteLock, name: &str, incomplete: bool) {
+    let link = host.netlink.link_by_name(name).ok().flatten();
+    let parent = link.and_then(|link| dataplane::Parent::open(&host.directory, link.ifindex).ok());
+    if let Some(parent) = parent.flatten() {
+        parent.set_incomplete(incomplete, lock);
+    }
+}
+
+fn restore_parent(
+    host: &mut Host,
+    lock: &WriteLock,
+    types: &[Named],
+    parent: Parent,
+) -> Result<()> {
+    let declaration = Declaration {
+        parents: vec![parent],
+    };
+    let types = needed(types.to_vec(), &declaration);
+    apply_with(host, lock, &types, declaration)
+}
+
+/// Run by run, each with those before it that could be made: what is there already is not
+/// touched again.
+fn restore_runs(
+    host: &mut Host,
+    lock: &WriteLock,
+    types: &[Named],
+    parent: &Parent,
+) -> Vec<Refusal> {
+    let with = |runs: Vec<Run>| Parent {
+        runs,
+        ..parent.clone()
+    };
+    // What keeps all of them from being made is said once.
+    if let Err(refusal) = restore_parent(host, lock, types, with(Vec::new())) {
+        return vec![refusal];
+    }
+    let (mut made, mut refused) = (Vec::new(), Vec::new());
+    for run in &parent.runs {
+        made.push(run.clone());
+        if let Err(refusal) = restore_parent(host, lock, types, with(made.clone())) {
+            made.pop();
+            refused.push(match refusal.reason.starts_with("line ") {
+                true => refusal,
+                false => refusal.at_line(run.line),
+            });
+        }
+    }
+    refused
+}
+
+/// What was saved, and the types it names; `None` where nothing was.
 ///
 /// # Errors
 ///
-/// As for [`apply`].
-pub fn restore(host: &mut Host, lock: &WriteLock, device: &str) -> Result<bool> {
-    let text = match Text::of(&Source::Saved) {
-        Err(refusal) if refusal.errno == libc::ENOENT => return Ok(false),
-        result => result?,
-    };
-    let (mut declaration, types) = text.read(host)?;
-    declaration.parents.retain(|parent| parent.name == device);
-    if declaration.parents.is_empty() {
-        return Ok(false);
+/// That of reading it.
+pub fn saved(host: &Host) -> Result<Option<(Declaration, Vec<Named>)>> {
+    match Text::of(&Source::Saved) {
+        Err(refusal) if refusal.errno == libc::ENOENT => Ok(None),
+        Err(refusal) => Err(refusal),
+        Ok(text) => text.read(host).map(Some),
     }
-    apply_with(host, lock, &needed(types, &declaration), declaration).map(|()| true)
 }

@@ -35,6 +35,12 @@ impl Text {
         })
     }
 
+    /// What errors call it.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
     /// What the words mean, and the address families they name: one may have to be
     /// loaded.
     ///

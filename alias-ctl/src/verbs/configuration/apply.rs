@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::error::{Refusal, Result};
 use crate::lifecycle::configuration::prepared::prepare;
-use crate::lifecycle::configuration::restore::{apply_with, needed};
+use crate::lifecycle::configuration::restore::{apply_with, needed, restore_each};
 use crate::lifecycle::configuration::text::{Text, only};
 use crate::lifecycle::families::Named;
 use crate::lifecycle::transaction;
@@ -46,5 +46,23 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
     let lock = transaction::begin(&mut host)?;
     // Under the lock, as types come and go.
     let (declaration, types) = read(&host)?;
-    apply_with(&mut host, &lock, &needed(types, &declaration), declaration)
+    match source {
+        Source::File(_) => apply_with(&mut host, &lock, &needed(types, &declaration), declaration),
+        Source::Saved => all_but(restore_each(&mut host, &lock, &types, declaration), &text),
+    }
+}
+
+/// Says what could not be made: all but the last here, and that one by its return.
+fn all_but(mut refused: Vec<Refusal>, text: &Text) -> Result<()> {
+    let Some(last) = refused.pop() else {
+        return Ok(());
+    };
+    let in_file = |refusal: Refusal| Refusal {
+        operation: format!("restore from {}", text.object()),
+        ..refusal
+    };
+    for refusal in refused {
+        let _ = writeln!(io::stderr(), "alias-ctl: {}", in_file(refusal));
+    }
+    Err(in_file(last).hint("everything else was made; what is missing comes when the daemon runs, or with another restore"))
 }
