@@ -48,7 +48,8 @@ pub struct Directory {
     cookie: u64,
 }
 
-/// The right to change a namespace's state. Whatever changes it asks for this.
+/// The right to change a namespace's state. Whatever changes it asks for this, or is a
+/// method of it.
 pub struct WriteLock {
     file: File,
     directory: Directory,
@@ -213,67 +214,6 @@ impl Directory {
             .collect())
     }
 
-    /// Removes what is half made or half removed, and detaches what hangs on it.
-    ///
-    /// # Errors
-    ///
-    /// That of removing it.
-    pub fn clear_drafts(&self, _lock: &WriteLock) -> Result<()> {
-        for name in names(&self.version())? {
-            if is_draft(&name) {
-                remove(&self.version().join(name))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes what parents share when there is neither one nor a registered type.
-    ///
-    /// # Errors
-    ///
-    /// That of removing it.
-    pub fn clear_shared(&self, _lock: &WriteLock) -> Result<()> {
-        let names = names(&self.version())?;
-        let is_needed =
-            |name: &String| name.parse::<u32>().is_ok() || read_pin_name(name).is_some();
-        if names.iter().any(is_needed) {
-            return Ok(());
-        }
-        for name in names {
-            let path = self.version().join(name);
-            if path.is_dir() {
-                remove(&path)?;
-            } else {
-                fs::remove_file(&path)
-                    .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the directory in which a parent is put together.
-    ///
-    /// # Errors
-    ///
-    /// That of making it.
-    pub fn begin(&self, ifindex: u32, lock: &WriteLock) -> Result<PathBuf> {
-        self.clear_drafts(lock)?;
-        let draft = self.draft(ifindex);
-        make_private(&draft)?;
-        Ok(draft)
-    }
-
-    /// Makes a draft the parent's directory, in one step.
-    ///
-    /// # Errors
-    ///
-    /// That of the rename.
-    pub fn commit(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.parent(ifindex);
-        fs::rename(self.draft(ifindex), &path)
-            .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
-    }
-
     /// Where the second generation of a parent is that grows.
     #[must_use]
     pub(super) fn growth(&self, ifindex: u32) -> PathBuf {
@@ -290,15 +230,84 @@ impl Directory {
         let ifindex = |name: &String| name.strip_prefix(GROWTH_PREFIX)?.parse().ok();
         Ok(names.iter().filter_map(ifindex).collect())
     }
+}
+
+impl WriteLock {
+    /// What it locks.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Removes what is half made or half removed, and detaches what hangs on it.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn clear_drafts(&self) -> Result<()> {
+        for name in names(&self.directory.version())? {
+            if is_draft(&name) {
+                remove(&self.directory.version().join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what parents share when there is neither one nor a registered type.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn clear_shared(&self) -> Result<()> {
+        let names = names(&self.directory.version())?;
+        let is_needed =
+            |name: &String| name.parse::<u32>().is_ok() || read_pin_name(name).is_some();
+        if names.iter().any(is_needed) {
+            return Ok(());
+        }
+        for name in names {
+            let path = self.directory.version().join(name);
+            if path.is_dir() {
+                remove(&path)?;
+            } else {
+                fs::remove_file(&path)
+                    .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory in which a parent is put together.
+    ///
+    /// # Errors
+    ///
+    /// That of making it.
+    pub fn begin(&self, ifindex: u32) -> Result<PathBuf> {
+        self.clear_drafts()?;
+        let draft = self.directory.draft(ifindex);
+        make_private(&draft)?;
+        Ok(draft)
+    }
+
+    /// Makes a draft the parent's directory, in one step.
+    ///
+    /// # Errors
+    ///
+    /// That of the rename.
+    pub fn commit(&self, ifindex: u32) -> Result<()> {
+        let path = self.directory.parent(ifindex);
+        fs::rename(self.directory.draft(ifindex), &path)
+            .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
+    }
 
     /// Makes the directory in which a second generation is put together.
     ///
     /// # Errors
     ///
     /// That of making it.
-    pub(super) fn begin_growth(&self, ifindex: u32, lock: &WriteLock) -> Result<PathBuf> {
-        self.drop_growth(ifindex, lock)?;
-        let path = self.growth(ifindex);
+    pub(super) fn begin_growth(&self, ifindex: u32) -> Result<PathBuf> {
+        self.drop_growth(ifindex)?;
+        let path = self.directory.growth(ifindex);
         make_private(&path)?;
         Ok(path)
     }
@@ -308,9 +317,9 @@ impl Directory {
     /// # Errors
     ///
     /// That of the rename.
-    pub(super) fn exchange(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.parent(ifindex);
-        sys::exchange(&path, &self.growth(ifindex))
+    pub(super) fn exchange(&self, ifindex: u32) -> Result<()> {
+        let path = self.directory.parent(ifindex);
+        sys::exchange(&path, &self.directory.growth(ifindex))
             .map_err(|error| Refusal::io(path.display().to_string(), "exchange", &error))
     }
 
@@ -320,8 +329,8 @@ impl Directory {
     /// # Errors
     ///
     /// That of removing it.
-    pub(super) fn drop_growth(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.growth(ifindex);
+    pub(super) fn drop_growth(&self, ifindex: u32) -> Result<()> {
+        let path = self.directory.growth(ifindex);
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Refusal::io(path.display().to_string(), "remove", &error))
@@ -335,11 +344,13 @@ impl Directory {
     /// # Errors
     ///
     /// That of the rename.
-    pub fn retire(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.parent(ifindex);
+    pub fn retire(&self, ifindex: u32) -> Result<()> {
+        let path = self.directory.parent(ifindex);
         fs::rename(
             &path,
-            self.version().join(format!("{RETIRED_PREFIX}{ifindex}")),
+            self.directory
+                .version()
+                .join(format!("{RETIRED_PREFIX}{ifindex}")),
         )
         .map_err(|error| Refusal::io(path.display().to_string(), "retire", &error))
     }

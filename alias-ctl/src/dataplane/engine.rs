@@ -14,7 +14,6 @@ use alias_common::header::Header;
 use alias_common::names;
 use alias_common::type_abi;
 
-use super::directory::WriteLock;
 use super::object;
 use super::pins::{link_name, pin_name, read_pin_name, restrict};
 use super::registry::Registered;
@@ -50,14 +49,14 @@ impl Place<'_> {
     /// # Errors
     ///
     /// What the kernel refused. Frames go on as before, or as they shall.
-    pub fn follow(&self, types: &[Registered], lock: &WriteLock) -> Result<()> {
+    pub fn follow(&self, types: &[Registered]) -> Result<()> {
         self.drop_types(types)?;
         if types.is_empty() && self.header.prefixes.is_empty() {
             return self.drop_engine();
         }
         self.make_engine()?;
         for registered in types {
-            self.take_type(registered, lock)?;
+            self.take_type(registered)?;
         }
         restrict(self.path)?;
         self.run(names::ALIAS_RX_TYPES)
@@ -65,13 +64,13 @@ impl Place<'_> {
     }
 
     /// Puts a type's program behind its ethertype.
-    fn take_type(&self, registered: &Registered, lock: &WriteLock) -> Result<()> {
+    fn take_type(&self, registered: &Registered) -> Result<()> {
         let row = &registered.row;
         let pin = self.path.join(pin_name(row.family, row.ethertype));
         let program = match sys::obj_get(&pin) {
             Ok(program) => program,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let bytes = registered.bytes(lock)?;
+                let bytes = registered.bytes()?;
                 let object = crate::model::typed::name(row);
                 let pins = Some(self.path);
                 let program = object::load_type(&object, &bytes, pins, self.generic())?;

@@ -42,7 +42,8 @@ impl Types {
     /// # Errors
     ///
     /// That of making or pinning the map.
-    pub fn open_or_make(directory: &Directory, lock: &WriteLock) -> Result<Types> {
+    pub fn open_or_make(lock: &WriteLock) -> Result<Types> {
+        let directory = lock.directory();
         if let Some(types) = Types::open(directory)? {
             return Ok(types);
         }

@@ -55,7 +55,7 @@ pub fn on_parent(
     let done = work(host, &parent);
     if done.is_err() && !was_attached {
         // Refused means that nothing has changed: not the parent either.
-        attach::detach(&host.directory, parent, Some(link), lock)?;
+        attach::detach(lock, parent, Some(link))?;
     }
     done
 }

@@ -78,7 +78,7 @@ fn attach_link(
     }
     grow::check_capacity(link, spec.capacity, "attach")?;
     sweep::sweep_dead_namespaces(&host.directory)?;
-    attach::attach(&host.directory, link, spec, lock)
+    attach::attach(lock, link, spec)
 }
 
 /// Detaches a parent, as one of several changes.
@@ -104,5 +104,5 @@ pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) ->
     }
     parent.set_unfinished(true, lock);
     retire::retire(host, Some(&link), &parent, &slots, lock)?;
-    attach::detach(&host.directory, parent, Some(&link), lock)
+    attach::detach(lock, parent, Some(&link))
 }

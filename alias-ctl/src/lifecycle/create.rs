@@ -38,7 +38,7 @@ pub fn create(
     let verdict = verdict::of(batch.placement.kind(), batch.enabled);
     let made = target::wire(host, link, parent, batch, lock).and_then(|lead| {
         if batch.has_prefix() {
-            settle::settle(host, link, parent, lock)?;
+            settle::settle(link, parent, lock)?;
         }
         for (n, item) in batch.items.iter().enumerate() {
             parent.publish(item.slot, verdict, lead.target(n), lead.flags, lock)?;
@@ -89,7 +89,7 @@ fn take_back(
         clear_idle(parent, lock)?;
     }
     if batch.has_prefix() {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(link, parent, lock)?;
     }
     Ok(())
 }

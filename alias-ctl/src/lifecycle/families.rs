@@ -103,7 +103,7 @@ pub fn finish(host: &mut Host, lock: &WriteLock) -> Result<()> {
     if unfinished.is_empty() {
         return Ok(());
     }
-    let staying = Registered::all(&host.directory, lock)?;
+    let staying = Registered::all(lock)?;
     if let Some(types) = Types::open(&host.directory)? {
         let gone: Vec<u32> = types
             .all()
@@ -115,12 +115,12 @@ pub fn finish(host: &mut Host, lock: &WriteLock) -> Result<()> {
             types.set(number, TypeRow::default(), lock);
         }
     }
-    follow(host, &staying, lock)?;
+    follow(host, &staying)?;
     for path in unfinished {
         fs::remove_file(&path)
             .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
     }
-    host.directory.clear_shared(lock)
+    lock.clear_shared()
 }
 
 /// Registers the type that an object describes.
@@ -143,7 +143,7 @@ pub fn register(
     if registered.is_err() {
         // What cannot be taken back now, the next writer takes back.
         let _ = finish(host, lock);
-        let _ = host.directory.clear_shared(lock);
+        let _ = lock.clear_shared();
     }
     registered
 }
@@ -155,7 +155,7 @@ fn install(
     row: TypeRow,
     bytes: &[u8],
 ) -> Result<()> {
-    let types = Types::open_or_make(&host.directory, lock)?;
+    let types = Types::open_or_make(lock)?;
     let number = types.lowest_free().ok_or_else(|| {
         Refusal::new(
             object,
@@ -165,12 +165,12 @@ fn install(
         )
         .hint("unregister one: alias-ctl types del NAME")
     })?;
-    let mut new = Registered::keep(&host.directory, row, bytes, lock)?;
-    let mut all = Registered::all(&host.directory, lock)?;
+    let mut new = Registered::keep(lock, row, bytes)?;
+    let mut all = Registered::all(lock)?;
     all.push(new.clone());
-    follow(host, &all, lock)?;
+    follow(host, &all)?;
     types.set(number, row, lock);
-    new.commit(&host.directory, lock)
+    new.commit(lock)
 }
 
 /// Unregisters a type that no alias is of.
@@ -179,16 +179,16 @@ fn install(
 ///
 /// What the kernel refused.
 pub fn unregister(host: &mut Host, lock: &WriteLock, row: &TypeRow) -> Result<()> {
-    let mut all = Registered::all(&host.directory, lock)?;
+    let mut all = Registered::all(lock)?;
     let going = all.iter_mut().find(|t| t.row.family == row.family);
     if let Some(going) = going {
-        going.begin_removal(&host.directory, lock)?;
+        going.begin_removal(lock)?;
     }
     finish(host, lock)
 }
 
 /// Makes every parent's engine follow the types.
-fn follow(host: &mut Host, types: &[Registered], lock: &WriteLock) -> Result<()> {
+fn follow(host: &mut Host, types: &[Registered]) -> Result<()> {
     for ifindex in host.directory.parents()? {
         let Some(parent) = Parent::open(&host.directory, ifindex)? else {
             continue;
@@ -199,7 +199,7 @@ fn follow(host: &mut Host, types: &[Registered], lock: &WriteLock) -> Result<()>
             header: parent.fixed(),
             extent: parent.extent(),
         };
-        place.follow(types, lock)?;
+        place.follow(types)?;
     }
     Ok(())
 }

@@ -170,7 +170,7 @@ fn grow_once(
     for point in hooks::attach_points(parent, link, &targets) {
         point.prepare()?;
     }
-    let built = growth::build(&host.directory, parent, &link.name, capacity, lock);
+    let built = growth::build(lock, parent, &link.name, capacity);
     // Whether it was built says what runs: the rest is done, or all of it undone.
     let finished = finish(host, link.ifindex, lock);
     built.map_err(|refusal| match refusal.errno {
@@ -216,7 +216,7 @@ pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
             }
         }
     }
-    growth.remove(&host.directory, lock)?;
+    growth.remove(lock)?;
     Ok(true)
 }
 
@@ -238,5 +238,5 @@ fn follow(
     // No run of the generation before is left that could count.
     grace_period()?;
     grown.harvest(before, lock)?;
-    growth.install(&host.directory, lock)
+    growth.install(lock)
 }

@@ -22,7 +22,7 @@ pub fn remove_orphan(host: &mut Host, parent: Parent, lock: &WriteLock) -> Resul
     let mut slots = unfinished(&parent);
     slots.extend(parent.live().map(|(slot, _)| slot));
     retire::retire(host, None, &parent, &slots, lock)?;
-    attach::detach(&host.directory, parent, None, lock)
+    attach::detach(lock, parent, None)
 }
 
 /// Finishes what was begun.
@@ -45,7 +45,7 @@ pub fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock)
     retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
     sockets::restore(host, link, parent, lock)?;
     if !parent.header().prefixes.is_empty() {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(link, parent, lock)?;
     }
     parent.set_unfinished(false, lock);
     Ok(())

@@ -72,7 +72,7 @@ pub fn replace(
     }
     clear_idle(parent, lock)?;
     if old.flags & Record::PREFIX != 0 {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(link, parent, lock)?;
     }
     parent.set_pending_change(None, lock);
     parent.set_unfinished(false, lock);

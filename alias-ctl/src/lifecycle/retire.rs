@@ -45,7 +45,7 @@ pub fn retire(
         clear_idle(parent, lock)?;
     }
     if let Some(link) = link.filter(|_| had_prefix) {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(link, parent, lock)?;
     }
     Ok(())
 }

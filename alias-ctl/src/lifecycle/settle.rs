@@ -8,7 +8,6 @@ use crate::dataplane::registry::Registered;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::Link;
-use crate::wiring::host::Host;
 
 /// Makes header and engine what the parent's records need. Called with those that are
 /// to be published still pending, and with those that were taken out free: so no search
@@ -17,7 +16,7 @@ use crate::wiring::host::Host;
 /// # Errors
 ///
 /// What the kernel said of the full engine. Frames go on as before.
-pub fn settle(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
+pub fn settle(link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
     let header = parent.header();
     let wanted = in_use(parent);
     if wanted == header.prefixes && wanted.is_empty() {
@@ -32,7 +31,7 @@ pub fn settle(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Re
             header: &header,
             extent: parent.extent(),
         };
-        place.follow(&Registered::all(&host.directory, lock)?, lock)
+        place.follow(&Registered::all(lock)?)
     };
     if wanted.is_empty() {
         // The header last: while it names a length, this is done again.

@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub fn daemon(options: DaemonOptions) -> Result<()> {
     let host = Host::open()?;
     let lock = host.directory.lock()?;
-    let daemon_lock = host.directory.take_seat(options.on_down, &lock)?;
+    let daemon_lock = lock.take_seat(options.on_down)?;
     drop(lock);
     let failed = |error: &io::Error| Refusal::io("daemon", "start", error);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -160,7 +160,7 @@ pub fn take_down(
         .iter()
         .any(|(_, record)| record.flags & Record::PREFIX != 0)
     {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(link, parent, lock)?;
     }
     parent.set_unfinished(false, lock);
     undo.push(link, Done::TakenDown(records));

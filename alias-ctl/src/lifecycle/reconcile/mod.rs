@@ -54,7 +54,7 @@ pub fn reconcile(
     events: &Events,
     extent: Extent,
 ) -> Result<Vec<String>> {
-    attach::tidy_own(&host.directory, lock)?;
+    attach::tidy_own(lock)?;
     let mut done = Vec::new();
     let mut outcome = Ok(());
     for ifindex in host.directory.growing()? {
@@ -69,9 +69,7 @@ pub fn reconcile(
             reconcile_parent(host, ifindex, events, &snapshot, extent, lock, &mut done);
         outcome = outcome.and(reconciled);
     }
-    outcome
-        .and_then(|()| listing::restore(&host.directory, lock))
-        .map(|()| done)
+    outcome.and_then(|()| listing::restore(lock)).map(|()| done)
 }
 
 /// Puts one parent right.
@@ -96,7 +94,7 @@ fn reconcile_parent(
     }
     match case {
         ParentState::Ok | ParentState::Unfinished(..) => Ok(()),
-        ParentState::Empty => attach::discard(&host.directory, ifindex, lock),
+        ParentState::Empty => attach::discard(lock, ifindex),
         ParentState::Orphaned(parent) => {
             recovery::remove_orphan(host, parent, lock)?;
             done.push(format!(
