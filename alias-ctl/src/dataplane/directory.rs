@@ -15,6 +15,7 @@
 //! clears it away. What the parents share is made before the first of them
 //! appears, and goes after the last.
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -53,6 +54,8 @@ pub struct Directory {
 pub struct WriteLock {
     file: File,
     directory: Directory,
+    /// Changes so far.
+    steps: Cell<u64>,
 }
 
 impl Directory {
@@ -185,6 +188,7 @@ impl Directory {
         Ok(there.then(|| WriteLock {
             file,
             directory: self.clone(),
+            steps: Cell::new(0),
         }))
     }
 
@@ -239,6 +243,34 @@ impl WriteLock {
         &self.directory
     }
 
+    /// How many changes of the state were made under it.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    /// Counts one.
+    pub(super) fn step(&self) {
+        self.steps.set(self.steps.get() + 1);
+    }
+
+    /// Refuses what is not of the namespace that it locks.
+    ///
+    /// # Errors
+    ///
+    /// EPERM.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        if path.starts_with(self.directory.namespace()) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            path.display().to_string(),
+            "change",
+            "the lock that is held is another network namespace's",
+            libc::EPERM,
+        ))
+    }
+
     /// Removes what is half made or half removed, and detaches what hangs on it.
     ///
     /// # Errors
@@ -247,6 +279,7 @@ impl WriteLock {
     pub fn clear_drafts(&self) -> Result<()> {
         for name in names(&self.directory.version())? {
             if is_draft(&name) {
+                self.step();
                 remove(&self.directory.version().join(name))?;
             }
         }
@@ -266,6 +299,7 @@ impl WriteLock {
             return Ok(());
         }
         for name in names {
+            self.step();
             let path = self.directory.version().join(name);
             if path.is_dir() {
                 remove(&path)?;
@@ -283,6 +317,7 @@ impl WriteLock {
     ///
     /// That of making it.
     pub fn begin(&self, ifindex: u32) -> Result<PathBuf> {
+        self.step();
         self.clear_drafts()?;
         let draft = self.directory.draft(ifindex);
         make_private(&draft)?;
@@ -295,6 +330,7 @@ impl WriteLock {
     ///
     /// That of the rename.
     pub fn commit(&self, ifindex: u32) -> Result<()> {
+        self.step();
         let path = self.directory.parent(ifindex);
         fs::rename(self.directory.draft(ifindex), &path)
             .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
@@ -306,6 +342,7 @@ impl WriteLock {
     ///
     /// That of making it.
     pub(super) fn begin_growth(&self, ifindex: u32) -> Result<PathBuf> {
+        self.step();
         self.drop_growth(ifindex)?;
         let path = self.directory.growth(ifindex);
         make_private(&path)?;
@@ -318,6 +355,7 @@ impl WriteLock {
     ///
     /// That of the rename.
     pub(super) fn exchange(&self, ifindex: u32) -> Result<()> {
+        self.step();
         let path = self.directory.parent(ifindex);
         sys::exchange(&path, &self.directory.growth(ifindex))
             .map_err(|error| Refusal::io(path.display().to_string(), "exchange", &error))
@@ -330,6 +368,7 @@ impl WriteLock {
     ///
     /// That of removing it.
     pub(super) fn drop_growth(&self, ifindex: u32) -> Result<()> {
+        self.step();
         let path = self.directory.growth(ifindex);
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -345,6 +384,7 @@ impl WriteLock {
     ///
     /// That of the rename.
     pub fn retire(&self, ifindex: u32) -> Result<()> {
+        self.step();
         let path = self.directory.parent(ifindex);
         fs::rename(
             &path,
@@ -476,4 +516,47 @@ fn check_bpffs(root: &Path) -> Result<()> {
         libc::ENODEV,
     )
     .hint(format!("mount it: mount -t bpf bpf {object}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A place of its own for a test, without bpffs.
+    fn base(test: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("alias-{}-{test}", std::process::id()))
+    }
+
+    #[test]
+    fn a_lock_is_good_for_its_own_namespace_only() {
+        let base = base("lock");
+        let own = Directory {
+            base: base.clone(),
+            cookie: 1,
+        };
+        // Whose name begins as that of the other does.
+        let other = Directory { base, cookie: 10 };
+        let lock = own.lock().unwrap();
+        for path in [own.parent(7), own.draft(7), own.growth(7)] {
+            lock.check(&path).unwrap();
+        }
+        let refusal = lock.check(&other.parent(7)).unwrap_err();
+        assert_eq!(refusal.errno, libc::EPERM);
+    }
+
+    #[test]
+    fn a_lock_counts_what_is_changed_under_it() {
+        let directory = Directory {
+            base: base("steps"),
+            cookie: 1,
+        };
+        let lock = directory.lock().unwrap();
+        assert_eq!(lock.steps(), 0);
+        lock.begin(7).unwrap();
+        lock.commit(7).unwrap();
+        assert_eq!((lock.steps(), directory.parents().unwrap()), (2, vec![7]));
+        lock.retire(7).unwrap();
+        lock.clear_drafts().unwrap();
+        assert_eq!((lock.steps(), directory.parents().unwrap()), (4, vec![]));
+    }
 }

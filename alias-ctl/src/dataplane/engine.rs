@@ -14,6 +14,7 @@ use alias_common::header::Header;
 use alias_common::names;
 use alias_common::type_abi;
 
+use super::directory::WriteLock;
 use super::object;
 use super::pins::{link_name, pin_name, read_pin_name, restrict};
 use super::registry::Registered;
@@ -49,7 +50,8 @@ impl Place<'_> {
     /// # Errors
     ///
     /// What the kernel refused. Frames go on as before, or as they shall.
-    pub fn follow(&self, types: &[Registered]) -> Result<()> {
+    pub fn follow(&self, types: &[Registered], lock: &WriteLock) -> Result<()> {
+        lock.step();
         self.drop_types(types)?;
         if types.is_empty() && self.header.prefixes.is_empty() {
             return self.drop_engine();

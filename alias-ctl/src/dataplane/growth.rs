@@ -27,6 +27,7 @@ use super::listing;
 use super::losses::hear_losses;
 use super::object::{self, SMALL_MAPS};
 use super::parent::Parent;
+use super::parent_mut::ParentMut;
 use super::pins::{link_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
@@ -128,8 +129,9 @@ impl Growth {
 ///
 /// ENOMEM, or what else the kernel refused: then the first one runs as before, and what
 /// was made of the second is for [`Growth::remove`].
-pub fn build(lock: &WriteLock, parent: &Parent, name: &str, capacity: u32) -> Result<()> {
+pub fn build(parent: ParentMut<'_>, name: &str, capacity: u32) -> Result<()> {
     let refused = |error: &io::Error| Refusal::io(name, "grow", error);
+    let lock = parent.lock();
     let types = Registered::all(lock)?;
     let path = lock.begin_growth(parent.ifindex())?;
     share(parent.path(), &path).map_err(|error| refused(&error))?;
@@ -146,9 +148,9 @@ pub fn build(lock: &WriteLock, parent: &Parent, name: &str, capacity: u32) -> Re
         path,
         ifindex: parent.ifindex(),
     };
-    growth.open()?.take_over(parent, lock)?;
+    growth.open()?.edit(lock)?.take_over(&parent)?;
     copy_ports(parent.path(), &growth.path).map_err(|error| refused(&error))?;
-    copy_devmap(parent, &growth.path).map_err(|error| refused(&error))?;
+    copy_devmap(&parent, &growth.path).map_err(|error| refused(&error))?;
     restrict(&growth.path)?;
     let place = Place {
         path: &growth.path,
@@ -156,7 +158,7 @@ pub fn build(lock: &WriteLock, parent: &Parent, name: &str, capacity: u32) -> Re
         header: &header,
         extent,
     };
-    place.follow(&types)
+    place.follow(&types, lock)
 }
 
 fn share(from: &Path, to: &Path) -> io::Result<()> {

@@ -215,6 +215,7 @@ pub fn insert(lock: &WriteLock, parent: &Path) -> Result<()> {
     for (_, name) in OUTER {
         inner.push(open(parent, name)?);
     }
+    lock.step();
     all_at_once(&outer, |which, map| {
         let fd = inner[which].as_raw_fd();
         sys::map_update(map, number, &fd.to_ne_bytes())
@@ -248,6 +249,7 @@ pub(super) fn follow(lock: &WriteLock, ifindex: u32) -> Result<()> {
     let Some(number) = (0..MAX_PARENTS).find(|number| is(0, *number)) else {
         return Ok(());
     };
+    lock.step();
     all_at_once(&outer, |which, map| match is(which, number) {
         true => Ok(()),
         false => sys::map_update(map, number, &inner[which].0.as_raw_fd().to_ne_bytes()),
@@ -280,6 +282,7 @@ pub fn drop_strangers(lock: &WriteLock) -> Result<()> {
         let is_known = header.is_some_and(|id| known.contains(&id));
         let is_empty = header.is_none() && outer[1..].iter().all(|map| found(map).is_none());
         if !is_known && !is_empty {
+            lock.step();
             all_at_once(&outer, |_, map| sys::map_delete(map, number))
                 .map_err(|error| refused(&path, names::HEADERS, "forget a parent", &error))?;
         }

@@ -77,6 +77,7 @@ impl Registered {
     ///
     /// That of making or pinning the map.
     pub fn keep(lock: &WriteLock, row: TypeRow, bytes: &[u8]) -> Result<Registered> {
+        lock.step();
         let name = pin_name(row.family, row.ethertype) + ADDING;
         let path = lock.directory().shared().join(name);
         let refused =
@@ -130,6 +131,7 @@ impl Registered {
     ///
     /// That of the rename.
     pub fn commit(&mut self, lock: &WriteLock) -> Result<()> {
+        lock.step();
         let name = pin_name(self.row.family, self.row.ethertype);
         self.rename(lock.directory().shared().join(name))
     }
@@ -140,6 +142,7 @@ impl Registered {
     ///
     /// That of the rename.
     pub fn begin_removal(&mut self, lock: &WriteLock) -> Result<()> {
+        lock.step();
         let name = pin_name(self.row.family, self.row.ethertype) + DELETING;
         self.rename(lock.directory().shared().join(name))
     }
@@ -181,6 +184,7 @@ pub fn forget(lock: &WriteLock) -> Result<()> {
     }
     for name in names(directory)? {
         if name.starts_with(TYPE_PREFIX) {
+            lock.step();
             let path = directory.shared().join(name);
             fs::remove_file(&path)
                 .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;

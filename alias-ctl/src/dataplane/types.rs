@@ -85,7 +85,8 @@ impl Types {
 
     /// Sets a row, or frees it when the family is 0. It is a type only once the rest
     /// of it is there.
-    pub fn set(&self, row: u32, new: TypeRow, _lock: &WriteLock) {
+    pub fn set(&self, row: u32, new: TypeRow, lock: &WriteLock) {
+        lock.step();
         let place = self.rows.at(row);
         // SAFETY: valid while `self` lives; the family is two aligned bytes and,
         // while others read, only accessed atomically.

@@ -1,6 +1,6 @@
 //! Makes the aliases of a request, on a parent that is attached for them when it is not.
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::netlink::Link;
@@ -32,7 +32,7 @@ pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wanted: &AliasRequest)
         }
     }
     on_parent(host, &link, lock, |host, parent| {
-        add_to(host, &link, parent, &wanted, lock)
+        add_to(host, &link, parent.edit(lock)?, &wanted)
     })
 }
 
@@ -68,15 +68,15 @@ pub fn on_parent(
 pub fn add_to(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     wanted: &AliasRequest,
-    lock: &WriteLock,
 ) -> Result<()> {
-    if let Some(batch) = resolve::resolve(host, link, parent, wanted)? {
-        let grown = grow::make_room(host, link, parent, batch.slots_end(), lock)?;
-        let parent = grown.as_ref().unwrap_or(parent);
+    if let Some(batch) = resolve::resolve(host, link, &parent, wanted)? {
+        let lock = parent.lock();
+        let grown = grow::make_room(host, link, &parent, batch.slots_end(), lock)?;
+        let parent = grown.as_ref().unwrap_or(&parent);
         return grow::until_all_fit(host, link, parent, lock, |host, parent| {
-            create::create(host, link, parent, &batch, lock)
+            create::create(host, link, parent.edit(lock)?, &batch)
         })
         .map(drop);
     }
@@ -86,9 +86,9 @@ pub fn add_to(
             slot: Some(slot), ..
         } => {
             if !target::is_intact(host, link, &parent.record(slot))? {
-                replace::rebuild(host, link, parent, slot, lock)?;
+                replace::rebuild(host, link, parent, slot)?;
             }
-            change::set_options(host, link, parent, slot, &wanted.tcp, lock)
+            change::set_options(host, link, parent, slot, &wanted.tcp)
         }
         _ => Ok(()),
     }

@@ -102,7 +102,8 @@ pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) ->
             "delete them too: alias-ctl detach {device} --cascade"
         )));
     }
-    parent.set_unfinished(true, lock);
-    retire::retire(host, Some(&link), &parent, &slots, lock)?;
+    let edit = parent.edit(lock)?;
+    edit.set_unfinished(true);
+    retire::retire(host, Some(&link), edit, &slots)?;
     attach::detach(lock, parent, Some(&link))
 }

@@ -3,7 +3,7 @@
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::parent::address_of;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::alias_request::{Addresses, AliasRequest, Target};
@@ -31,7 +31,7 @@ pub fn set(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Re
     if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, "set"));
     }
-    set_slot(host, &link, &parent, slot, change, lock)
+    set_slot(host, &link, parent.edit(lock)?, slot, change)
 }
 
 /// The same of a live alias that was found.
@@ -42,33 +42,33 @@ pub fn set(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Re
 pub fn set_slot(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     slot: u32,
     change: &Change,
-    lock: &WriteLock,
 ) -> Result<()> {
     if !link.up {
         return Err(refusals::parent_down(link, "set"));
     }
-    let set = |host: &mut Host, parent: &Parent| set_once(host, link, parent, slot, change, lock);
-    grow::until_all_fit(host, link, parent, lock, set).map(drop)
+    let lock = parent.lock();
+    let set =
+        |host: &mut Host, parent: &Parent| set_once(host, link, parent.edit(lock)?, slot, change);
+    grow::until_all_fit(host, link, &parent, lock, set).map(drop)
 }
 
 fn set_once(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     slot: u32,
     change: &Change,
-    lock: &WriteLock,
 ) -> Result<()> {
     let old = parent.record(slot);
-    let wanted = wanted(host, link, parent, slot, change)?;
+    let wanted = wanted(host, link, &parent, slot, change)?;
     let new = target::record(&wanted, &wanted.items[0]);
     if is_same(&old, &new, &wanted.placement) && target::is_intact(host, link, &old)? {
-        return tcp_options::change(host, link, parent, slot, new.tcp, lock);
+        return tcp_options::change(host, link, parent, slot, new.tcp);
     }
-    replace::replace(host, link, parent, wanted, lock)
+    replace::replace(host, link, parent, wanted)
 }
 
 /// Changes the TCP options of an alias that is to stay as it is.
@@ -79,10 +79,9 @@ fn set_once(
 pub fn set_options(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     slot: u32,
     change: &TcpChange,
-    lock: &WriteLock,
 ) -> Result<()> {
     if change.is_empty() {
         return Ok(());
@@ -90,8 +89,8 @@ pub fn set_options(
     let old = parent.record(slot);
     let mut batch = resolve::of_record(host, slot, &old)?;
     batch.items[0].tcp = change.applied_to(old.tcp);
-    tcp_options::check(host, link, parent, &batch, change)?;
-    tcp_options::change(host, link, parent, slot, batch.items[0].tcp, lock)
+    tcp_options::check(host, link, &parent, &batch, change)?;
+    tcp_options::change(host, link, parent, slot, batch.items[0].tcp)
 }
 
 /// The alias as it shall be: what the change names, else what it is.

@@ -85,9 +85,10 @@ pub fn delete(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result<()
         exposure::refuse_exposing(&mut *host, link, parent, "delete", change)?;
     }
     for (link, parent, slots) in &going {
-        parent.set_unfinished(true, lock);
-        retire::retire(host, Some(link), parent, slots, lock)?;
-        parent.set_unfinished(false, lock);
+        let parent = parent.edit(lock)?;
+        parent.set_unfinished(true);
+        retire::retire(host, Some(link), parent, slots)?;
+        parent.set_unfinished(false);
     }
     Ok(())
 }

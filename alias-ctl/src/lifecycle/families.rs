@@ -115,7 +115,7 @@ pub fn finish(host: &mut Host, lock: &WriteLock) -> Result<()> {
             types.set(number, TypeRow::default(), lock);
         }
     }
-    follow(host, &staying)?;
+    follow(host, &staying, lock)?;
     for path in unfinished {
         fs::remove_file(&path)
             .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
@@ -168,7 +168,7 @@ fn install(
     let mut new = Registered::keep(lock, row, bytes)?;
     let mut all = Registered::all(lock)?;
     all.push(new.clone());
-    follow(host, &all)?;
+    follow(host, &all, lock)?;
     types.set(number, row, lock);
     new.commit(lock)
 }
@@ -188,7 +188,7 @@ pub fn unregister(host: &mut Host, lock: &WriteLock, row: &TypeRow) -> Result<()
 }
 
 /// Makes every parent's engine follow the types.
-fn follow(host: &mut Host, types: &[Registered]) -> Result<()> {
+fn follow(host: &mut Host, types: &[Registered], lock: &WriteLock) -> Result<()> {
     for ifindex in host.directory.parents()? {
         let Some(parent) = Parent::open(&host.directory, ifindex)? else {
             continue;
@@ -199,7 +199,7 @@ fn follow(host: &mut Host, types: &[Registered]) -> Result<()> {
             header: parent.fixed(),
             extent: parent.extent(),
         };
-        place.follow(types)?;
+        place.follow(types, lock)?;
     }
     Ok(())
 }

@@ -170,7 +170,7 @@ fn grow_once(
     for point in hooks::attach_points(parent, link, &targets) {
         point.prepare()?;
     }
-    let built = growth::build(lock, parent, &link.name, capacity);
+    let built = growth::build(parent.edit(lock)?, &link.name, capacity);
     // Whether it was built says what runs: the rest is done, or all of it undone.
     let finished = finish(host, link.ifindex, lock);
     built.map_err(|refusal| match refusal.errno {
@@ -237,6 +237,6 @@ fn follow(
     port::replace(host, link, &grown)?;
     // No run of the generation before is left that could count.
     grace_period()?;
-    grown.harvest(before, lock)?;
+    grown.edit(lock)?.harvest(before)?;
     growth.install(lock)
 }

@@ -8,7 +8,7 @@
 use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::tcp_options::clear_idle;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::model::name::alias_name;
 use crate::netlink::Link;
@@ -23,15 +23,9 @@ use super::{create, resolve, retire, settle, target};
 /// # Errors
 ///
 /// As for [`replace`].
-pub fn rebuild(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn rebuild(host: &mut Host, link: &Link, parent: ParentMut<'_>, slot: u32) -> Result<()> {
     let wanted = resolve::of_record(host, slot, &parent.record(slot))?;
-    replace(host, link, parent, wanted, lock)
+    replace(host, link, parent, wanted)
 }
 
 /// Puts a batch of one in the place of the alias in its slot.
@@ -43,39 +37,35 @@ pub fn rebuild(
 pub fn replace(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     mut wanted: Batch,
-    lock: &WriteLock,
 ) -> Result<()> {
     let slot = wanted.items[0].slot;
     let old = parent.record(slot);
     let new = target::record(&wanted, &wanted.items[0]);
-    refuse_shared_device(link, parent, slot)?;
-    parent.set_unfinished(true, lock);
-    parent.set_pending_change(
-        Some(Record {
-            replaces: slot,
-            ..new
-        }),
-        lock,
-    );
-    let past = take_down(host, link, parent, slot, lock)?;
+    refuse_shared_device(link, &parent, slot)?;
+    parent.set_unfinished(true);
+    parent.set_pending_change(Some(Record {
+        replaces: slot,
+        ..new
+    }));
+    let past = take_down(host, link, parent, slot)?;
     wanted.items[0].past = past;
-    let result = create::create(host, link, parent, &wanted, lock);
+    let result = create::create(host, link, parent, &wanted);
     if result.is_err() && parent.state(slot) != State::Live {
         // Refused is refused: with the old alias gone too, the new one must not
         // come to life at the next command. What is left over, that one clears.
-        if put_back(host, link, parent, slot, &old, past, lock).is_err() {
-            parent.set_pending_change(None, lock);
+        if put_back(host, link, parent, slot, &old, past).is_err() {
+            parent.set_pending_change(None);
             return result;
         }
     }
-    clear_idle(parent, lock)?;
+    clear_idle(parent)?;
     if old.flags & Record::PREFIX != 0 {
-        settle::settle(link, parent, lock)?;
+        settle::settle(link, parent)?;
     }
-    parent.set_pending_change(None, lock);
-    parent.set_unfinished(false, lock);
+    parent.set_pending_change(None);
+    parent.set_unfinished(false);
     result
 }
 
@@ -84,18 +74,17 @@ pub fn replace(
 fn put_back(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     slot: u32,
     record: &Record,
     past: Past,
-    lock: &WriteLock,
 ) -> Result<()> {
     let made = resolve::of_record(host, slot, record).and_then(|mut batch| {
         batch.items[0].past = past;
-        create::create(host, link, parent, &batch, lock)
+        create::create(host, link, parent, &batch)
     });
     if made.is_err() && parent.state(slot) == State::Free {
-        parent.free(slot, false, lock)?;
+        parent.free(slot, false)?;
     }
     made
 }
@@ -106,40 +95,28 @@ fn put_back(
 /// # Errors
 ///
 /// What the kernel refused in taking the old alias down.
-pub fn finish(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    change: &Record,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn finish(host: &mut Host, link: &Link, parent: ParentMut<'_>, change: &Record) -> Result<()> {
     let slot = change.replaces;
     if change.flags & Record::TCP_ONLY != 0 {
         if parent.state(slot) == State::Live {
-            parent.amend(slot, |record| record.tcp = change.tcp, lock);
+            parent.amend(slot, |record| record.tcp = change.tcp);
         }
-        parent.set_pending_change(None, lock);
+        parent.set_pending_change(None);
         return Ok(());
     }
     // Live is either the alias before the first step or after the last one.
     if parent.state(slot) != State::Live {
-        let past = take_down(host, link, parent, slot, lock)?;
+        let past = take_down(host, link, parent, slot)?;
         // Refused: then it is deleted, and the listing says so.
-        let _ = put_back(host, link, parent, slot, change, past, lock);
+        let _ = put_back(host, link, parent, slot, change, past);
     }
-    parent.set_pending_change(None, lock);
+    parent.set_pending_change(None);
     Ok(())
 }
 
 /// Takes the old alias out of use and its slot free; returns what it had
 /// counted, which is in the pending change before it is gone from the cells.
-fn take_down(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    lock: &WriteLock,
-) -> Result<Past> {
+fn take_down(host: &mut Host, link: &Link, parent: ParentMut<'_>, slot: u32) -> Result<Past> {
     if parent.state(slot) != State::Free {
         let record = parent.record(slot);
         let drops = match veth::is_beside_parent(&record) {
@@ -150,9 +127,9 @@ fn take_down(
                 .copied(),
             false => None,
         };
-        retire::unwire(host, Some(link), parent, &[slot], lock)?;
+        retire::unwire(host, Some(link), parent, &[slot])?;
         // The port is gone, and its statistics with it.
-        parent.add_lost(slot, drops.unwrap_or(0), lock)?;
+        parent.add_lost(slot, drops.unwrap_or(0))?;
     }
     let pending = parent.pending_change().unwrap_or_default();
     let past = if pending.flags & Record::HARVESTED != 0 {
@@ -168,13 +145,13 @@ fn take_down(
         };
         let mut harvested = pending;
         past.note(&mut harvested);
-        parent.set_pending_change(Some(harvested), lock);
+        parent.set_pending_change(Some(harvested));
         harvested.flags |= Record::HARVESTED;
-        parent.set_pending_change(Some(harvested), lock);
+        parent.set_pending_change(Some(harvested));
         past
     };
     if parent.state(slot) != State::Free {
-        parent.free(slot, true, lock)?;
+        parent.free(slot, true)?;
     }
     Ok(past)
 }

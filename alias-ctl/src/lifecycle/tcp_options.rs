@@ -5,7 +5,7 @@ use alias_common::record::Record;
 use alias_common::tcp_options::{TcpOption, TcpOptions};
 
 use crate::dataplane::tcp_options::{SocketPrograms, try_buffer};
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::alias_name;
@@ -120,10 +120,9 @@ fn refuse_claimed(
 pub fn change(
     host: &Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     slot: u32,
     options: TcpOptions,
-    lock: &WriteLock,
 ) -> Result<()> {
     let old = parent.record(slot);
     if old.tcp == options {
@@ -133,23 +132,20 @@ pub fn change(
         tcp: options,
         ..old
     };
-    parent.set_unfinished(true, lock);
-    parent.set_pending_change(
-        Some(Record {
-            replaces: slot,
-            flags: new.flags | Record::TCP_ONLY,
-            ..new
-        }),
-        lock,
-    );
-    let changed = sockets::follow(host, link, parent, slot, &new, lock);
+    parent.set_unfinished(true);
+    parent.set_pending_change(Some(Record {
+        replaces: slot,
+        flags: new.flags | Record::TCP_ONLY,
+        ..new
+    }));
+    let changed = sockets::follow(host, link, parent, slot, &new);
     if changed.is_ok() {
-        parent.amend(slot, |record| record.tcp = options, lock);
+        parent.amend(slot, |record| record.tcp = options);
     }
-    parent.set_pending_change(None, lock);
+    parent.set_pending_change(None);
     // Should that fail too, the next writer does it.
-    if changed.is_ok() || sockets::restore(host, link, parent, lock).is_ok() {
-        parent.set_unfinished(false, lock);
+    if changed.is_ok() || sockets::restore(host, link, parent).is_ok() {
+        parent.set_unfinished(false);
     }
     changed
 }

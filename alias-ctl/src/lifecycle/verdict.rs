@@ -22,6 +22,7 @@ pub fn enable(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> R
     let (link, slot) = host.alias(name, operation)?;
     let slot = slot.ok_or_else(|| device_not_alias(name, operation))?;
     let parent = host.attached(&link, operation)?;
+    let parent = parent.edit(lock)?;
     if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, operation));
     }
@@ -32,16 +33,16 @@ pub fn enable(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> R
         };
         exposure::refuse_exposing(host, &link, &parent, operation, change)?;
     }
-    parent.set_unfinished(true, lock);
+    parent.set_unfinished(true);
     // The record first: it says what the next writer makes of the word, should
     // this one be killed in between.
     let note = |record: &mut Record| {
         record.flags &= !Record::ENABLED;
         record.flags |= if enabled { Record::ENABLED } else { 0 };
     };
-    parent.amend(slot, note, lock);
-    parent.set_verdict(slot, verdict_of(&parent.record(slot)), lock);
-    parent.set_unfinished(false, lock);
+    parent.amend(slot, note);
+    parent.set_verdict(slot, verdict_of(&parent.record(slot)));
+    parent.set_unfinished(false);
     Ok(())
 }
 

@@ -19,10 +19,10 @@ pub fn set_parent(device: &str, change: ParentChange) -> Result<()> {
         grow::enlarge(&mut host, &link, &parent, capacity, &lock)?;
     }
     if let Some(max_aliases) = change.max_aliases {
-        parent.set_limit(max_aliases, &lock);
+        parent.edit(&lock)?.set_limit(max_aliases);
     }
     if let Some(on_down) = change.on_down {
-        parent.set_on_down(Some(on_down), &lock);
+        parent.edit(&lock)?.set_on_down(Some(on_down));
     }
     Ok(())
 }

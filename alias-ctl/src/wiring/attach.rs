@@ -49,7 +49,7 @@ pub fn attach(lock: &WriteLock, link: &Link, spec: &AttachSpec) -> Result<Parent
             header: &header,
             extent,
         };
-        place.follow(&types)?;
+        place.follow(&types, lock)?;
         listing::insert(lock, &draft)?;
         lock.commit(link.ifindex)?;
         Parent::open(lock.directory(), link.ifindex)?.ok_or_else(|| gone(link))
@@ -123,7 +123,7 @@ fn populate(
     header.flags |= keep_tags_in_frames(link);
     header::initialise(draft, &header)?;
     if let Some(parent) = Parent::open_at(draft.to_owned())? {
-        parent.set_mac(link.mac, lock);
+        parent.edit(lock)?.set_mac(link.mac);
     }
     restrict(draft)?;
     Ok((header, extent))

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use alias_common::names;
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::{Parent, WriteLock, sys};
+use crate::dataplane::{Parent, ParentMut, sys};
 use crate::error::{Refusal, Result};
 use crate::model::name::{alias_name, device_name, port_name};
 use crate::netlink::outcome::{all_done, all_gone};
@@ -30,10 +30,9 @@ use super::{local_route, port, progress};
 pub fn make(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     batch: &Batch,
     netns: Option<&Netns>,
-    lock: &WriteLock,
 ) -> Result<Vec<u32>> {
     let about = |item: &Item| alias_name(&link.name, item.slot);
     let pairs: Vec<Request> = batch
@@ -64,7 +63,7 @@ pub fn make(
             record.device_ifindex = *device;
             record.netnsid = netnsid(port);
         };
-        parent.amend(item.slot, note, lock);
+        parent.amend(item.slot, note);
     }
     let ends: Vec<(u32, u32)> = ends
         .into_iter()
@@ -76,7 +75,7 @@ pub fn make(
     for item in &batch.items {
         silence_ipv6(&port_name(link.ifindex, item.slot))?;
     }
-    port::attach(host, link, parent, batch, &ends)?;
+    port::attach(host, link, &parent, batch, &ends)?;
     let ups: Vec<Request> = ends
         .iter()
         .zip(&batch.items)

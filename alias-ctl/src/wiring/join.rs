@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use alias_common::record::{Record, TargetKind};
 
+use crate::dataplane::ParentMut;
 use crate::dataplane::parent::address_of;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{Conversation, Request, sysctl};
@@ -22,13 +22,7 @@ use super::{local_route, routes};
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn join(
-    host: &mut Host,
-    parent: &Parent,
-    batch: &Batch,
-    owner: &Record,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn join(host: &mut Host, parent: ParentMut<'_>, batch: &Batch, owner: &Record) -> Result<()> {
     for item in &batch.items {
         let note = |record: &mut Record| {
             record.port_ifindex = owner.port_ifindex;
@@ -37,7 +31,7 @@ pub fn join(
             record.netns_inode = owner.netns_inode;
             record.netns_cookie = owner.netns_cookie;
         };
-        parent.amend(item.slot, note, lock);
+        parent.amend(item.slot, note);
     }
     let requests: Vec<Request> = batch
         .items

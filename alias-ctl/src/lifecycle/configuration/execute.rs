@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use alias_common::record::Record;
 
 use crate::dataplane::tcp_options::clear_idle;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
 use crate::lifecycle::verdict::verdict_of;
@@ -73,29 +73,29 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
     if let Some(wanted) = one.declared.attachment.max_aliases
         && wanted != limit
     {
-        parent.set_limit(wanted, lock);
+        parent.edit(lock)?.set_limit(wanted);
         undo.push(link, Done::Limited(limit));
     }
     let on_down = Parent::on_down(&parent.header());
     if let wanted @ Some(_) = one.declared.attachment.on_parent_down
         && wanted != on_down
     {
-        parent.set_on_down(wanted, lock);
+        parent.edit(lock)?.set_on_down(wanted);
         undo.push(link, Done::Chosen(on_down));
     }
     let exposed = exposure::exposed(host, link, &parent, exposure::Change::default())?;
     let mut going: Vec<(u32, bool)> = plan.replace.iter().map(|run| (run.start, true)).collect();
     going.extend(plan.remove_first.iter().map(|slot| (*slot, false)));
-    let pasts = take_down(host, link, &parent, &going, lock, undo)?;
+    let pasts = take_down(host, link, parent.edit(lock)?, &going, undo)?;
     let mut progress = Progress::of(link, &plan.make);
-    for group in groups(&parent, &plan.replace, &plan.make, &pasts, lock) {
+    for group in groups(parent.edit(lock)?, &plan.replace, &plan.make, &pasts) {
         let at_once = match group.properties.target {
             Target::Device { .. } => DEVICES_AT_ONCE,
             _ => group.items.len(),
         };
         for items in group.items.chunks(at_once.max(1)) {
             let grown = grow::until_all_fit(host, link, &parent, lock, |host, parent| {
-                make_group(host, link, parent, group.properties, items, lock)
+                make_group(host, link, parent.edit(lock)?, group.properties, items)
             });
             let grown = grown.map_err(|refusal| {
                 let mut runs = plan.replace.iter().chain(&plan.make);
@@ -114,12 +114,12 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
     for (slot, options) in &plan.tune {
         let before = parent.record(*slot).tcp;
         let change = TcpChange::to(options);
-        change::set_options(host, link, &parent, *slot, &change, lock)?;
+        change::set_options(host, link, parent.edit(lock)?, *slot, &change)?;
         undo.push(link, Done::Tuned(*slot, before));
     }
     if !pasts.is_empty() {
         // What was replaced may have been the last with TCP options.
-        clear_idle(&parent, lock)?;
+        clear_idle(parent.edit(lock)?)?;
     }
     refuse_exposing(host, one, &parent, &exposed)
 }
@@ -180,14 +180,13 @@ struct Group<'a> {
 /// the addresses which keep the parent's own ones from them. Each new alias
 /// gets its place in the listing by its place in the file.
 fn groups<'a>(
-    parent: &Parent,
+    parent: ParentMut<'_>,
     replace: &'a [Run],
     make: &'a [Run],
     pasts: &HashMap<u32, Past>,
-    lock: &WriteLock,
 ) -> Vec<Group<'a>> {
     let count = make.iter().map(|run| run.count).sum();
-    let mut created = parent.reserve_created(count, lock);
+    let mut created = parent.reserve_created(count);
     let mut groups: Vec<Group<'a>> = Vec::new();
     let mut known: HashMap<(&Properties, bool), usize> = HashMap::new();
     for run in replace.iter().chain(make) {
@@ -229,10 +228,9 @@ fn groups<'a>(
 fn make_group(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     properties: &Properties,
     items: &[Item],
-    lock: &WriteLock,
 ) -> Result<()> {
     let mut items = items.to_vec();
     let wanted = AliasRequest {
@@ -246,8 +244,8 @@ fn make_group(
         announce: properties.announce,
         tcp: TcpChange::to(&properties.tcp),
     };
-    let placement = target::check(host, link, parent, &wanted, None)?;
-    resolve::refuse_taken(host, link, parent, &wanted, &mut items, None)?;
+    let placement = target::check(host, link, &parent, &wanted, None)?;
+    resolve::refuse_taken(host, link, &parent, &wanted, &mut items, None)?;
     let batch = Batch {
         items,
         prefix_len: properties.prefix_len,
@@ -257,8 +255,8 @@ fn make_group(
         enabled: properties.enabled,
         declared: true,
     };
-    tcp_options::check(host, link, parent, &batch, &wanted.tcp)?;
-    create::create(host, link, parent, &batch, lock)
+    tcp_options::check(host, link, &parent, &batch, &wanted.tcp)?;
+    create::create(host, link, parent, &batch)
 }
 
 /// Deletes what the configuration made and has no more.
@@ -268,7 +266,7 @@ fn remove(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) ->
     }
     let parent = host.attached(&one.link, "apply")?;
     let going: Vec<(u32, bool)> = one.plan.remove.iter().map(|slot| (*slot, false)).collect();
-    take_down(host, &one.link, &parent, &going, lock, undo).map(drop)
+    take_down(host, &one.link, parent.edit(lock)?, &going, undo).map(drop)
 }
 
 /// Marks what is the configuration's, enables and disables.
@@ -278,13 +276,14 @@ fn mark(host: &mut Host, lock: &WriteLock, one: &Prepared) -> Result<()> {
         return Ok(());
     }
     let parent = host.attached(&one.link, "apply")?;
-    parent.set_unfinished(true, lock);
+    let parent = parent.edit(lock)?;
+    parent.set_unfinished(true);
     let set = |slot: u32, flag: u32, on: bool| {
         let note = |record: &mut Record| {
             record.flags &= !flag;
             record.flags |= if on { flag } else { 0 };
         };
-        parent.amend(slot, note, lock);
+        parent.amend(slot, note);
     };
     for slot in &plan.adopt {
         set(*slot, Record::DECLARED, true);
@@ -295,9 +294,9 @@ fn mark(host: &mut Host, lock: &WriteLock, one: &Prepared) -> Result<()> {
     for (slot, enabled) in &plan.enable {
         // The record first, as `enable` does it.
         set(*slot, Record::ENABLED, *enabled);
-        parent.set_verdict(*slot, verdict_of(&parent.record(*slot)), lock);
+        parent.set_verdict(*slot, verdict_of(&parent.record(*slot)));
     }
-    parent.set_unfinished(false, lock);
+    parent.set_unfinished(false);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use crate::dataplane::parent::address_of;
 use crate::dataplane::tcp_options::clear_idle;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{ParentMut, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
 use crate::lifecycle::{create, resolve, retire, settle, tcp_options};
@@ -72,20 +72,20 @@ fn undo(
     match done {
         Done::Attached => attachment::detach(host, lock, &link.name, false),
         Done::Limited(before) => {
-            host.attached(link, "undo")?.set_limit(before, lock);
+            host.attached(link, "undo")?.edit(lock)?.set_limit(before);
             Ok(())
         }
         Done::Chosen(before) => {
-            host.attached(link, "undo")?.set_on_down(before, lock);
+            host.attached(link, "undo")?.edit(lock)?.set_on_down(before);
             Ok(())
         }
         Done::Tuned(slot, before) => {
             let parent = host.attached(link, "undo")?;
-            tcp_options::change(host, link, &parent, slot, before, lock)
+            tcp_options::change(host, link, parent.edit(lock)?, slot, before)
         }
         Done::Made(slots) => {
             let parent = host.attached(link, "undo")?;
-            let taken = take_down(host, link, &parent, &slots, lock, &mut Undo::default())?;
+            let taken = take_down(host, link, parent.edit(lock)?, &slots, &mut Undo::default())?;
             pasts.extend(
                 taken
                     .into_iter()
@@ -100,7 +100,7 @@ fn undo(
                     past.note(record);
                 }
             }
-            make_again(host, link, &parent, &records, lock)
+            make_again(host, link, parent.edit(lock)?, &records)
         }
     }
 }
@@ -114,9 +114,8 @@ fn undo(
 pub fn take_down(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     going: &[(u32, bool)],
-    lock: &WriteLock,
     undo: &mut Undo,
 ) -> Result<HashMap<u32, Past>> {
     let mut pasts = HashMap::new();
@@ -132,13 +131,13 @@ pub fn take_down(
         false => HashMap::new(),
     };
     let slots: Vec<u32> = going.iter().map(|(slot, _)| *slot).collect();
-    parent.set_unfinished(true, lock);
-    retire::unwire(host, Some(link), parent, &slots, lock)?;
+    parent.set_unfinished(true);
+    retire::unwire(host, Some(link), parent, &slots)?;
     for ((slot, record), (_, again)) in records.iter_mut().zip(going) {
         if is_beside_parent(record) {
             // The port is gone, and its statistics with it.
             let lost = drops.get(&record.port_ifindex);
-            parent.add_lost(*slot, lost.copied().unwrap_or(0), lock)?;
+            parent.add_lost(*slot, lost.copied().unwrap_or(0))?;
         }
         let figures = parent.figures(*slot, record)?;
         let past = Past {
@@ -151,18 +150,18 @@ pub fn take_down(
         if *again {
             pasts.insert(*slot, past);
         }
-        parent.free(*slot, *again, lock)?;
+        parent.free(*slot, *again)?;
     }
     if pasts.is_empty() && records.iter().any(|(_, record)| !record.tcp.is_empty()) {
-        clear_idle(parent, lock)?;
+        clear_idle(parent)?;
     }
     if records
         .iter()
         .any(|(_, record)| record.flags & Record::PREFIX != 0)
     {
-        settle::settle(link, parent, lock)?;
+        settle::settle(link, parent)?;
     }
-    parent.set_unfinished(false, lock);
+    parent.set_unfinished(false);
     undo.push(link, Done::TakenDown(records));
     Ok(pasts)
 }
@@ -171,9 +170,8 @@ pub fn take_down(
 fn make_again(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     records: &[(u32, Record)],
-    lock: &WriteLock,
 ) -> Result<()> {
     let mut groups: Vec<Vec<&(u32, Record)>> = Vec::new();
     let mut known = HashMap::new();
@@ -199,7 +197,7 @@ fn make_again(
                     past: Past::of(record),
                 })
                 .collect();
-            create::create(host, link, parent, &batch, lock)
+            create::create(host, link, parent, &batch)
         });
         // What cannot be made again must not keep the rest away.
         first_refusal = first_refusal.and(made);

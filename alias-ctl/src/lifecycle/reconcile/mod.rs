@@ -84,7 +84,7 @@ fn reconcile_parent(
 ) -> Result<()> {
     let mut case = inspect(host, ifindex, events, snapshot, extent)?;
     if let ParentState::Unfinished(parent, link) = case {
-        recovery::complete(host, &link, &parent, lock)?;
+        recovery::complete(host, &link, parent.edit(lock)?)?;
         done.push(format!(
             "{}: finished what a killed command left",
             link.name
@@ -103,7 +103,7 @@ fn reconcile_parent(
             Ok(())
         }
         ParentState::NeedsRepair(parent, link, findings) => {
-            repair::repair(host, &parent, &link, &findings, lock, done)
+            repair::repair(host, parent.edit(lock)?, &link, &findings, done)
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use alias_common::record::{Record, Steer};
 
+use crate::dataplane::ParentMut;
 use crate::dataplane::parent::address_of;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::lifecycle::retire;
 use crate::model::name::alias_name;
@@ -17,10 +17,9 @@ use crate::wiring::{local_route, port, sockets};
 /// Follows the device of one alias, which may be one that it joined.
 pub(super) fn follow(
     host: &mut Host,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     link: &Link,
     slot: u32,
-    lock: &WriteLock,
     done: &mut Vec<String>,
 ) -> Result<()> {
     let name = alias_name(&link.name, slot);
@@ -36,9 +35,9 @@ pub(super) fn follow(
         Some(id) => match called(host, id)? {
             Some(netns) => Some(netns),
             None => {
-                parent.set_unfinished(true, lock);
-                retire::retire(host, Some(link), parent, &[slot], lock)?;
-                parent.set_unfinished(false, lock);
+                parent.set_unfinished(true);
+                retire::retire(host, Some(link), parent, &[slot])?;
+                parent.set_unfinished(false);
                 done.push(format!(
                     "{name}: its device is in a namespace that no name and no process leads to: deleted"
                 ));
@@ -48,9 +47,9 @@ pub(super) fn follow(
     };
     // The word before the record: killed in between, it is found and done again.
     let flags = if netns.is_some() { Steer::PEER } else { 0 };
-    parent.set_unfinished(true, lock);
-    parent.set_lead_flags(slot, flags, lock);
-    sockets::revoke(host, parent, &[(slot, record)], lock)?;
+    parent.set_unfinished(true);
+    parent.set_lead_flags(slot, flags);
+    sockets::revoke(host, parent, &[(slot, record)])?;
     let cookie = netns.as_ref().map(Netns::cookie).transpose()?;
     let note = |record: &mut Record| {
         record.device_ifindex = ifindex;
@@ -58,10 +57,10 @@ pub(super) fn follow(
         record.netns_inode = netns.as_ref().map_or(0, Netns::inode);
         record.netns_cookie = cookie.unwrap_or(0);
     };
-    parent.amend(slot, note, lock);
-    port::follow(parent, slot)?;
-    sockets::grant(host, link, parent, [slot].into_iter(), lock)?;
-    parent.set_unfinished(false, lock);
+    parent.amend(slot, note);
+    port::follow(&parent, slot)?;
+    sockets::grant(host, link, parent, [slot].into_iter())?;
+    parent.set_unfinished(false);
     let record = parent.record(slot);
     let link_local = veth::link_local(parent.fixed().interface_id, record.port_ifindex, ifindex);
     let configure = || configure(&name, &record, &link_local);

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use alias_common::record::{Record, Target, TargetKind};
 
 use crate::dataplane::header::padded_name;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::Result;
 use crate::lifecycle::retire;
 use crate::lifecycle::target::to;
@@ -21,43 +21,42 @@ use super::moved;
 /// Puts everything right that was found; tells what it did.
 pub(super) fn repair(
     host: &mut Host,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     link: &Link,
     findings: &Findings,
-    lock: &WriteLock,
     done: &mut Vec<String>,
 ) -> Result<()> {
-    free(host, parent, link, findings, lock, done)?;
+    free(host, parent, link, findings, done)?;
     let still = |slot: &u32| parent.live().any(|(live, _)| live == *slot);
     for (slot, _) in findings.moved.iter().filter(|(slot, _)| still(slot)) {
-        moved::follow(host, parent, link, *slot, lock, done)?;
+        moved::follow(host, parent, link, *slot, done)?;
     }
     if findings.mac {
         let live: Vec<(u32, Record)> = parent.live().collect();
         device::tell(host, &live, |_, record| {
             vec![Request::set_mac(record.device_ifindex, link.mac)]
         })?;
-        parent.set_mac(link.mac, lock);
+        parent.set_mac(link.mac);
         neighbour::tell_again(link, &live);
         done.push(format!("{}: has another MAC: its devices too", link.name));
     }
     if findings.name {
-        rename(host, parent, link, lock)?;
+        rename(host, parent, link)?;
         done.push(format!("{}: has another name: its aliases too", link.name));
     }
     if !findings.resized.is_empty() {
-        resize(host, parent, link, &findings.resized)?;
+        resize(host, &parent, link, &findings.resized)?;
         done.push(format!("{}: MTU {}: its devices too", link.name, link.mtu));
     }
     if let Some(was_down) = findings.was_down {
         if !was_down {
-            local::assign_again(host, link, parent)?;
+            local::assign_again(host, link, &parent)?;
             done.push(format!("{}: is up again, with its aliases", link.name));
         }
-        parent.set_was_down(was_down, lock);
+        parent.set_was_down(was_down);
     }
     if findings.unrouted {
-        local::assign_again(host, link, parent)?;
+        local::assign_again(host, link, &parent)?;
         done.push(format!(
             "{}: the route to a network of its aliases was gone: put back",
             link.name
@@ -68,18 +67,18 @@ pub(super) fn repair(
             name: padded_name(name),
             ..parent.target(*key)
         };
-        parent.set_target(*key, target, lock);
+        parent.set_target(*key, target);
     }
     for (key, replacement) in &findings.new_targets {
-        to::repoint(host, link, parent, *key, replacement, lock)?;
+        to::repoint(host, link, parent, *key, replacement)?;
         done.push(format!(
             "{}: is there again: its aliases lead to it",
             replacement.name
         ));
     }
     if findings.detached {
-        let targets = hooks::targets(host, parent)?;
-        for point in hooks::attach_points(parent, link, &targets) {
+        let targets = hooks::targets(host, &parent)?;
+        for point in hooks::attach_points(&parent, link, &targets) {
             match point.restore(parent.path()) {
                 Ok(false) => {}
                 Ok(true) => done.push(format!("{point} was taken off: it hangs there again")),
@@ -90,7 +89,7 @@ pub(super) fn repair(
     }
     if !findings.detached_ports.is_empty() {
         done.push(
-            match port::reattach(host, link, parent, &findings.detached_ports) {
+            match port::reattach(host, link, &parent, &findings.detached_ports) {
                 Ok(()) => format!(
                     "{}: alias_tx was taken off ports: it hangs there again",
                     link.name
@@ -100,7 +99,7 @@ pub(super) fn repair(
         );
     }
     if let Some(seconds) = findings.looked_at {
-        parent.set_looked_at(seconds, lock);
+        parent.set_looked_at(seconds);
     }
     Ok(())
 }
@@ -108,10 +107,9 @@ pub(super) fn repair(
 /// Takes away the aliases that lost what they live on.
 fn free(
     host: &mut Host,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     link: &Link,
     findings: &Findings,
-    lock: &WriteLock,
     done: &mut Vec<String>,
 ) -> Result<()> {
     if findings.going.is_empty() {
@@ -123,9 +121,9 @@ fn free(
         record.is(TargetKind::Join) && owners.contains(&record.link) && !owners.contains(slot)
     });
     slots.extend(joined.map(|(slot, _)| slot));
-    parent.set_unfinished(true, lock);
-    retire::retire(host, Some(link), parent, &slots, lock)?;
-    parent.set_unfinished(false, lock);
+    parent.set_unfinished(true);
+    retire::retire(host, Some(link), parent, &slots)?;
+    parent.set_unfinished(false);
     for (reason, why) in [
         (Reason::Down, "it went down"),
         (Reason::Device, "their devices are gone"),
@@ -166,7 +164,7 @@ fn resize(host: &mut Host, parent: &Parent, link: &Link, slots: &[u32]) -> Resul
 
 /// Gives the devices the names that their aliases have now. Labels of addresses
 /// are the kernel's to change.
-fn rename(host: &mut Host, parent: &Parent, link: &Link, lock: &WriteLock) -> Result<()> {
+fn rename(host: &mut Host, parent: ParentMut<'_>, link: &Link) -> Result<()> {
     let before = parent.header().name;
     let live: Vec<(u32, Record)> = parent.live().collect();
     device::tell(host, &live, |slot, record| {
@@ -177,6 +175,6 @@ fn rename(host: &mut Host, parent: &Parent, link: &Link, lock: &WriteLock) -> Re
             Request::add_altname(record.device_ifindex, &new),
         ]
     })?;
-    parent.set_name(&link.name, lock);
+    parent.set_name(&link.name);
     Ok(())
 }

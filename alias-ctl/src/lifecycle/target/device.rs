@@ -2,7 +2,7 @@
 
 use alias_common::record::{Record, Steer};
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::netlink::{Link, Netns};
 use crate::wiring::batch::{Batch, Placement};
@@ -69,12 +69,11 @@ pub fn same(record: &Record, netns: Option<&Netns>) -> bool {
 pub fn wire(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     batch: &Batch,
     netns: Option<&Netns>,
-    lock: &WriteLock,
 ) -> Result<Lead> {
-    let ports = device::make(host, link, parent, batch, netns, lock)?;
+    let ports = device::make(host, link, parent, batch, netns)?;
     Ok(Lead {
         targets: Targets::Each(ports),
         flags: if netns.is_some() { Steer::PEER } else { 0 },

@@ -3,7 +3,7 @@
 use alias_common::key::Vlan;
 use alias_common::record::{Record, Steer, TargetKind};
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
@@ -62,15 +62,9 @@ pub const fn same(record: &Record, owner: u32) -> bool {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn wire(
-    host: &mut Host,
-    parent: &Parent,
-    batch: &Batch,
-    owner: u32,
-    lock: &WriteLock,
-) -> Result<Lead> {
+pub fn wire(host: &mut Host, parent: ParentMut<'_>, batch: &Batch, owner: u32) -> Result<Lead> {
     let owner = parent.record(owner);
-    join::join(host, parent, batch, &owner, lock)?;
+    join::join(host, parent, batch, &owner)?;
     Ok(Lead {
         targets: Targets::One(owner.port_ifindex),
         flags: if owner.netns_inode == 0 {

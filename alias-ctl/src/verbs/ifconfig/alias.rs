@@ -133,9 +133,9 @@ pub(super) fn put(
                 tcp: tcp.clone(),
                 ..Change::default()
             };
-            return change::set_slot(host, link, parent, slot, &change, lock);
+            return change::set_slot(host, link, parent.edit(lock)?, slot, &change);
         }
-        add::add_to(host, link, parent, &wanted, lock)
+        add::add_to(host, link, parent.edit(lock)?, &wanted)
     })
 }
 
