@@ -6,13 +6,11 @@
 
 use std::io::{self, Write};
 
-use crate::dataplane::ParentMut;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::Result;
-use crate::netlink::Link;
 use crate::wiring::batch::Batch;
-use crate::wiring::host::Host;
 use crate::wiring::progress::Progress;
+use crate::wiring::transaction::On;
 use crate::wiring::{neighbour, sockets};
 
 use super::{retire, settle, target, verdict};
@@ -22,7 +20,8 @@ use super::{retire, settle, target, verdict};
 /// # Errors
 ///
 /// What the kernel refused, with everything undone.
-pub fn create(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch) -> Result<()> {
+pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     parent.set_unfinished(true);
     let mut progress = Progress::new("adding", batch.items.len(), 2);
     for item in &batch.items {
@@ -30,7 +29,7 @@ pub fn create(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch
         progress.step(1);
     }
     let verdict = verdict::of(batch.placement.kind(), batch.enabled);
-    let made = target::wire(host, link, parent, batch).and_then(|lead| {
+    let made = target::wire(on, batch).and_then(|lead| {
         if batch.has_prefix() {
             settle::settle(link, parent)?;
         }
@@ -39,7 +38,7 @@ pub fn create(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch
             progress.step(1);
         }
         let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
-        sockets::grant(host, link, parent, tuned.map(|item| item.slot))?;
+        sockets::grant(on, tuned.map(|item| item.slot))?;
         neighbour::hear(link, batch)?;
         parent.commit(batch.items.iter().map(|item| item.slot));
         Ok(())
@@ -48,7 +47,7 @@ pub fn create(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch
     if let Err(refusal) = made {
         // What cannot be undone now is undone by the next writer: the records
         // say so. The first error is the one to tell.
-        if take_back(host, link, parent, batch).is_ok() && parent.pending_change().is_none() {
+        if take_back(on, batch).is_ok() && parent.pending_change().is_none() {
             parent.set_unfinished(false);
         }
         return Err(refusal);
@@ -67,9 +66,10 @@ pub fn create(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch
 
 /// Undoes a batch. An alias that had a past leaves what was counted by slot to
 /// the one that takes its place again.
-fn take_back(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch) -> Result<()> {
+fn take_back(on: &mut On<'_>, batch: &Batch) -> Result<()> {
+    let parent = on.parent;
     let slots: Vec<u32> = batch.items.iter().map(|item| item.slot).collect();
-    retire::unwire(host, Some(link), parent, &slots)?;
+    retire::unwire(on, &slots)?;
     for item in &batch.items {
         parent.free(item.slot, item.past.kept)?;
     }
@@ -77,7 +77,7 @@ fn take_back(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch)
         clear_idle(parent)?;
     }
     if batch.has_prefix() {
-        settle::settle(link, parent)?;
+        settle::settle(on.link, parent)?;
     }
     Ok(())
 }

@@ -3,10 +3,9 @@
 use alias_common::header::Header;
 use alias_common::record::State;
 
-use crate::dataplane::{Parent, ParentMut, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::Result;
-use crate::netlink::Link;
-use crate::wiring::host::Host;
+use crate::wiring::transaction::{On, Transaction};
 use crate::wiring::{attach, sockets};
 
 use super::verdict::verdict_of;
@@ -18,10 +17,11 @@ use super::{replace, retire, settle};
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn remove_orphan(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
+pub fn remove_orphan(tx: &mut Transaction<'_>, parent: Parent) -> Result<()> {
     let mut slots = unfinished(&parent);
     slots.extend(parent.live().map(|(slot, _)| slot));
-    retire::retire(host, None, parent.edit(lock)?, &slots)?;
+    let (host, lock) = tx.parts();
+    retire::retire_orphans(host, parent.edit(lock)?, &slots)?;
     attach::detach(lock, parent, None)
 }
 
@@ -30,7 +30,8 @@ pub fn remove_orphan(host: &mut Host, parent: Parent, lock: &WriteLock) -> Resul
 /// # Errors
 ///
 /// What the kernel refused; the next writer tries again.
-pub fn complete(host: &mut Host, link: &Link, parent: ParentMut<'_>) -> Result<()> {
+pub fn complete(on: &mut On<'_>) -> Result<()> {
+    let parent = on.parent;
     if parent.header().unfinished == Header::COMMITTED {
         let complete: Vec<u32> = parent
             .in_state(State::Pending)
@@ -40,12 +41,12 @@ pub fn complete(host: &mut Host, link: &Link, parent: ParentMut<'_>) -> Result<(
     }
     restore_verdicts(parent);
     if let Some(change) = parent.pending_change() {
-        replace::finish(host, link, parent, &change)?;
+        replace::finish(on, &change)?;
     }
-    retire::retire(host, Some(link), parent, &unfinished(&parent))?;
-    sockets::restore(host, link, parent)?;
+    retire::retire(on, &unfinished(&parent))?;
+    sockets::restore(on)?;
     if !parent.header().prefixes.is_empty() {
-        settle::settle(link, parent)?;
+        settle::settle(on.link, parent)?;
     }
     parent.set_unfinished(false);
     Ok(())

@@ -12,20 +12,33 @@ use crate::netlink::Link;
 use crate::wiring::host::Host;
 use crate::wiring::progress::Progress;
 use crate::wiring::sockets;
+use crate::wiring::transaction::On;
 
 use super::{settle, target};
 
 /// Times that every alias is gone over: marked, taken out of the index, freed.
 const STAGES: usize = 3;
 
-/// Takes aliases away, in any state. `link` is the parent; `None` when it is
-/// gone, and with it what was on it.
+/// Takes aliases away, in any state.
 ///
 /// # Errors
 ///
 /// The first thing the kernel refused. The records stay, and the next writer
 /// tries again.
-pub fn retire(
+pub fn retire(on: &mut On<'_>, slots: &[u32]) -> Result<()> {
+    take_away(on.host, Some(on.link), on.parent, slots)
+}
+
+/// Takes away aliases of a parent that is gone, and with it what was on it.
+///
+/// # Errors
+///
+/// As for [`retire`].
+pub fn retire_orphans(host: &mut Host, parent: ParentMut<'_>, slots: &[u32]) -> Result<()> {
+    take_away(host, None, parent, slots)
+}
+
+fn take_away(
     host: &mut Host,
     link: Option<&Link>,
     parent: ParentMut<'_>,
@@ -55,14 +68,9 @@ pub fn retire(
 /// # Errors
 ///
 /// As for [`retire`].
-pub fn unwire(
-    host: &mut Host,
-    link: Option<&Link>,
-    parent: ParentMut<'_>,
-    slots: &[u32],
-) -> Result<()> {
+pub fn unwire(on: &mut On<'_>, slots: &[u32]) -> Result<()> {
     let mut progress = Progress::new("deleting", slots.len(), STAGES - 1);
-    take_out(host, link, parent, slots, &mut progress).map(drop)
+    take_out(on.host, Some(on.link), on.parent, slots, &mut progress).map(drop)
 }
 
 /// The same. Returns whether one of them had TCP options.

@@ -4,8 +4,8 @@
 use alias_common::record::Record;
 use alias_common::tcp_options::{TcpOption, TcpOptions};
 
+use crate::dataplane::Parent;
 use crate::dataplane::tcp_options::{SocketPrograms, try_buffer};
-use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::alias_name;
@@ -13,6 +13,7 @@ use crate::model::tcp_options::{TcpChange, out_of_range, word};
 use crate::netlink::{Link, Netns, sysctl};
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::{sockets, veth};
 
 /// Refuses options that the kernel could not keep for the aliases of a batch:
@@ -117,13 +118,8 @@ fn refuse_claimed(
 /// # Errors
 ///
 /// What the kernel refused; then the options are as they were.
-pub fn change(
-    host: &Host,
-    link: &Link,
-    parent: ParentMut<'_>,
-    slot: u32,
-    options: TcpOptions,
-) -> Result<()> {
+pub fn change(on: &On<'_>, slot: u32, options: TcpOptions) -> Result<()> {
+    let parent = on.parent;
     let old = parent.record(slot);
     if old.tcp == options {
         return Ok(());
@@ -138,13 +134,13 @@ pub fn change(
         flags: new.flags | Record::TCP_ONLY,
         ..new
     }));
-    let changed = sockets::follow(host, link, parent, slot, &new);
+    let changed = sockets::follow(on, slot, &new);
     if changed.is_ok() {
         parent.amend(slot, |record| record.tcp = options);
     }
     parent.set_pending_change(None);
     // Should that fail too, the next writer does it.
-    if changed.is_ok() || sockets::restore(host, link, parent).is_ok() {
+    if changed.is_ok() || sockets::restore(on).is_ok() {
         parent.set_unfinished(false);
     }
     changed

@@ -24,6 +24,7 @@ use crate::model::request::DaemonOptions;
 use crate::netlink::{LinkEvents, Watch};
 use crate::store::file;
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 use crate::wiring::veth;
 
 /// From the first event to the pass: a change is rarely one message.
@@ -147,8 +148,8 @@ fn run(mut host: Host, events: Events) -> Pass {
         if !due {
             return Ok(Vec::new());
         }
-        let lock = host.directory.lock()?;
-        reconcile::reconcile(&mut host, &lock, &events, Extent::Whole)
+        let mut tx = Transaction::wait(&mut host)?;
+        reconcile::reconcile(&mut tx, &events, Extent::Whole)
     });
     if let Ok(done) = &mut outcome {
         match restore(&mut host, &events) {
@@ -203,16 +204,16 @@ fn restore(host: &mut Host, events: &Events) -> Result<Vec<String>> {
         if veth::is_ours(&link) || !file::default_path().exists() {
             continue;
         }
-        let lock = host.directory.lock()?;
+        let mut tx = Transaction::wait(host)?;
         let has_some = |parent: &Parent| parent.live().next().is_some();
-        if Parent::open(&host.directory, *ifindex)?
+        if Parent::open(&tx.host.directory, *ifindex)?
             .as_ref()
             .is_some_and(has_some)
         {
             continue;
         }
         // What cannot be made again is said; trying it again is the operator's.
-        done.extend(match restore::restore(host, &lock, &link.name) {
+        done.extend(match restore::restore(&mut tx, &link.name) {
             Ok(true) => Some(format!("{}: came up: restored what was saved", link.name)),
             Ok(false) => None,
             Err(refusal) => Some(refusal.to_string()),

@@ -18,6 +18,7 @@ use super::host::Host;
 use super::local_route;
 use super::progress::batch as batch_of;
 use super::routes::{self, MAIN_TABLE, RTPROT_ALIAS};
+use super::transaction::On;
 
 /// Metric of the route to a `local` alias's network: behind the operator's own.
 const ROUTE_METRIC: u32 = 1000;
@@ -60,13 +61,14 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
+pub fn assign_again(on: &mut On<'_>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let opened: Vec<Request> = parent
         .live()
         .filter(|(_, record)| record.is(TargetKind::Local))
         .filter_map(|(_, record)| local_route::open(link.ifindex, address_of(&record)))
         .collect();
-    local_route::open_all(&mut host.netlink, &opened)?;
+    local_route::open_all(&mut on.host.netlink, &opened)?;
     let assigned: Vec<(u32, IpAddr, u8)> = parent
         .live()
         .filter(|(_, record)| record.is(TargetKind::Local))
@@ -77,7 +79,7 @@ pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()>
         .iter()
         .map(|(slot, ip, _)| Request::add_address(&address(link, *slot, *ip)))
         .collect();
-    let results = host.netlink.batch(&requests)?;
+    let results = on.host.netlink.batch(&requests)?;
     // Addresses of IPv4 have stayed.
     let there = |errno| errno == libc::EEXIST;
     let refused = results
@@ -87,7 +89,7 @@ pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()>
     let networks = assigned
         .iter()
         .map(|(_, ip, prefix_len)| (network(*ip, *prefix_len), *prefix_len));
-    add_routes(host, link, networks.collect())
+    add_routes(on.host, link, networks.collect())
 }
 
 /// Adds the routes to networks that `local` aliases are in, each once.

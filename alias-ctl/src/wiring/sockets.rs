@@ -12,32 +12,28 @@ use crate::dataplane::tcp_options::{SocketPrograms, clear_idle};
 use crate::error::Result;
 use crate::model::address::Address;
 use crate::model::name::alias_name;
-use crate::netlink::Link;
 
 use super::host::Host;
+use super::transaction::On;
 
 /// Gives the sockets of aliases what their records say, before they go live.
 ///
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn grant(
-    host: &Host,
-    link: &Link,
-    parent: ParentMut<'_>,
-    slots: impl Iterator<Item = u32>,
-) -> Result<()> {
+pub fn grant(on: &On<'_>, slots: impl Iterator<Item = u32>) -> Result<()> {
+    let parent = on.parent;
     let mut programs: Option<SocketPrograms> = None;
     for slot in slots {
         let record = parent.record(slot);
-        let Some((key, grant)) = entry(host, slot, &record) else {
+        let Some((key, grant)) = entry(on.host, slot, &record) else {
             continue;
         };
         let programs = match &mut programs {
             Some(programs) => programs,
             none => none.insert(SocketPrograms::open_or_make(
                 parent,
-                &alias_name(&link.name, slot),
+                &alias_name(&on.link.name, slot),
             )?),
         };
         programs.put(&key, &grant, parent)?;
@@ -78,18 +74,13 @@ pub fn revoke(host: &Host, parent: ParentMut<'_>, going: &[(u32, Record)]) -> Re
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn follow(
-    host: &Host,
-    link: &Link,
-    parent: ParentMut<'_>,
-    slot: u32,
-    new: &Record,
-) -> Result<()> {
-    if let Some((key, grant)) = entry(host, slot, new) {
-        let alias = alias_name(&link.name, slot);
+pub fn follow(on: &On<'_>, slot: u32, new: &Record) -> Result<()> {
+    let parent = on.parent;
+    if let Some((key, grant)) = entry(on.host, slot, new) {
+        let alias = alias_name(&on.link.name, slot);
         return SocketPrograms::open_or_make(parent, &alias)?.put(&key, &grant, parent);
     }
-    revoke(host, parent, &[(slot, parent.record(slot))])?;
+    revoke(on.host, parent, &[(slot, parent.record(slot))])?;
     clear_idle(parent)
 }
 
@@ -98,10 +89,11 @@ pub fn follow(
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn restore(host: &Host, link: &Link, parent: ParentMut<'_>) -> Result<()> {
+pub fn restore(on: &On<'_>) -> Result<()> {
+    let parent = on.parent;
     let wanted: HashMap<LocalAddress, u32> = parent
         .live()
-        .filter_map(|(slot, record)| Some((entry(host, slot, &record)?.0, slot)))
+        .filter_map(|(slot, record)| Some((entry(on.host, slot, &record)?.0, slot)))
         .collect();
     if let Some(programs) = SocketPrograms::open(&parent)? {
         for key in programs.addresses()? {
@@ -110,7 +102,7 @@ pub fn restore(host: &Host, link: &Link, parent: ParentMut<'_>) -> Result<()> {
             }
         }
     }
-    grant(host, link, parent, wanted.into_values())?;
+    grant(on, wanted.into_values())?;
     clear_idle(parent)
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::dataplane::WriteLock;
 use crate::error::Result;
 use crate::lifecycle::families::Named;
 use crate::model::declaration::Declaration;
 use crate::model::request::Source;
-use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 use super::execute::execute;
 use super::prepared::prepare;
@@ -32,16 +31,13 @@ pub fn needed(mut types: Vec<Named>, declaration: &Declaration) -> Vec<Named> {
 ///
 /// Those of registering, and of [`apply`].
 pub fn apply_with(
-    host: &mut Host,
-    lock: &WriteLock,
+    tx: &mut Transaction<'_>,
     types: &[Named],
     declaration: Declaration,
 ) -> Result<()> {
     match types.split_first() {
-        None => apply(host, lock, declaration),
-        Some((first, rest)) => {
-            first.registered_for(host, lock, |host| apply_with(host, lock, rest, declaration))
-        }
+        None => apply(tx, declaration),
+        Some((first, rest)) => first.registered_for(tx, |tx| apply_with(tx, rest, declaration)),
     }
 }
 
@@ -51,9 +47,9 @@ pub fn apply_with(
 ///
 /// Those of reading and planning, before which nothing is touched; what the kernel
 /// refuses, after which everything is undone.
-pub fn apply(host: &mut Host, lock: &WriteLock, declaration: Declaration) -> Result<()> {
-    let prepared = prepare(host, declaration)?;
-    execute(host, lock, prepared)
+pub fn apply(tx: &mut Transaction<'_>, declaration: Declaration) -> Result<()> {
+    let prepared = prepare(tx.host, declaration)?;
+    execute(tx, prepared)
 }
 
 /// Makes again what was saved of one device, as one of several changes. Whether
@@ -62,15 +58,15 @@ pub fn apply(host: &mut Host, lock: &WriteLock, declaration: Declaration) -> Res
 /// # Errors
 ///
 /// As for [`apply`].
-pub fn restore(host: &mut Host, lock: &WriteLock, device: &str) -> Result<bool> {
+pub fn restore(tx: &mut Transaction<'_>, device: &str) -> Result<bool> {
     let text = match Text::of(&Source::Saved) {
         Err(refusal) if refusal.errno == libc::ENOENT => return Ok(false),
         result => result?,
     };
-    let (mut declaration, types) = text.read(host)?;
+    let (mut declaration, types) = text.read(tx.host)?;
     declaration.parents.retain(|parent| parent.name == device);
     if declaration.parents.is_empty() {
         return Ok(false);
     }
-    apply_with(host, lock, &needed(types, &declaration), declaration).map(|()| true)
+    apply_with(tx, &needed(types, &declaration), declaration).map(|()| true)
 }

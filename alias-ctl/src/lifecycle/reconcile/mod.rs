@@ -14,10 +14,11 @@ use events::{Events, Extent};
 use findings::{ParentState, inspect};
 use snapshot::Snapshot;
 
-use crate::dataplane::{WriteLock, listing};
+use crate::dataplane::listing;
 use crate::error::Result;
 use crate::wiring::attach;
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 use super::{grow, recovery};
 
@@ -48,62 +49,58 @@ pub fn is_due(host: &mut Host, events: &Events) -> Result<bool> {
 ///
 /// The first thing the kernel refused, and the next pass tries again. The other parents
 /// have been seen to; unless a growth could not be finished: then nothing but growths has.
-pub fn reconcile(
-    host: &mut Host,
-    lock: &WriteLock,
-    events: &Events,
-    extent: Extent,
-) -> Result<Vec<String>> {
-    attach::tidy_own(lock)?;
+pub fn reconcile(tx: &mut Transaction<'_>, events: &Events, extent: Extent) -> Result<Vec<String>> {
+    attach::tidy_own(tx.lock())?;
     let mut done = Vec::new();
     let mut outcome = Ok(());
-    for ifindex in host.directory.growing()? {
-        outcome = outcome.and(grow::finish(host, ifindex, lock).map(drop));
+    for ifindex in tx.host.directory.growing()? {
+        let (host, lock) = tx.parts();
+        outcome = outcome.and(grow::finish(host, lock, ifindex).map(drop));
     }
     // Nothing else is right before that is.
     outcome?;
     let mut outcome = Ok(());
     let snapshot = Snapshot::default();
-    for ifindex in host.directory.parents()? {
-        let reconciled =
-            reconcile_parent(host, ifindex, events, &snapshot, extent, lock, &mut done);
+    for ifindex in tx.host.directory.parents()? {
+        let reconciled = reconcile_parent(tx, ifindex, events, &snapshot, extent, &mut done);
         outcome = outcome.and(reconciled);
     }
-    outcome.and_then(|()| listing::restore(lock)).map(|()| done)
+    outcome
+        .and_then(|()| listing::restore(tx.lock()))
+        .map(|()| done)
 }
 
 /// Puts one parent right.
 fn reconcile_parent(
-    host: &mut Host,
+    tx: &mut Transaction<'_>,
     ifindex: u32,
     events: &Events,
     snapshot: &Snapshot,
     extent: Extent,
-    lock: &WriteLock,
     done: &mut Vec<String>,
 ) -> Result<()> {
-    let mut case = inspect(host, ifindex, events, snapshot, extent)?;
+    let mut case = inspect(tx.host, ifindex, events, snapshot, extent)?;
     if let ParentState::Unfinished(parent, link) = case {
-        recovery::complete(host, &link, parent.edit(lock)?)?;
+        recovery::complete(&mut tx.on(&link, &parent)?)?;
         done.push(format!(
             "{}: finished what a killed command left",
             link.name
         ));
         // What was seen before is not what is there now.
-        case = inspect(host, ifindex, events, &Snapshot::default(), extent)?;
+        case = inspect(tx.host, ifindex, events, &Snapshot::default(), extent)?;
     }
     match case {
         ParentState::Ok | ParentState::Unfinished(..) => Ok(()),
-        ParentState::Empty => attach::discard(lock, ifindex),
+        ParentState::Empty => attach::discard(tx.lock(), ifindex),
         ParentState::Orphaned(parent) => {
-            recovery::remove_orphan(host, parent, lock)?;
+            recovery::remove_orphan(tx, parent)?;
             done.push(format!(
                 "device {ifindex} is gone: its aliases went with it"
             ));
             Ok(())
         }
         ParentState::NeedsRepair(parent, link, findings) => {
-            repair::repair(host, parent.edit(lock)?, &link, &findings, done)
+            repair::repair(&mut tx.on(&link, &parent)?, &findings, done)
         }
     }
 }

@@ -3,28 +3,23 @@
 
 use alias_common::record::{Record, Steer};
 
-use crate::dataplane::ParentMut;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
 use crate::lifecycle::retire;
 use crate::model::name::alias_name;
-use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, sysctl};
+use crate::netlink::{AddressSpec, Conversation, Netns, Request, sysctl};
 use crate::wiring::host::Host;
 use crate::wiring::sysctl::{accept_by_any_route, ask_no_routers, silence_ipv6};
+use crate::wiring::transaction::On;
 use crate::wiring::veth::{self, device_address};
 use crate::wiring::{local_route, port, sockets};
 
 /// Follows the device of one alias, which may be one that it joined.
-pub(super) fn follow(
-    host: &mut Host,
-    parent: ParentMut<'_>,
-    link: &Link,
-    slot: u32,
-    done: &mut Vec<String>,
-) -> Result<()> {
+pub(super) fn follow(on: &mut On<'_>, slot: u32, done: &mut Vec<String>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let name = alias_name(&link.name, slot);
     let record = parent.record(slot);
-    let port = host.netlink.link_by_index(record.port_ifindex)?;
+    let port = on.host.netlink.link_by_index(record.port_ifindex)?;
     // Gone meanwhile: the next pass finds it so.
     let Some((port, ifindex)) = port.and_then(|port| Some((port.clone(), port.link_ifindex?)))
     else {
@@ -32,11 +27,11 @@ pub(super) fn follow(
     };
     let netns = match port.link_netnsid {
         None => None,
-        Some(id) => match called(host, id)? {
+        Some(id) => match called(on.host, id)? {
             Some(netns) => Some(netns),
             None => {
                 parent.set_unfinished(true);
-                retire::retire(host, Some(link), parent, &[slot])?;
+                retire::retire(on, &[slot])?;
                 parent.set_unfinished(false);
                 done.push(format!(
                     "{name}: its device is in a namespace that no name and no process leads to: deleted"
@@ -49,7 +44,7 @@ pub(super) fn follow(
     let flags = if netns.is_some() { Steer::PEER } else { 0 };
     parent.set_unfinished(true);
     parent.set_lead_flags(slot, flags);
-    sockets::revoke(host, parent, &[(slot, record)])?;
+    sockets::revoke(on.host, parent, &[(slot, record)])?;
     let cookie = netns.as_ref().map(Netns::cookie).transpose()?;
     let note = |record: &mut Record| {
         record.device_ifindex = ifindex;
@@ -59,7 +54,7 @@ pub(super) fn follow(
     };
     parent.amend(slot, note);
     port::follow(&parent, slot)?;
-    sockets::grant(host, link, parent, [slot].into_iter())?;
+    sockets::grant(on, [slot].into_iter())?;
     parent.set_unfinished(false);
     let record = parent.record(slot);
     let link_local = veth::link_local(parent.fixed().interface_id, record.port_ifindex, ifindex);

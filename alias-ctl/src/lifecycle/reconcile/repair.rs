@@ -6,34 +6,28 @@ use std::collections::HashSet;
 use alias_common::record::{Record, Target, TargetKind};
 
 use crate::dataplane::header::padded_name;
-use crate::dataplane::{Parent, ParentMut};
 use crate::error::Result;
 use crate::lifecycle::retire;
 use crate::lifecycle::target::to;
 use crate::model::name::alias_name;
-use crate::netlink::{Link, Request};
-use crate::wiring::host::Host;
+use crate::netlink::Request;
+use crate::wiring::transaction::On;
 use crate::wiring::{device, hooks, local, neighbour, port};
 
 use super::findings::{Findings, Reason, unpadded};
 use super::moved;
 
 /// Puts everything right that was found; tells what it did.
-pub(super) fn repair(
-    host: &mut Host,
-    parent: ParentMut<'_>,
-    link: &Link,
-    findings: &Findings,
-    done: &mut Vec<String>,
-) -> Result<()> {
-    free(host, parent, link, findings, done)?;
+pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String>) -> Result<()> {
+    free(on, findings, done)?;
+    let (link, parent) = (on.link, on.parent);
     let still = |slot: &u32| parent.live().any(|(live, _)| live == *slot);
     for (slot, _) in findings.moved.iter().filter(|(slot, _)| still(slot)) {
-        moved::follow(host, parent, link, *slot, done)?;
+        moved::follow(on, *slot, done)?;
     }
     if findings.mac {
         let live: Vec<(u32, Record)> = parent.live().collect();
-        device::tell(host, &live, |_, record| {
+        device::tell(on.host, &live, |_, record| {
             vec![Request::set_mac(record.device_ifindex, link.mac)]
         })?;
         parent.set_mac(link.mac);
@@ -41,22 +35,22 @@ pub(super) fn repair(
         done.push(format!("{}: has another MAC: its devices too", link.name));
     }
     if findings.name {
-        rename(host, parent, link)?;
+        rename(on)?;
         done.push(format!("{}: has another name: its aliases too", link.name));
     }
     if !findings.resized.is_empty() {
-        resize(host, &parent, link, &findings.resized)?;
+        resize(on, &findings.resized)?;
         done.push(format!("{}: MTU {}: its devices too", link.name, link.mtu));
     }
     if let Some(was_down) = findings.was_down {
         if !was_down {
-            local::assign_again(host, link, &parent)?;
+            local::assign_again(on)?;
             done.push(format!("{}: is up again, with its aliases", link.name));
         }
         parent.set_was_down(was_down);
     }
     if findings.unrouted {
-        local::assign_again(host, link, &parent)?;
+        local::assign_again(on)?;
         done.push(format!(
             "{}: the route to a network of its aliases was gone: put back",
             link.name
@@ -70,14 +64,14 @@ pub(super) fn repair(
         parent.set_target(*key, target);
     }
     for (key, replacement) in &findings.new_targets {
-        to::repoint(host, link, parent, *key, replacement)?;
+        to::repoint(on, *key, replacement)?;
         done.push(format!(
             "{}: is there again: its aliases lead to it",
             replacement.name
         ));
     }
     if findings.detached {
-        let targets = hooks::targets(host, &parent)?;
+        let targets = hooks::targets(on.host, &parent)?;
         for point in hooks::attach_points(&parent, link, &targets) {
             match point.restore(parent.path()) {
                 Ok(false) => {}
@@ -88,15 +82,13 @@ pub(super) fn repair(
         }
     }
     if !findings.detached_ports.is_empty() {
-        done.push(
-            match port::reattach(host, link, &parent, &findings.detached_ports) {
-                Ok(()) => format!(
-                    "{}: alias_tx was taken off ports: it hangs there again",
-                    link.name
-                ),
-                Err(refusal) => refusal.to_string(),
-            },
-        );
+        done.push(match port::reattach(on, &findings.detached_ports) {
+            Ok(()) => format!(
+                "{}: alias_tx was taken off ports: it hangs there again",
+                link.name
+            ),
+            Err(refusal) => refusal.to_string(),
+        });
     }
     if let Some(seconds) = findings.looked_at {
         parent.set_looked_at(seconds);
@@ -105,13 +97,8 @@ pub(super) fn repair(
 }
 
 /// Takes away the aliases that lost what they live on.
-fn free(
-    host: &mut Host,
-    parent: ParentMut<'_>,
-    link: &Link,
-    findings: &Findings,
-    done: &mut Vec<String>,
-) -> Result<()> {
+fn free(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     if findings.going.is_empty() {
         return Ok(());
     }
@@ -122,7 +109,7 @@ fn free(
     });
     slots.extend(joined.map(|(slot, _)| slot));
     parent.set_unfinished(true);
-    retire::retire(host, Some(link), parent, &slots)?;
+    retire::retire(on, &slots)?;
     parent.set_unfinished(false);
     for (reason, why) in [
         (Reason::Down, "it went down"),
@@ -144,7 +131,8 @@ fn free(
 }
 
 /// Gives ports and their devices the parent's MTU.
-fn resize(host: &mut Host, parent: &Parent, link: &Link, slots: &[u32]) -> Result<()> {
+fn resize(on: &mut On<'_>, slots: &[u32]) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let aliases: Vec<(u32, Record)> = slots
         .iter()
         .map(|slot| (*slot, parent.record(*slot)))
@@ -154,20 +142,21 @@ fn resize(host: &mut Host, parent: &Parent, link: &Link, slots: &[u32]) -> Resul
         .map(|(_, record)| Request::set_mtu(record.port_ifindex, link.mtu))
         .collect();
     // The device first: a port of the right size is one that needs no change.
-    device::tell(host, &aliases, |_, record| {
+    device::tell(on.host, &aliases, |_, record| {
         vec![Request::set_mtu(record.device_ifindex, link.mtu)]
     })?;
     // A size that the kernel refuses, it refused the parent too.
-    host.netlink.batch(&ports).map(drop)?;
+    on.host.netlink.batch(&ports).map(drop)?;
     Ok(())
 }
 
 /// Gives the devices the names that their aliases have now. Labels of addresses
 /// are the kernel's to change.
-fn rename(host: &mut Host, parent: ParentMut<'_>, link: &Link) -> Result<()> {
+fn rename(on: &mut On<'_>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let before = parent.header().name;
     let live: Vec<(u32, Record)> = parent.live().collect();
-    device::tell(host, &live, |slot, record| {
+    device::tell(on.host, &live, |slot, record| {
         let old = alias_name(unpadded(&before), slot);
         let new = alias_name(&link.name, slot);
         vec![

@@ -19,6 +19,7 @@ use crate::model::name::alias_name;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Placement};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::{neighbour, veth};
 
 use lead::Lead;
@@ -121,12 +122,12 @@ pub fn same(record: &Record, placement: &Placement) -> bool {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn wire(host: &mut Host, link: &Link, parent: ParentMut<'_>, batch: &Batch) -> Result<Lead> {
+pub fn wire(on: &mut On<'_>, batch: &Batch) -> Result<Lead> {
     match &batch.placement {
-        Placement::Device(netns) => device::wire(host, link, parent, batch, netns.as_ref()),
-        Placement::Join(owner) => join::wire(host, parent, batch, *owner),
-        Placement::To(device, mac) => to::wire(parent, batch, device, *mac),
-        Placement::Local => local::wire(host, link, batch),
+        Placement::Device(netns) => device::wire(on, batch, netns.as_ref()),
+        Placement::Join(owner) => join::wire(on, batch, *owner),
+        Placement::To(device, mac) => to::wire(on.parent, batch, device, *mac),
+        Placement::Local => local::wire(on.host, on.link, batch),
         Placement::Drop => Ok(drop::wire()),
     }
 }

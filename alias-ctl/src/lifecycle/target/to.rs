@@ -10,6 +10,7 @@ use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
 use crate::wiring::redirect::{self, in_use_except};
+use crate::wiring::transaction::On;
 use crate::wiring::{peer, veth};
 
 use super::lead::Lead;
@@ -180,16 +181,11 @@ pub fn unwire(parent: ParentMut<'_>, going: &[(u32, Record)]) -> Result<()> {
 /// # Errors
 ///
 /// As for [`check`], and what the kernel refused.
-pub fn repoint(
-    host: &mut Host,
-    link: &Link,
-    parent: ParentMut<'_>,
-    key: u32,
-    device: &Link,
-) -> Result<()> {
+pub fn repoint(on: &mut On<'_>, key: u32, device: &Link) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let old = parent.target(key);
     let vlan = Vlan::new(old.vlan_outer, old.vlan_inner);
     let noted = (old.flags & Target::REWRITE != 0).then_some(old.mac);
-    let mac = check_device(host, link, &parent, device, vlan, None, None)?.or(noted);
+    let mac = check_device(on.host, link, &parent, device, vlan, None, None)?.or(noted);
     redirect::repoint(parent, key, device, mac)
 }

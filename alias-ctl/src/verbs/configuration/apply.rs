@@ -43,8 +43,8 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
             .write_all(text.as_bytes())
             .map_err(|error| Refusal::io("standard output", "write", &error));
     }
-    let lock = transaction::begin(&mut host)?;
+    let mut tx = transaction::begin(&mut host)?;
     // Under the lock, as types come and go.
-    let (declaration, types) = read(&host)?;
-    apply_with(&mut host, &lock, &needed(types, &declaration), declaration)
+    let (declaration, types) = read(tx.host)?;
+    apply_with(&mut tx, &needed(types, &declaration), declaration)
 }
