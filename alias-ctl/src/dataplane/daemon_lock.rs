@@ -23,14 +23,14 @@ pub struct DaemonLock {
     directory: Directory,
 }
 
-impl Directory {
+impl WriteLock {
     /// Takes the daemon's lock.
     ///
     /// # Errors
     ///
     /// EBUSY when a daemon has it.
-    pub fn take_seat(&self, on_down: OnDown, _lock: &WriteLock) -> Result<DaemonLock> {
-        let path = self.namespace().join(SEAT);
+    pub fn take_seat(&self, on_down: OnDown) -> Result<DaemonLock> {
+        let path = self.directory().namespace().join(SEAT);
         let refused = |error: &io::Error| Refusal::io(path.display().to_string(), "lock", error);
         make_private(&path)?;
         let file = File::open(&path).map_err(|error| refused(&error))?;
@@ -45,7 +45,7 @@ impl Directory {
         }
         let daemon_lock = DaemonLock {
             _file: file,
-            directory: self.clone(),
+            directory: self.directory().clone(),
         };
         let keep = path.join(KEEP);
         match on_down {
@@ -56,7 +56,9 @@ impl Directory {
         }
         Ok(daemon_lock)
     }
+}
 
+impl Directory {
     /// What becomes of the aliases of parents that were given no choice of their
     /// own: what the daemon was told, if one runs.
     #[must_use]

@@ -15,6 +15,7 @@
 //! clears it away. What the parents share is made before the first of them
 //! appears, and goes after the last.
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -48,10 +49,13 @@ pub struct Directory {
     cookie: u64,
 }
 
-/// The right to change a namespace's state. Whatever changes it asks for this.
+/// The right to change a namespace's state. Whatever changes it asks for this, or is a
+/// method of it.
 pub struct WriteLock {
     file: File,
     directory: Directory,
+    /// Changes so far.
+    steps: Cell<u64>,
 }
 
 impl Directory {
@@ -184,6 +188,7 @@ impl Directory {
         Ok(there.then(|| WriteLock {
             file,
             directory: self.clone(),
+            steps: Cell::new(0),
         }))
     }
 
@@ -213,67 +218,6 @@ impl Directory {
             .collect())
     }
 
-    /// Removes what is half made or half removed, and detaches what hangs on it.
-    ///
-    /// # Errors
-    ///
-    /// That of removing it.
-    pub fn clear_drafts(&self, _lock: &WriteLock) -> Result<()> {
-        for name in names(&self.version())? {
-            if is_draft(&name) {
-                remove(&self.version().join(name))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes what parents share when there is neither one nor a registered type.
-    ///
-    /// # Errors
-    ///
-    /// That of removing it.
-    pub fn clear_shared(&self, _lock: &WriteLock) -> Result<()> {
-        let names = names(&self.version())?;
-        let is_needed =
-            |name: &String| name.parse::<u32>().is_ok() || read_pin_name(name).is_some();
-        if names.iter().any(is_needed) {
-            return Ok(());
-        }
-        for name in names {
-            let path = self.version().join(name);
-            if path.is_dir() {
-                remove(&path)?;
-            } else {
-                fs::remove_file(&path)
-                    .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the directory in which a parent is put together.
-    ///
-    /// # Errors
-    ///
-    /// That of making it.
-    pub fn begin(&self, ifindex: u32, lock: &WriteLock) -> Result<PathBuf> {
-        self.clear_drafts(lock)?;
-        let draft = self.draft(ifindex);
-        make_private(&draft)?;
-        Ok(draft)
-    }
-
-    /// Makes a draft the parent's directory, in one step.
-    ///
-    /// # Errors
-    ///
-    /// That of the rename.
-    pub fn commit(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.parent(ifindex);
-        fs::rename(self.draft(ifindex), &path)
-            .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
-    }
-
     /// Where the second generation of a parent is that grows.
     #[must_use]
     pub(super) fn growth(&self, ifindex: u32) -> PathBuf {
@@ -290,15 +234,117 @@ impl Directory {
         let ifindex = |name: &String| name.strip_prefix(GROWTH_PREFIX)?.parse().ok();
         Ok(names.iter().filter_map(ifindex).collect())
     }
+}
+
+impl WriteLock {
+    /// What it locks.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// How many changes of the state were made under it.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    /// Counts one.
+    pub(super) fn step(&self) {
+        self.steps.set(self.steps.get() + 1);
+    }
+
+    /// Refuses what is not of the namespace that it locks.
+    ///
+    /// # Errors
+    ///
+    /// EPERM.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        if path.starts_with(self.directory.namespace()) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            path.display().to_string(),
+            "change",
+            "the lock that is held is another network namespace's",
+            libc::EPERM,
+        ))
+    }
+
+    /// Removes what is half made or half removed, and detaches what hangs on it.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn clear_drafts(&self) -> Result<()> {
+        for name in names(&self.directory.version())? {
+            if is_draft(&name) {
+                self.step();
+                remove(&self.directory.version().join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what parents share when there is neither one nor a registered type.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn clear_shared(&self) -> Result<()> {
+        let names = names(&self.directory.version())?;
+        let is_needed =
+            |name: &String| name.parse::<u32>().is_ok() || read_pin_name(name).is_some();
+        if names.iter().any(is_needed) {
+            return Ok(());
+        }
+        for name in names {
+            self.step();
+            let path = self.directory.version().join(name);
+            if path.is_dir() {
+                remove(&path)?;
+            } else {
+                fs::remove_file(&path)
+                    .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory in which a parent is put together.
+    ///
+    /// # Errors
+    ///
+    /// That of making it.
+    pub fn begin(&self, ifindex: u32) -> Result<PathBuf> {
+        self.step();
+        self.clear_drafts()?;
+        let draft = self.directory.draft(ifindex);
+        make_private(&draft)?;
+        Ok(draft)
+    }
+
+    /// Makes a draft the parent's directory, in one step.
+    ///
+    /// # Errors
+    ///
+    /// That of the rename.
+    pub fn commit(&self, ifindex: u32) -> Result<()> {
+        self.step();
+        let path = self.directory.parent(ifindex);
+        fs::rename(self.directory.draft(ifindex), &path)
+            .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
+    }
 
     /// Makes the directory in which a second generation is put together.
     ///
     /// # Errors
     ///
     /// That of making it.
-    pub(super) fn begin_growth(&self, ifindex: u32, lock: &WriteLock) -> Result<PathBuf> {
-        self.drop_growth(ifindex, lock)?;
-        let path = self.growth(ifindex);
+    pub(super) fn begin_growth(&self, ifindex: u32) -> Result<PathBuf> {
+        self.step();
+        self.drop_growth(ifindex)?;
+        let path = self.directory.growth(ifindex);
         make_private(&path)?;
         Ok(path)
     }
@@ -308,9 +354,10 @@ impl Directory {
     /// # Errors
     ///
     /// That of the rename.
-    pub(super) fn exchange(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.parent(ifindex);
-        sys::exchange(&path, &self.growth(ifindex))
+    pub(super) fn exchange(&self, ifindex: u32) -> Result<()> {
+        self.step();
+        let path = self.directory.parent(ifindex);
+        sys::exchange(&path, &self.directory.growth(ifindex))
             .map_err(|error| Refusal::io(path.display().to_string(), "exchange", &error))
     }
 
@@ -320,8 +367,9 @@ impl Directory {
     /// # Errors
     ///
     /// That of removing it.
-    pub(super) fn drop_growth(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.growth(ifindex);
+    pub(super) fn drop_growth(&self, ifindex: u32) -> Result<()> {
+        self.step();
+        let path = self.directory.growth(ifindex);
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Refusal::io(path.display().to_string(), "remove", &error))
@@ -335,11 +383,14 @@ impl Directory {
     /// # Errors
     ///
     /// That of the rename.
-    pub fn retire(&self, ifindex: u32, _lock: &WriteLock) -> Result<()> {
-        let path = self.parent(ifindex);
+    pub fn retire(&self, ifindex: u32) -> Result<()> {
+        self.step();
+        let path = self.directory.parent(ifindex);
         fs::rename(
             &path,
-            self.version().join(format!("{RETIRED_PREFIX}{ifindex}")),
+            self.directory
+                .version()
+                .join(format!("{RETIRED_PREFIX}{ifindex}")),
         )
         .map_err(|error| Refusal::io(path.display().to_string(), "retire", &error))
     }
@@ -483,4 +534,47 @@ fn is_hidden() -> bool {
         && mounts
             .lines()
             .any(|line| line.split(' ').nth(2) == Some("bpf"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A place of its own for a test, without bpffs.
+    fn base(test: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("alias-{}-{test}", std::process::id()))
+    }
+
+    #[test]
+    fn a_lock_is_good_for_its_own_namespace_only() {
+        let base = base("lock");
+        let own = Directory {
+            base: base.clone(),
+            cookie: 1,
+        };
+        // Whose name begins as that of the other does.
+        let other = Directory { base, cookie: 10 };
+        let lock = own.lock().unwrap();
+        for path in [own.parent(7), own.draft(7), own.growth(7)] {
+            lock.check(&path).unwrap();
+        }
+        let refusal = lock.check(&other.parent(7)).unwrap_err();
+        assert_eq!(refusal.errno, libc::EPERM);
+    }
+
+    #[test]
+    fn a_lock_counts_what_is_changed_under_it() {
+        let directory = Directory {
+            base: base("steps"),
+            cookie: 1,
+        };
+        let lock = directory.lock().unwrap();
+        assert_eq!(lock.steps(), 0);
+        lock.begin(7).unwrap();
+        lock.commit(7).unwrap();
+        assert_eq!((lock.steps(), directory.parents().unwrap()), (2, vec![7]));
+        lock.retire(7).unwrap();
+        lock.clear_drafts().unwrap();
+        assert_eq!((lock.steps(), directory.parents().unwrap()), (4, vec![]));
+    }
 }

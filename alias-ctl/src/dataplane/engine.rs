@@ -51,13 +51,14 @@ impl Place<'_> {
     ///
     /// What the kernel refused. Frames go on as before, or as they shall.
     pub fn follow(&self, types: &[Registered], lock: &WriteLock) -> Result<()> {
+        lock.step();
         self.drop_types(types)?;
         if types.is_empty() && self.header.prefixes.is_empty() {
             return self.drop_engine();
         }
         self.make_engine()?;
         for registered in types {
-            self.take_type(registered, lock)?;
+            self.take_type(registered)?;
         }
         restrict(self.path)?;
         self.run(names::ALIAS_RX_TYPES)
@@ -65,13 +66,13 @@ impl Place<'_> {
     }
 
     /// Puts a type's program behind its ethertype.
-    fn take_type(&self, registered: &Registered, lock: &WriteLock) -> Result<()> {
+    fn take_type(&self, registered: &Registered) -> Result<()> {
         let row = &registered.row;
         let pin = self.path.join(pin_name(row.family, row.ethertype));
         let program = match sys::obj_get(&pin) {
             Ok(program) => program,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let bytes = registered.bytes(lock)?;
+                let bytes = registered.bytes()?;
                 let object = crate::model::typed::name(row);
                 let pins = Some(self.path);
                 let program = object::load_type(&object, &bytes, pins, self.generic())?;

@@ -5,8 +5,8 @@ use std::hint::black_box;
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::record::{Record, State, TargetKind};
 
-use super::directory::WriteLock;
 use super::parent::Parent;
+use super::parent_mut::ParentMut;
 use crate::error::Result;
 
 /// What was counted for an alias, over all CPUs.
@@ -21,20 +21,6 @@ pub struct Figures {
 }
 
 impl Parent {
-    /// Counts losses that the kernel had counted elsewhere, for an alias that no
-    /// program run counts for any more.
-    ///
-    /// # Errors
-    ///
-    /// That of mapping the counters.
-    pub fn add_lost(&self, slot: u32, packets: u64, _lock: &WriteLock) -> Result<()> {
-        let counters = self.counters()?;
-        let mut cell = counters.alias.read(0, slot);
-        cell.lost += packets;
-        counters.alias.write(0, slot, cell);
-        Ok(())
-    }
-
     /// Touches what stands at some positions: they are everywhere in memory, and reads
     /// of nothing else overlap, so that [`Parent::figures`] finds its own in the cache.
     ///
@@ -118,6 +104,23 @@ impl Parent {
             ..cell
         })
     }
+}
+
+impl ParentMut<'_> {
+    /// Counts losses that the kernel had counted elsewhere, for an alias that no
+    /// program run counts for any more.
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn add_lost(self, slot: u32, packets: u64) -> Result<()> {
+        self.step();
+        let counters = self.counters()?;
+        let mut cell = counters.alias.read(0, slot);
+        cell.lost += packets;
+        counters.alias.write(0, slot, cell);
+        Ok(())
+    }
 
     /// Takes over what the generation before has counted, once it counts no more. It is
     /// set, not added: to do it twice is as good.
@@ -125,7 +128,8 @@ impl Parent {
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn harvest(&self, before: &Parent, _lock: &WriteLock) -> Result<()> {
+    pub fn harvest(self, before: &Parent) -> Result<()> {
+        self.step();
         let (counters, positions) = (self.counters()?, self.index.len());
         let own = self.extent().rows - 1;
         for slot in 0..before.slots_end() {

@@ -27,6 +27,7 @@ use super::listing;
 use super::losses::hear_losses;
 use super::object::{self, SMALL_MAPS};
 use super::parent::Parent;
+use super::parent_mut::ParentMut;
 use super::pins::{link_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
@@ -105,8 +106,8 @@ impl Growth {
     /// # Errors
     ///
     /// That of the rename.
-    pub fn install(&self, directory: &Directory, lock: &WriteLock) -> Result<()> {
-        directory.exchange(self.ifindex, lock)
+    pub fn install(&self, lock: &WriteLock) -> Result<()> {
+        lock.exchange(self.ifindex)
     }
 
     /// Removes it; the listing prints the one in the parent's directory.
@@ -114,11 +115,11 @@ impl Growth {
     /// # Errors
     ///
     /// What the kernel refused.
-    pub fn remove(self, directory: &Directory, lock: &WriteLock) -> Result<()> {
-        if directory.parent(self.ifindex).exists() {
-            listing::follow(directory, self.ifindex, lock)?;
+    pub fn remove(self, lock: &WriteLock) -> Result<()> {
+        if lock.directory().parent(self.ifindex).exists() {
+            listing::follow(lock, self.ifindex)?;
         }
-        directory.drop_growth(self.ifindex, lock)
+        lock.drop_growth(self.ifindex)
     }
 }
 
@@ -128,16 +129,11 @@ impl Growth {
 ///
 /// ENOMEM, or what else the kernel refused: then the first one runs as before, and what
 /// was made of the second is for [`Growth::remove`].
-pub fn build(
-    directory: &Directory,
-    parent: &Parent,
-    name: &str,
-    capacity: u32,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn build(parent: ParentMut<'_>, name: &str, capacity: u32) -> Result<()> {
     let refused = |error: &io::Error| Refusal::io(name, "grow", error);
-    let types = Registered::all(directory, lock)?;
-    let path = directory.begin_growth(parent.ifindex(), lock)?;
+    let lock = parent.lock();
+    let types = Registered::all(lock)?;
+    let path = lock.begin_growth(parent.ifindex())?;
     share(parent.path(), &path).map_err(|error| refused(&error))?;
     let cpus = cpus::rows().map_err(|error| refused(&error))?;
     let extent = Extent {
@@ -152,9 +148,9 @@ pub fn build(
         path,
         ifindex: parent.ifindex(),
     };
-    growth.open()?.take_over(parent, lock)?;
+    growth.open()?.edit(lock)?.take_over(&parent)?;
     copy_ports(parent.path(), &growth.path).map_err(|error| refused(&error))?;
-    copy_devmap(parent, &growth.path).map_err(|error| refused(&error))?;
+    copy_devmap(&parent, &growth.path).map_err(|error| refused(&error))?;
     restrict(&growth.path)?;
     let place = Place {
         path: &growth.path,

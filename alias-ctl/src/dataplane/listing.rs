@@ -37,7 +37,8 @@ const OUTER: [(&str, &str); 3] = [
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
+pub fn make(lock: &WriteLock) -> Result<()> {
+    let directory = lock.directory();
     let path = directory.shared();
     // What is pinned last says that all of it is there, or that there is to be none.
     if is_made(directory) || is_refused(directory) {
@@ -52,7 +53,7 @@ pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
             _ => {}
         }
     }
-    Types::open_or_make(directory, lock)?;
+    Types::open_or_make(lock)?;
     // Nothing but their number of elements matters: each is a step of a reading.
     let steps = shape::create(shape::STEPS, None)
         .map_err(|error| refused(&path, names::ALIASES, "create", &error))?;
@@ -68,7 +69,7 @@ pub fn make(directory: &Directory, lock: &WriteLock) -> Result<()> {
         GoesOver::Symbols => None,
     };
     for ifindex in directory.parents()? {
-        insert(directory, &directory.parent(ifindex), lock)?;
+        insert(lock, &directory.parent(ifindex))?;
     }
     for (name, program, map) in [
         (names::ALIAS_TYPES, &programs.alias_types, over(&types)),
@@ -97,11 +98,11 @@ pub fn is_refused(directory: &Directory) -> bool {
 /// # Errors
 ///
 /// As for [`make`].
-pub fn restore(directory: &Directory, lock: &WriteLock) -> Result<()> {
-    if directory.parents()?.is_empty() {
-        return directory.clear_shared(lock);
+pub fn restore(lock: &WriteLock) -> Result<()> {
+    if lock.directory().parents()?.is_empty() {
+        return lock.clear_shared();
     }
-    make(directory, lock)
+    make(lock)
 }
 
 /// What the iterators go through, in order of preference: `alias-ebpf/src/listing`.
@@ -198,7 +199,8 @@ fn load(path: &Path) -> Result<Programs> {
 /// # Errors
 ///
 /// ENOSPC when there are too many; what the kernel refused.
-pub fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result<()> {
+pub fn insert(lock: &WriteLock, parent: &Path) -> Result<()> {
+    let directory = lock.directory();
     let path = directory.shared();
     if is_refused(directory) {
         return Ok(());
@@ -213,6 +215,7 @@ pub fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result
     for (_, name) in OUTER {
         inner.push(open(parent, name)?);
     }
+    lock.step();
     all_at_once(&outer, |which, map| {
         let fd = inner[which].as_raw_fd();
         sys::map_update(map, number, &fd.to_ne_bytes())
@@ -226,7 +229,8 @@ pub fn insert(directory: &Directory, parent: &Path, _lock: &WriteLock) -> Result
 /// # Errors
 ///
 /// What the kernel refused.
-pub(super) fn follow(directory: &Directory, ifindex: u32, _lock: &WriteLock) -> Result<()> {
+pub(super) fn follow(lock: &WriteLock, ifindex: u32) -> Result<()> {
+    let directory = lock.directory();
     let path = directory.shared();
     let parent = directory.parent(ifindex);
     if !is_made(directory) {
@@ -245,6 +249,7 @@ pub(super) fn follow(directory: &Directory, ifindex: u32, _lock: &WriteLock) -> 
     let Some(number) = (0..MAX_PARENTS).find(|number| is(0, *number)) else {
         return Ok(());
     };
+    lock.step();
     all_at_once(&outer, |which, map| match is(which, number) {
         true => Ok(()),
         false => sys::map_update(map, number, &inner[which].0.as_raw_fd().to_ne_bytes()),
@@ -257,7 +262,8 @@ pub(super) fn follow(directory: &Directory, ifindex: u32, _lock: &WriteLock) -> 
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn drop_strangers(directory: &Directory, _lock: &WriteLock) -> Result<()> {
+pub fn drop_strangers(lock: &WriteLock) -> Result<()> {
+    let directory = lock.directory();
     let path = directory.shared();
     if !is_made(directory) {
         // It is made anew, with those parents that there are.
@@ -276,6 +282,7 @@ pub fn drop_strangers(directory: &Directory, _lock: &WriteLock) -> Result<()> {
         let is_known = header.is_some_and(|id| known.contains(&id));
         let is_empty = header.is_none() && outer[1..].iter().all(|map| found(map).is_none());
         if !is_known && !is_empty {
+            lock.step();
             all_at_once(&outer, |_, map| sys::map_delete(map, number))
                 .map_err(|error| refused(&path, names::HEADERS, "forget a parent", &error))?;
         }

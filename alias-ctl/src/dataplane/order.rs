@@ -2,7 +2,6 @@
 
 use alias_common::order::{Entry, Head, first_after, words};
 
-use super::directory::WriteLock;
 use super::shared::Shared;
 
 /// A parent's creation log. There is one writer, who holds the lock.
@@ -70,7 +69,7 @@ impl Order {
     }
 
     /// Takes over what counts in the log of a parent that grows.
-    pub(super) fn take_over(&self, kept: &[Entry], _lock: &WriteLock) {
+    pub(super) fn take_over(&self, kept: &[Entry]) {
         self.fill(Head::new(false, kept.len() as u32), kept);
     }
 

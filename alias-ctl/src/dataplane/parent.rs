@@ -4,7 +4,6 @@ use std::cell::OnceCell;
 use std::mem::offset_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
@@ -22,7 +21,7 @@ use crate::model::declaration::Hook;
 use crate::model::prefix::Prefix;
 use crate::model::typed::Typed;
 
-use super::directory::{Directory, WriteLock};
+use super::directory::Directory;
 use super::header::header_at;
 use super::order::Order;
 use super::pins::link_name;
@@ -43,7 +42,7 @@ pub struct Parent {
     pub(super) steer: Shared<u64>,
     pub(super) record: Shared<Record>,
     pub(super) order: Order,
-    target: Shared<Target>,
+    pub(super) target: Shared<Target>,
     /// Those of [`Counters`].
     cells: Pinned,
     counters: OnceCell<Counters>,
@@ -203,6 +202,10 @@ impl Parent {
         State::from_number(self.state_word(slot).load(Ordering::Acquire)).unwrap_or(State::Free)
     }
 
+    pub(super) fn store_state(&self, slot: u32, state: State) {
+        self.state_word(slot).store(state as u32, Ordering::Release);
+    }
+
     fn state_word(&self, slot: u32) -> &AtomicU32 {
         let record: *mut Record = self.record.at(slot);
         // SAFETY: valid while `self` lives; the state is the record's first
@@ -256,46 +259,10 @@ impl Parent {
         self.header().max_aliases.min(MAX_SLOTS)
     }
 
-    /// Takes a slot: from now on a crash is undone by the next writer. A record
-    /// that has a creation number keeps it.
-    pub fn claim(&self, slot: u32, mut record: Record, lock: &WriteLock) {
-        record.state = State::Free as u32;
-        record.position = Record::NO_POSITION;
-        let header = self.header.at(0);
-        // SAFETY: the mapped header; these fields are the writer's, who holds
-        // the lock, and are changed field by field because the datapath has
-        // fields of its own in the same structure.
-        unsafe {
-            if record.created == 0 {
-                record.created = ptr::addr_of!((*header).last_created).read_volatile() + 1;
-                ptr::addr_of_mut!((*header).last_created).write_volatile(record.created);
-            }
-            let end = ptr::addr_of!((*header).slots_end).read_volatile();
-            ptr::addr_of_mut!((*header).slots_end).write_volatile(end.max(slot + 1));
-        }
-        self.record.write(slot, record);
-        let new = Entry::new(record.created, slot);
-        self.order.note(new, |entry| self.counts(entry));
-        self.set_state(slot, State::Pending, lock);
-    }
-
     /// Whether an entry of the creation log is an alias's that was not deleted.
     pub(super) fn counts(&self, entry: Entry) -> bool {
         let slot = entry.slot();
         self.state(slot) != State::Free && self.record(slot).created == entry.created()
-    }
-
-    /// Changes a record that is not free; its state stays as it is.
-    pub fn amend(&self, slot: u32, change: impl FnOnce(&mut Record), _lock: &WriteLock) {
-        let mut record = self.record.read(slot);
-        change(&mut record);
-        record.state = self.state(slot) as u32;
-        self.record.write(slot, record);
-    }
-
-    /// Moves a slot on in its life.
-    pub fn set_state(&self, slot: u32, state: State, _lock: &WriteLock) {
-        self.state_word(slot).store(state as u32, Ordering::Release);
     }
 
     /// The change that a writer is at, or was when it was killed.
@@ -303,19 +270,6 @@ impl Parent {
     pub fn pending_change(&self) -> Option<Record> {
         let index = self.extent.capacity;
         (self.state(index) != State::Free).then(|| self.record(index))
-    }
-
-    /// Notes the change that begins, or that none is under way.
-    pub fn set_pending_change(&self, change: Option<Record>, lock: &WriteLock) {
-        let index = self.extent.capacity;
-        match change {
-            Some(mut record) => {
-                record.state = self.state(index) as u32;
-                self.record.write(index, record);
-                self.set_state(index, State::Pending, lock);
-            }
-            None => self.set_state(index, State::Free, lock),
-        }
     }
 
     /// The `--to` device of a devmap key.
@@ -328,11 +282,6 @@ impl Parent {
     #[must_use]
     pub const fn targets(&self) -> u32 {
         self.target.len()
-    }
-
-    /// Sets the `--to` device of a key.
-    pub fn set_target(&self, key: u32, target: Target, _lock: &WriteLock) {
-        self.target.write(key, target);
     }
 }
 

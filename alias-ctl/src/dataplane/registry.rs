@@ -51,8 +51,9 @@ impl Registered {
     /// # Errors
     ///
     /// EINVAL when a pin is not what this version made.
-    pub fn all(directory: &Directory, lock: &WriteLock) -> Result<Vec<Registered>> {
+    pub fn all(lock: &WriteLock) -> Result<Vec<Registered>> {
         let mut found = Vec::new();
+        let directory = lock.directory();
         for name in names(directory)? {
             if read_pin_name(&name).is_none() {
                 continue;
@@ -62,7 +63,7 @@ impl Registered {
                 row: TypeRow::default(),
                 path,
             };
-            let bytes = registered.bytes(lock)?;
+            let bytes = registered.bytes()?;
             registered.row = describe(&registered.path.display().to_string(), &bytes)?;
             found.push(registered);
         }
@@ -75,14 +76,10 @@ impl Registered {
     /// # Errors
     ///
     /// That of making or pinning the map.
-    pub fn keep(
-        directory: &Directory,
-        row: TypeRow,
-        bytes: &[u8],
-        _lock: &WriteLock,
-    ) -> Result<Registered> {
+    pub fn keep(lock: &WriteLock, row: TypeRow, bytes: &[u8]) -> Result<Registered> {
+        lock.step();
         let name = pin_name(row.family, row.ethertype) + ADDING;
-        let path = directory.shared().join(name);
+        let path = lock.directory().shared().join(name);
         let refused =
             |error: io::Error| Refusal::io(path.display().to_string(), "keep alias type", &error);
         let shape = shape_of(bytes.len());
@@ -105,7 +102,7 @@ impl Registered {
     /// # Errors
     ///
     /// EINVAL when the pin is not what [`Registered::keep`] made.
-    pub fn bytes(&self, _lock: &WriteLock) -> Result<Vec<u8>> {
+    pub fn bytes(&self) -> Result<Vec<u8>> {
         let object = || self.path.display().to_string();
         let refused = |error: io::Error| Refusal::io(object(), "read alias type", &error);
         let map = sys::obj_get(&self.path).map_err(refused)?;
@@ -133,9 +130,10 @@ impl Registered {
     /// # Errors
     ///
     /// That of the rename.
-    pub fn commit(&mut self, directory: &Directory, lock: &WriteLock) -> Result<()> {
+    pub fn commit(&mut self, lock: &WriteLock) -> Result<()> {
+        lock.step();
         let name = pin_name(self.row.family, self.row.ethertype);
-        self.rename(directory.shared().join(name), lock)
+        self.rename(lock.directory().shared().join(name))
     }
 
     /// Begins to take a type away: it is none any more.
@@ -143,12 +141,13 @@ impl Registered {
     /// # Errors
     ///
     /// That of the rename.
-    pub fn begin_removal(&mut self, directory: &Directory, lock: &WriteLock) -> Result<()> {
+    pub fn begin_removal(&mut self, lock: &WriteLock) -> Result<()> {
+        lock.step();
         let name = pin_name(self.row.family, self.row.ethertype) + DELETING;
-        self.rename(directory.shared().join(name), lock)
+        self.rename(lock.directory().shared().join(name))
     }
 
-    fn rename(&mut self, to: PathBuf, _lock: &WriteLock) -> Result<()> {
+    fn rename(&mut self, to: PathBuf) -> Result<()> {
         fs::rename(&self.path, &to).map_err(|error| {
             Refusal::io(self.path.display().to_string(), "rename alias type", &error)
         })?;
@@ -178,12 +177,14 @@ pub fn unfinished(directory: &Directory) -> Result<Vec<PathBuf>> {
 /// # Errors
 ///
 /// That of removing them.
-pub fn forget(directory: &Directory, _lock: &WriteLock) -> Result<()> {
+pub fn forget(lock: &WriteLock) -> Result<()> {
+    let directory = lock.directory();
     if !directory.parents()?.is_empty() {
         return Ok(());
     }
     for name in names(directory)? {
         if name.starts_with(TYPE_PREFIX) {
+            lock.step();
             let path = directory.shared().join(name);
             fs::remove_file(&path)
                 .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;

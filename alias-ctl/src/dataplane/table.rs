@@ -14,8 +14,8 @@ use alias_common::record::{Record, State, Steer};
 use alias_common::table::{self, Buckets, Hit};
 use alias_common::word::{Verdict, Word};
 
-use super::directory::WriteLock;
 use super::parent::{Parent, address_of};
+use super::parent_mut::ParentMut;
 use super::sys;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
@@ -91,40 +91,48 @@ impl Parent {
             .map(|hit| Steer(self.steer.load(hit.position as u32)).slot())
     }
 
-    /// Publishes a claimed slot; [`Parent::commit`] makes it live.
+    /// Where aliases stand in the index, in its order, each with its slot; without those
+    /// that stand nowhere.
+    fn positions(&self, slots: &[u32]) -> Vec<(u32, u32)> {
+        let end = self.index.len();
+        let mut positions: Vec<(u32, u32)> = slots
+            .iter()
+            .map(|slot| (self.record(*slot).position, *slot))
+            .filter(|(position, _)| *position < end)
+            .collect();
+        positions.sort_unstable();
+        positions
+    }
+}
+
+impl ParentMut<'_> {
+    /// Publishes a claimed slot; [`ParentMut::commit`] makes it live.
     ///
     /// # Errors
     ///
     /// [`Parent::NO_PLACE`] when the address's neighbourhood in the index is full.
-    pub fn publish(
-        &self,
-        slot: u32,
-        verdict: Verdict,
-        target: u32,
-        flags: u8,
-        lock: &WriteLock,
-    ) -> Result<()> {
+    pub fn publish(self, slot: u32, verdict: Verdict, target: u32, flags: u8) -> Result<()> {
         let settle = || match cfg!(target_arch = "x86_64") {
             true => Ok(()),
             // Loads of one program run may pass each other there. No run that
             // read the old steer word can see the new index word after this.
             false => grace_period(),
         };
-        self.put(slot, verdict, Steer::new(target, slot, flags), settle, lock)
+        self.put(slot, verdict, Steer::new(target, slot, flags), settle)
     }
 
     /// `settle` comes right before the word that makes the rest visible.
     fn put(
-        &self,
+        self,
         slot: u32,
         verdict: Verdict,
         steer: Steer,
         settle: impl FnOnce() -> Result<()>,
-        lock: &WriteLock,
     ) -> Result<()> {
+        self.step();
         let record = self.record(slot);
         let key = self.lookup_key(address_of(&record), record.vlan());
-        let vacancy = table::vacancy(self, self.home_shift(), key.hash).ok_or_else(|| {
+        let vacancy = table::vacancy(&*self, self.home_shift(), key.hash).ok_or_else(|| {
             Refusal::new(
                 address_of(&record).to_string(),
                 "add",
@@ -141,7 +149,7 @@ impl Parent {
         }
         // The position is in the record before the word is in the index: a
         // crash between the two leaves nothing that cannot be found again.
-        self.amend(slot, |record| record.position = position, lock);
+        self.amend(slot, |record| record.position = position);
         settle()?;
         let word = vacancy.word.with(verdict);
         self.index.store(position, word.0);
@@ -150,7 +158,8 @@ impl Parent {
 
     /// Changes what happens to a live alias's packets, between verdicts that
     /// lead to the same place.
-    pub fn set_verdict(&self, slot: u32, verdict: Verdict, _lock: &WriteLock) {
+    pub fn set_verdict(self, slot: u32, verdict: Verdict) {
+        self.step();
         let position = self.record(slot).position;
         let word = Word(self.index.load(position));
         self.index.store(position, word.with(verdict).0);
@@ -158,7 +167,8 @@ impl Parent {
 
     /// Says whether a live alias's device is in another namespace than its port,
     /// in one store.
-    pub fn set_lead_flags(&self, slot: u32, flags: u8, _lock: &WriteLock) {
+    pub fn set_lead_flags(self, slot: u32, flags: u8) {
+        self.step();
         let position = self.record(slot).position;
         let old = Steer(self.steer.load(position));
         self.steer
@@ -166,30 +176,18 @@ impl Parent {
     }
 
     /// Takes aliases out of the index, in the index's order: their places are everywhere
-    /// in memory. The slots stay until [`Parent::release`]. `step` is called for each.
-    pub fn unpublish(&self, slots: &[u32], mut step: impl FnMut(), _lock: &WriteLock) {
+    /// in memory. The slots stay until [`ParentMut::release`]. `step` is called for each.
+    pub fn unpublish(self, slots: &[u32], mut step: impl FnMut()) {
         for (position, slot) in self.positions(slots) {
             // A crash may have left the position without the word.
             let is_there = Word(self.index.load(position)).is_taken()
                 && Steer(self.steer.load(position)).slot() == slot;
             if is_there {
+                self.step();
                 self.index.store(position, Word::TOMBSTONE.0);
             }
             step();
         }
-    }
-
-    /// Where aliases stand in the index, in its order, each with its slot; without those
-    /// that stand nowhere.
-    fn positions(&self, slots: &[u32]) -> Vec<(u32, u32)> {
-        let end = self.index.len();
-        let mut positions: Vec<(u32, u32)> = slots
-            .iter()
-            .map(|slot| (self.record(*slot).position, *slot))
-            .filter(|(position, _)| *position < end)
-            .collect();
-        positions.sort_unstable();
-        positions
     }
 
     /// Frees slots that were unpublished before the last grace period. `step` is called
@@ -198,14 +196,14 @@ impl Parent {
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn release(&self, slots: &[u32], step: impl FnMut(), lock: &WriteLock) -> Result<()> {
+    pub fn release(self, slots: &[u32], step: impl FnMut()) -> Result<()> {
         let counters = self.counters()?;
         for row in 0..self.extent().rows {
             for &slot in slots {
                 counters.alias.write(row, slot, AliasCell::default());
             }
         }
-        self.vacate(slots, step, lock)
+        self.vacate(slots, step)
     }
 
     /// Frees one slot; `is_kept`: what is counted by slot is left to who takes it next.
@@ -213,14 +211,14 @@ impl Parent {
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn free(&self, slot: u32, is_kept: bool, lock: &WriteLock) -> Result<()> {
+    pub fn free(self, slot: u32, is_kept: bool) -> Result<()> {
         match is_kept {
-            true => self.vacate(&[slot], || {}, lock),
-            false => self.release(&[slot], || {}, lock),
+            true => self.vacate(&[slot], || {}),
+            false => self.release(&[slot], || {}),
         }
     }
 
-    fn vacate(&self, slots: &[u32], mut step: impl FnMut(), lock: &WriteLock) -> Result<()> {
+    fn vacate(self, slots: &[u32], mut step: impl FnMut()) -> Result<()> {
         let counters = self.counters()?;
         let positions = self.positions(slots);
         for row in 0..self.extent().rows {
@@ -232,7 +230,7 @@ impl Parent {
             self.sweep(*position);
         }
         for &slot in slots {
-            self.set_state(slot, State::Free, lock);
+            self.set_state(slot, State::Free);
             step();
         }
         Ok(())
@@ -241,7 +239,7 @@ impl Parent {
     /// Turns the tombstone at a position, and those before it, into empty slots
     /// when nothing stands behind them that a lookup could want: so tombstones
     /// do not make misses long.
-    fn sweep(&self, position: u32) {
+    fn sweep(self, position: u32) {
         let end = self.index.len();
         if position >= end || (position + 1 < end && self.index.load(position + 1) != Word::EMPTY.0)
         {
@@ -262,7 +260,8 @@ impl Parent {
     /// # Errors
     ///
     /// [`Parent::NO_PLACE`] when an address's neighbourhood in the table is full.
-    pub(super) fn take_over(&self, before: &Parent, lock: &WriteLock) -> Result<()> {
+    pub(super) fn take_over(self, before: &Parent) -> Result<()> {
+        self.step();
         self.station.store(0, before.station.load(0));
         for slot in 0..before.slots_end() {
             let mut record = before.record(slot);
@@ -281,10 +280,10 @@ impl Parent {
             let steer = before.steer.load(position);
             let verdict = Verdict::from_number(word.verdict_number()).unwrap_or(Verdict::Disabled);
             // No program reads it yet.
-            self.put(slot, verdict, Steer(steer), || Ok(()), lock)?;
+            self.put(slot, verdict, Steer(steer), || Ok(()))?;
         }
         for key in 0..before.targets() {
-            self.set_target(key, before.target(key), lock);
+            self.set_target(key, before.target(key));
         }
         let pending = before.record.read(before.capacity());
         self.record.write(self.capacity(), pending);
@@ -292,7 +291,7 @@ impl Parent {
             .order
             .counting(|entry| before.counts(entry))
             .collect();
-        self.order.take_over(&kept, lock);
+        self.order.take_over(&kept);
         Ok(())
     }
 }

@@ -15,10 +15,11 @@ use alias_common::names;
 use alias_common::tcp_options::{Grant, LocalAddress};
 use aya::programs::{CgroupSockopt, ProgramError, SockOps};
 
-use super::directory::{Directory, WriteLock};
+use super::directory::Directory;
 use super::hash::Hash;
 use super::object::kernel_refusal;
 use super::parent::Parent;
+use super::parent_mut::ParentMut;
 use super::pins::link_name;
 use super::shape::open_pin;
 use super::sys::{self, AttachType};
@@ -82,12 +83,12 @@ impl SocketPrograms {
     /// # Errors
     ///
     /// What the kernel refused; nothing is left behind.
-    pub fn open_or_make(parent: &Parent, alias: &str, lock: &WriteLock) -> Result<SocketPrograms> {
-        if let Some(found) = SocketPrograms::open(parent)? {
+    pub fn open_or_make(parent: ParentMut<'_>, alias: &str) -> Result<SocketPrograms> {
+        if let Some(found) = SocketPrograms::open(&parent)? {
             return Ok(found);
         }
         let path = parent.path();
-        clear(path, lock)?;
+        clear(path)?;
         let made = make(path, alias, parent.capacity().max(LEAST_GRANTS)).and_then(|()| {
             SocketPrograms::open_at(path)?.ok_or_else(|| {
                 let gone = io::Error::from_raw_os_error(libc::ENOENT);
@@ -96,7 +97,7 @@ impl SocketPrograms {
         });
         if made.is_err() {
             // The first error is the one to tell; the next writer clears too.
-            let _ = clear(path, lock);
+            let _ = clear(path);
         }
         made
     }
@@ -116,7 +117,8 @@ impl SocketPrograms {
     /// # Errors
     ///
     /// That of the update.
-    pub fn put(&self, address: &LocalAddress, grant: &Grant, _lock: &WriteLock) -> Result<()> {
+    pub fn put(&self, address: &LocalAddress, grant: &Grant, of: ParentMut<'_>) -> Result<()> {
+        of.step();
         let put = self.grants.put(address, grant);
         put.map_err(|error| refused(&self.path, "write", &error))
     }
@@ -126,7 +128,8 @@ impl SocketPrograms {
     /// # Errors
     ///
     /// That of the removal.
-    pub fn remove(&self, address: &LocalAddress, _lock: &WriteLock) -> Result<()> {
+    pub fn remove(&self, address: &LocalAddress, of: ParentMut<'_>) -> Result<()> {
+        of.step();
         let removed = self.grants.remove(address);
         removed.map_err(|error| refused(&self.path, "write", &error))
     }
@@ -148,15 +151,15 @@ impl SocketPrograms {
 /// # Errors
 ///
 /// That of reading the map and of removing the pins.
-pub fn clear_idle(parent: &Parent, lock: &WriteLock) -> Result<()> {
-    if let Some(tcp_options) = SocketPrograms::open(parent)? {
+pub fn clear_idle(parent: ParentMut<'_>) -> Result<()> {
+    if let Some(tcp_options) = SocketPrograms::open(&parent)? {
         let first = tcp_options.grants.next(None);
         let first = first.map_err(|error| refused(&tcp_options.path, "read", &error))?;
         if first.is_some() {
             return Ok(());
         }
     }
-    clear(parent.path(), lock)
+    clear(parent.path())
 }
 
 /// Loads, attaches and pins.
@@ -262,7 +265,7 @@ fn restrict(pin: &Path) -> Result<()> {
 }
 
 /// Removes whatever is there of map and links, the map first.
-fn clear(path: &Path, _lock: &WriteLock) -> Result<()> {
+fn clear(path: &Path) -> Result<()> {
     let remove = |pin: &Path| match fs::remove_file(pin) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(refused(pin, "remove", &error))

@@ -42,7 +42,8 @@ impl Types {
     /// # Errors
     ///
     /// That of making or pinning the map.
-    pub fn open_or_make(directory: &Directory, lock: &WriteLock) -> Result<Types> {
+    pub fn open_or_make(lock: &WriteLock) -> Result<Types> {
+        let directory = lock.directory();
         if let Some(types) = Types::open(directory)? {
             return Ok(types);
         }
@@ -84,7 +85,8 @@ impl Types {
 
     /// Sets a row, or frees it when the family is 0. It is a type only once the rest
     /// of it is there.
-    pub fn set(&self, row: u32, new: TypeRow, _lock: &WriteLock) {
+    pub fn set(&self, row: u32, new: TypeRow, lock: &WriteLock) {
+        lock.step();
         let place = self.rows.at(row);
         // SAFETY: valid while `self` lives; the family is two aligned bytes and,
         // while others read, only accessed atomically.

@@ -1,11 +1,11 @@
 //! Makes the aliases of a request, on a parent that is attached for them when it is not.
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::netlink::Link;
 use crate::wiring::attach;
-use crate::wiring::host::Host;
+use crate::wiring::transaction::{On, Transaction};
 
 use super::attachment::open_or_attach;
 use super::{change, create, grow, refusals, replace, resolve, target};
@@ -15,8 +15,8 @@ use super::{change, create, grow, refusals, replace, resolve, target};
 /// # Errors
 ///
 /// Those of [`resolve::resolve`] and [`create::create`].
-pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wanted: &AliasRequest) -> Result<()> {
-    let (link, slot) = host.alias(name, "add")?;
+pub fn add(tx: &mut Transaction<'_>, name: &str, wanted: &AliasRequest) -> Result<()> {
+    let (link, slot) = tx.host.alias(name, "add")?;
     let mut wanted = wanted.clone();
     match (&mut wanted.addresses, slot) {
         (Addresses::One { slot: wanted, .. }, slot) => *wanted = slot,
@@ -31,9 +31,7 @@ pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wanted: &AliasRequest)
             );
         }
     }
-    on_parent(host, &link, lock, |host, parent| {
-        add_to(host, &link, parent, &wanted, lock)
-    })
+    on_parent(tx, &link, |on| add_to(on, &wanted))
 }
 
 /// Works on a parent that is up, attached for it when it is not.
@@ -42,20 +40,19 @@ pub fn add(host: &mut Host, lock: &WriteLock, name: &str, wanted: &AliasRequest)
 ///
 /// EIO when it is down; those of attaching and of the work.
 pub fn on_parent(
-    host: &mut Host,
+    tx: &mut Transaction<'_>,
     link: &Link,
-    lock: &WriteLock,
-    work: impl FnOnce(&mut Host, &Parent) -> Result<()>,
+    work: impl FnOnce(&mut On<'_>) -> Result<()>,
 ) -> Result<()> {
     if !link.up {
         return Err(refusals::parent_down(link, "add"));
     }
-    let was_attached = Parent::peek(&host.directory, link.ifindex)?.is_some();
-    let parent = open_or_attach(host, link, lock)?;
-    let done = work(host, &parent);
+    let was_attached = Parent::peek(&tx.host.directory, link.ifindex)?.is_some();
+    let parent = open_or_attach(tx, link)?;
+    let done = work(&mut tx.on(link, &parent)?);
     if done.is_err() && !was_attached {
         // Refused means that nothing has changed: not the parent either.
-        attach::detach(&host.directory, parent, Some(link), lock)?;
+        attach::detach(tx.lock(), parent, Some(link))?;
     }
     done
 }
@@ -65,19 +62,13 @@ pub fn on_parent(
 /// # Errors
 ///
 /// As for [`add`].
-pub fn add_to(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    wanted: &AliasRequest,
-    lock: &WriteLock,
-) -> Result<()> {
-    if let Some(batch) = resolve::resolve(host, link, parent, wanted)? {
-        let grown = grow::make_room(host, link, parent, batch.slots_end(), lock)?;
-        let parent = grown.as_ref().unwrap_or(parent);
-        return grow::until_all_fit(host, link, parent, lock, |host, parent| {
-            create::create(host, link, parent, &batch, lock)
-        })
+pub fn add_to(on: &mut On<'_>, wanted: &AliasRequest) -> Result<()> {
+    if let Some(batch) = resolve::resolve(on.host, on.link, &on.parent, wanted)? {
+        let make = |on: &mut On<'_>| create::create(on, &batch);
+        return match grow::make_room(on, batch.slots_end())? {
+            Some(grown) => grow::until_all_fit(&mut on.with(&grown)?, make),
+            None => grow::until_all_fit(on, make),
+        }
         .map(drop);
     }
     // It is there already, just so; but perhaps somebody took its device away.
@@ -85,10 +76,11 @@ pub fn add_to(
         Addresses::One {
             slot: Some(slot), ..
         } => {
-            if !target::is_intact(host, link, &parent.record(slot))? {
-                replace::rebuild(host, link, parent, slot, lock)?;
+            let record = on.parent.record(slot);
+            if !target::is_intact(on.host, on.link, &record)? {
+                replace::rebuild(on, slot)?;
             }
-            change::set_options(host, link, parent, slot, &wanted.tcp, lock)
+            change::set_options(on, slot, &wanted.tcp)
         }
         _ => Ok(()),
     }

@@ -2,12 +2,12 @@
 
 use alias_common::record::State;
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::model::declaration::Mode;
 use crate::model::request::{AttachSpec, DEFAULT_CAPACITY};
 use crate::netlink::Link;
-use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 use crate::wiring::{attach, veth};
 
 use super::{grow, retire, sweep};
@@ -17,16 +17,16 @@ use super::{grow, retire, sweep};
 /// # Errors
 ///
 /// EEXIST when it is attached; those of [`attach::attach`].
-pub fn attach(host: &mut Host, lock: &WriteLock, device: &str, spec: &AttachSpec) -> Result<()> {
-    let link = host.link(device, "attach")?;
-    if Parent::open(&host.directory, link.ifindex)?.is_some() {
+pub fn attach(tx: &mut Transaction<'_>, device: &str, spec: &AttachSpec) -> Result<()> {
+    let link = tx.host.link(device, "attach")?;
+    if Parent::open(&tx.host.directory, link.ifindex)?.is_some() {
         return Err(
             Refusal::new(device, "attach", "it is attached", libc::EEXIST).hint(format!(
                 "see it: alias-ctl show {device}; to change it: alias-ctl set {device} --help"
             )),
         );
     }
-    attach_link(host, &link, spec, lock).map(drop)
+    attach_link(tx, &link, spec).map(drop)
 }
 
 /// Opens the state of a parent, attaching it when it is not.
@@ -34,11 +34,11 @@ pub fn attach(host: &mut Host, lock: &WriteLock, device: &str, spec: &AttachSpec
 /// # Errors
 ///
 /// Those of [`attach::attach`].
-pub fn open_or_attach(host: &mut Host, link: &Link, lock: &WriteLock) -> Result<Parent> {
-    if let Some(refusal) = host.barred.get(&link.ifindex) {
+pub fn open_or_attach(tx: &mut Transaction<'_>, link: &Link) -> Result<Parent> {
+    if let Some(refusal) = tx.host.barred.get(&link.ifindex) {
         return Err(refusal.clone());
     }
-    match Parent::open(&host.directory, link.ifindex)? {
+    match Parent::open(&tx.host.directory, link.ifindex)? {
         Some(parent) if !parent.is_alive() => {
             // It was tried: what is in its place is somebody else's.
             attach::reattach(link, &parent)?;
@@ -54,17 +54,12 @@ pub fn open_or_attach(host: &mut Host, link: &Link, lock: &WriteLock) -> Result<
                 on_down: None,
                 hook: None,
             };
-            attach_link(host, link, &spec, lock)
+            attach_link(tx, link, &spec)
         }
     }
 }
 
-fn attach_link(
-    host: &mut Host,
-    link: &Link,
-    spec: &AttachSpec,
-    lock: &WriteLock,
-) -> Result<Parent> {
+fn attach_link(tx: &Transaction<'_>, link: &Link, spec: &AttachSpec) -> Result<Parent> {
     const ARPHRD_ETHER: u16 = 1;
     if link.hardware_type != ARPHRD_ETHER {
         return Err(Refusal::new(
@@ -85,8 +80,8 @@ fn attach_link(
         .hint("aliases live on main devices"));
     }
     grow::check_capacity(link, spec.capacity, "attach")?;
-    sweep::sweep_dead_namespaces(&host.directory)?;
-    attach::attach(&host.directory, link, spec, lock)
+    sweep::sweep_dead_namespaces(&tx.host.directory)?;
+    attach::attach(tx.lock(), link, spec)
 }
 
 /// Detaches a parent, as one of several changes.
@@ -94,9 +89,9 @@ fn attach_link(
 /// # Errors
 ///
 /// EBUSY when it has aliases and they shall not go too.
-pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) -> Result<()> {
-    let link = host.link(device, "detach")?;
-    let parent = host.attached(&link, "detach")?;
+pub fn detach(tx: &mut Transaction<'_>, device: &str, cascade: bool) -> Result<()> {
+    let link = tx.host.link(device, "detach")?;
+    let parent = tx.host.attached(&link, "detach")?;
     let slots: Vec<u32> = parent.in_state(State::Live).map(|(slot, _)| slot).collect();
     if !slots.is_empty() && !cascade {
         return Err(Refusal::new(
@@ -109,7 +104,8 @@ pub fn detach(host: &mut Host, lock: &WriteLock, device: &str, cascade: bool) ->
             "delete them too: alias-ctl detach {device} --cascade"
         )));
     }
-    parent.set_unfinished(true, lock);
-    retire::retire(host, Some(&link), &parent, &slots, lock)?;
-    attach::detach(&host.directory, parent, Some(&link), lock)
+    let mut on = tx.on(&link, &parent)?;
+    on.parent.set_unfinished(true);
+    retire::retire(&mut on, &slots)?;
+    attach::detach(tx.lock(), parent, Some(&link))
 }

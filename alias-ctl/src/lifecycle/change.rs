@@ -2,8 +2,8 @@
 
 use alias_common::record::{Record, TargetKind};
 
+use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::alias_request::{Addresses, AliasRequest, Target};
@@ -14,6 +14,7 @@ use crate::model::tcp_options::TcpChange;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::{On, Transaction};
 
 use super::refusals::{self, device_not_alias, no_such_alias};
 use super::{exposure, grow, replace, resolve, target, tcp_options};
@@ -24,14 +25,14 @@ use super::{exposure, grow, replace, resolve, target, tcp_options};
 ///
 /// ENODEV when there is no such alias, EBUSY when others have joined its device,
 /// and those of `add`. Then the alias is as it was.
-pub fn set(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Result<()> {
-    let (link, slot) = host.alias(name, "set")?;
+pub fn set(tx: &mut Transaction<'_>, name: &str, change: &Change) -> Result<()> {
+    let (link, slot) = tx.host.alias(name, "set")?;
     let slot = slot.ok_or_else(|| device_not_alias(name, "set"))?;
-    let parent = host.attached(&link, "set")?;
+    let parent = tx.host.attached(&link, "set")?;
     if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, "set"));
     }
-    set_slot(host, &link, &parent, slot, change, lock)
+    set_slot(&mut tx.on(&link, &parent)?, slot, change)
 }
 
 /// The same of a live alias that was found.
@@ -39,36 +40,22 @@ pub fn set(host: &mut Host, lock: &WriteLock, name: &str, change: &Change) -> Re
 /// # Errors
 ///
 /// As for [`set`].
-pub fn set_slot(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    change: &Change,
-    lock: &WriteLock,
-) -> Result<()> {
-    if !link.up {
-        return Err(refusals::parent_down(link, "set"));
+pub fn set_slot(on: &mut On<'_>, slot: u32, change: &Change) -> Result<()> {
+    if !on.link.up {
+        return Err(refusals::parent_down(on.link, "set"));
     }
-    let set = |host: &mut Host, parent: &Parent| set_once(host, link, parent, slot, change, lock);
-    grow::until_all_fit(host, link, parent, lock, set).map(drop)
+    grow::until_all_fit(on, |on| set_once(on, slot, change)).map(drop)
 }
 
-fn set_once(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    change: &Change,
-    lock: &WriteLock,
-) -> Result<()> {
+fn set_once(on: &mut On<'_>, slot: u32, change: &Change) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let old = parent.record(slot);
-    let wanted = wanted(host, link, parent, slot, change)?;
+    let wanted = wanted(on.host, link, &parent, slot, change)?;
     let new = target::record(&wanted, &wanted.items[0]);
-    if is_same(&old, &new, &wanted.placement) && target::is_intact(host, link, &old)? {
-        return tcp_options::change(host, link, parent, slot, new.tcp, lock);
+    if is_same(&old, &new, &wanted.placement) && target::is_intact(on.host, link, &old)? {
+        return tcp_options::change(on, slot, new.tcp);
     }
-    replace::replace(host, link, parent, wanted, lock)
+    replace::replace(on, wanted)
 }
 
 /// Changes the TCP options of an alias that is to stay as it is.
@@ -76,22 +63,15 @@ fn set_once(
 /// # Errors
 ///
 /// As for [`set`].
-pub fn set_options(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    change: &TcpChange,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn set_options(on: &mut On<'_>, slot: u32, change: &TcpChange) -> Result<()> {
     if change.is_empty() {
         return Ok(());
     }
-    let old = parent.record(slot);
-    let mut batch = resolve::of_record(host, slot, &old)?;
+    let old = on.parent.record(slot);
+    let mut batch = resolve::of_record(on.host, slot, &old)?;
     batch.items[0].tcp = change.applied_to(old.tcp);
-    tcp_options::check(host, link, parent, &batch, change)?;
-    tcp_options::change(host, link, parent, slot, batch.items[0].tcp, lock)
+    tcp_options::check(on.host, on.link, &on.parent, &batch, change)?;
+    tcp_options::change(on, slot, batch.items[0].tcp)
 }
 
 /// The alias as it shall be: what the change names, else what it is.

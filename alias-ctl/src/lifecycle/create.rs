@@ -7,12 +7,10 @@
 use std::io::{self, Write};
 
 use crate::dataplane::tcp_options::clear_idle;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
-use crate::netlink::Link;
 use crate::wiring::batch::Batch;
-use crate::wiring::host::Host;
 use crate::wiring::progress::Progress;
+use crate::wiring::transaction::On;
 use crate::wiring::{neighbour, sockets};
 
 use super::{retire, settle, target, verdict};
@@ -22,45 +20,40 @@ use super::{retire, settle, target, verdict};
 /// # Errors
 ///
 /// What the kernel refused, with everything undone.
-pub fn create(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    lock: &WriteLock,
-) -> Result<()> {
-    parent.set_unfinished(true, lock);
+pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
+    parent.set_unfinished(true);
     let mut progress = Progress::new("adding", batch.items.len(), 2);
     for item in &batch.items {
-        parent.claim(item.slot, target::record(batch, item), lock);
+        parent.claim(item.slot, target::record(batch, item));
         progress.step(1);
     }
     let verdict = verdict::of(batch.placement.kind(), batch.enabled);
-    let made = target::wire(host, link, parent, batch, lock).and_then(|lead| {
+    let made = target::wire(on, batch).and_then(|lead| {
         if batch.has_prefix() {
-            settle::settle(host, link, parent, lock)?;
+            settle::settle(link, parent)?;
         }
         for (n, item) in batch.items.iter().enumerate() {
-            parent.publish(item.slot, verdict, lead.target(n), lead.flags, lock)?;
+            parent.publish(item.slot, verdict, lead.target(n), lead.flags)?;
             progress.step(1);
         }
         let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
-        sockets::grant(host, link, parent, tuned.map(|item| item.slot), lock)?;
+        sockets::grant(on, tuned.map(|item| item.slot))?;
         neighbour::hear(link, batch)?;
-        parent.commit(batch.items.iter().map(|item| item.slot), lock);
+        parent.commit(batch.items.iter().map(|item| item.slot));
         Ok(())
     });
     drop(progress);
     if let Err(refusal) = made {
         // What cannot be undone now is undone by the next writer: the records
         // say so. The first error is the one to tell.
-        if take_back(host, link, parent, batch, lock).is_ok() && parent.pending_change().is_none() {
-            parent.set_unfinished(false, lock);
+        if take_back(on, batch).is_ok() && parent.pending_change().is_none() {
+            parent.set_unfinished(false);
         }
         return Err(refusal);
     }
     if parent.pending_change().is_none() {
-        parent.set_unfinished(false, lock);
+        parent.set_unfinished(false);
     }
     if let Err(refusal) = neighbour::tell(link, batch) {
         // The aliases are made. Without a carrier nobody can be told; whoever
@@ -73,23 +66,18 @@ pub fn create(
 
 /// Undoes a batch. An alias that had a past leaves what was counted by slot to
 /// the one that takes its place again.
-fn take_back(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    lock: &WriteLock,
-) -> Result<()> {
+fn take_back(on: &mut On<'_>, batch: &Batch) -> Result<()> {
+    let parent = on.parent;
     let slots: Vec<u32> = batch.items.iter().map(|item| item.slot).collect();
-    retire::unwire(host, Some(link), parent, &slots, lock)?;
+    retire::unwire(on, &slots)?;
     for item in &batch.items {
-        parent.free(item.slot, item.past.kept, lock)?;
+        parent.free(item.slot, item.past.kept)?;
     }
     if batch.items.iter().any(|item| !item.tcp.is_empty()) {
-        clear_idle(parent, lock)?;
+        clear_idle(parent)?;
     }
     if batch.has_prefix() {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(on.link, parent)?;
     }
     Ok(())
 }

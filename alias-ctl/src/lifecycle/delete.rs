@@ -3,7 +3,7 @@
 use alias_common::key::Vlan;
 use alias_common::record::TargetKind;
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::bits::{bits, network};
@@ -11,7 +11,7 @@ use crate::model::name::alias_name;
 use crate::model::prefix::Prefix;
 use crate::model::request::Victims;
 use crate::netlink::Link;
-use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 use super::refusals::no_such_alias;
 use super::{exposure, retire};
@@ -23,7 +23,8 @@ use super::{exposure, retire};
 /// ENODEV for an alias that is not there, EADDRNOTAVAIL for an address, EBUSY
 /// when others have joined its device, or when it keeps an address of the parent's from
 /// a prefix. Then none is deleted.
-pub fn delete(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result<()> {
+pub fn delete(tx: &mut Transaction<'_>, victims: &Victims) -> Result<()> {
+    let host = &mut *tx.host;
     let mut going: Vec<(Link, Parent, Vec<u32>)> = Vec::new();
     match victims {
         Victims::Named(names) => {
@@ -82,12 +83,13 @@ pub fn delete(host: &mut Host, lock: &WriteLock, victims: &Victims) -> Result<()
             going: slots,
             disabled: &[],
         };
-        exposure::refuse_exposing(&mut *host, link, parent, "delete", change)?;
+        exposure::refuse_exposing(host, link, parent, "delete", change)?;
     }
     for (link, parent, slots) in &going {
-        parent.set_unfinished(true, lock);
-        retire::retire(host, Some(link), parent, slots, lock)?;
-        parent.set_unfinished(false, lock);
+        let mut on = tx.on(link, parent)?;
+        on.parent.set_unfinished(true);
+        retire::retire(&mut on, slots)?;
+        on.parent.set_unfinished(false);
     }
     Ok(())
 }

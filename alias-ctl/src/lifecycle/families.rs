@@ -15,10 +15,11 @@ use alias_common::key::Family;
 use crate::dataplane::description::{MAX_OBJECT, describe, refuse_taken};
 use crate::dataplane::engine::Place;
 use crate::dataplane::registry::{self, Registered};
-use crate::dataplane::{Parent, Types, WriteLock, object};
+use crate::dataplane::{Parent, Types, object};
 use crate::error::{Refusal, Result};
 use crate::model::typed::{is_named, name};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 /// The type that a word names: one that is there, or one that an object in the
 /// types' directories describes, which is not registered yet.
@@ -78,17 +79,16 @@ impl Named {
     /// Those of registering and of `work`.
     pub fn registered_for(
         &self,
-        host: &mut Host,
-        lock: &WriteLock,
-        work: impl FnOnce(&mut Host) -> Result<()>,
+        tx: &mut Transaction<'_>,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
     ) -> Result<()> {
         let Some((object, bytes)) = &self.object else {
-            return work(host);
+            return work(tx);
         };
-        register(host, lock, object, self.row, bytes)?;
-        let done = work(host);
+        register(tx, object, self.row, bytes)?;
+        let done = work(tx);
         if done.is_err() {
-            unregister(host, lock, &self.row)?;
+            unregister(tx, &self.row)?;
         }
         done
     }
@@ -99,13 +99,13 @@ impl Named {
 /// # Errors
 ///
 /// What the kernel refused; the next writer tries again.
-pub fn finish(host: &mut Host, lock: &WriteLock) -> Result<()> {
-    let unfinished = registry::unfinished(&host.directory)?;
+pub fn finish(tx: &mut Transaction<'_>) -> Result<()> {
+    let unfinished = registry::unfinished(&tx.host.directory)?;
     if unfinished.is_empty() {
         return Ok(());
     }
-    let staying = Registered::all(&host.directory, lock)?;
-    if let Some(types) = Types::open(&host.directory)? {
+    let staying = Registered::all(tx.lock())?;
+    if let Some(types) = Types::open(&tx.host.directory)? {
         let gone: Vec<u32> = types
             .all()
             .filter(|(_, row)| !is_built_in(row))
@@ -113,15 +113,15 @@ pub fn finish(host: &mut Host, lock: &WriteLock) -> Result<()> {
             .map(|(number, _)| number)
             .collect();
         for number in gone {
-            types.set(number, TypeRow::default(), lock);
+            types.set(number, TypeRow::default(), tx.lock());
         }
     }
-    follow(host, &staying, lock)?;
+    follow(tx, &staying)?;
     for path in unfinished {
         fs::remove_file(&path)
             .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))?;
     }
-    host.directory.clear_shared(lock)
+    tx.lock().clear_shared()
 }
 
 /// Registers the type that an object describes.
@@ -129,34 +129,22 @@ pub fn finish(host: &mut Host, lock: &WriteLock) -> Result<()> {
 /// # Errors
 ///
 /// EEXIST for one whose family, name or ethertype is taken; what the verifier said.
-pub fn register(
-    host: &mut Host,
-    lock: &WriteLock,
-    object: &str,
-    row: TypeRow,
-    bytes: &[u8],
-) -> Result<()> {
-    refuse_taken(object, &row, &rows(host)?)?;
+pub fn register(tx: &mut Transaction<'_>, object: &str, row: TypeRow, bytes: &[u8]) -> Result<()> {
+    refuse_taken(object, &row, &rows(tx.host)?)?;
     for generic in [false, true] {
         object::load_type(object, bytes, None, generic)?;
     }
-    let registered = install(host, lock, object, row, bytes);
+    let registered = install(tx, object, row, bytes);
     if registered.is_err() {
         // What cannot be taken back now, the next writer takes back.
-        let _ = finish(host, lock);
-        let _ = host.directory.clear_shared(lock);
+        let _ = finish(tx);
+        let _ = tx.lock().clear_shared();
     }
     registered
 }
 
-fn install(
-    host: &mut Host,
-    lock: &WriteLock,
-    object: &str,
-    row: TypeRow,
-    bytes: &[u8],
-) -> Result<()> {
-    let types = Types::open_or_make(&host.directory, lock)?;
+fn install(tx: &mut Transaction<'_>, object: &str, row: TypeRow, bytes: &[u8]) -> Result<()> {
+    let types = Types::open_or_make(tx.lock())?;
     let number = types.lowest_free().ok_or_else(|| {
         Refusal::new(
             object,
@@ -166,12 +154,12 @@ fn install(
         )
         .hint("unregister one: alias-ctl types del NAME")
     })?;
-    let mut new = Registered::keep(&host.directory, row, bytes, lock)?;
-    let mut all = Registered::all(&host.directory, lock)?;
+    let mut new = Registered::keep(tx.lock(), row, bytes)?;
+    let mut all = Registered::all(tx.lock())?;
     all.push(new.clone());
-    follow(host, &all, lock)?;
-    types.set(number, row, lock);
-    new.commit(&host.directory, lock)
+    follow(tx, &all)?;
+    types.set(number, row, tx.lock());
+    new.commit(tx.lock())
 }
 
 /// Unregisters a type that no alias is of.
@@ -179,28 +167,28 @@ fn install(
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn unregister(host: &mut Host, lock: &WriteLock, row: &TypeRow) -> Result<()> {
-    let mut all = Registered::all(&host.directory, lock)?;
+pub fn unregister(tx: &mut Transaction<'_>, row: &TypeRow) -> Result<()> {
+    let mut all = Registered::all(tx.lock())?;
     let going = all.iter_mut().find(|t| t.row.family == row.family);
     if let Some(going) = going {
-        going.begin_removal(&host.directory, lock)?;
+        going.begin_removal(tx.lock())?;
     }
-    finish(host, lock)
+    finish(tx)
 }
 
 /// Makes every parent's engine follow the types.
-fn follow(host: &mut Host, types: &[Registered], lock: &WriteLock) -> Result<()> {
-    for ifindex in host.directory.parents()? {
-        let Some(parent) = Parent::open(&host.directory, ifindex)? else {
+fn follow(tx: &mut Transaction<'_>, types: &[Registered]) -> Result<()> {
+    for ifindex in tx.host.directory.parents()? {
+        let Some(parent) = Parent::open(&tx.host.directory, ifindex)? else {
             continue;
         };
         let place = Place {
             path: parent.path(),
-            name: &parent_name(host, ifindex)?,
+            name: &parent_name(tx.host, ifindex)?,
             header: parent.fixed(),
             extent: parent.extent(),
         };
-        place.follow(types, lock)?;
+        place.follow(types, tx.lock())?;
     }
     Ok(())
 }

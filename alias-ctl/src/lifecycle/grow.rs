@@ -11,21 +11,17 @@ use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::{hooks, port};
 
-/// Makes room for slots below `end`; `None`: there is room. Afterwards `parent` is what
+/// Makes room for slots below `end`; `None`: there is room. Afterwards `on` is what
 /// was before.
 ///
 /// # Errors
 ///
 /// ENOMEM, or what else the kernel refused; then the parent is as it was.
-pub fn make_room(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    end: u32,
-    lock: &WriteLock,
-) -> Result<Option<Parent>> {
+pub fn make_room(on: &mut On<'_>, end: u32) -> Result<Option<Parent>> {
+    let parent = on.parent;
     let was = parent.capacity();
     if end <= was {
         return Ok(None);
@@ -33,11 +29,13 @@ pub fn make_room(
     // At least twice as much, so that an alias costs the same however many there are; but
     // no slot that can not be created.
     let capacity = was.saturating_mul(2).min(parent.limit()).max(end);
-    match grow_to(host, link, parent, capacity, lock) {
+    match grow_to(on, capacity) {
         Err(refusal)
-            if refusal.errno == libc::ENOMEM && end < capacity && is_as_before(host, parent)? =>
+            if refusal.errno == libc::ENOMEM
+                && end < capacity
+                && is_as_before(on.host, &parent)? =>
         {
-            grow_to(host, link, parent, end, lock)
+            grow_to(on, end)
         }
         grown => grown,
     }
@@ -52,24 +50,24 @@ pub fn make_room(
 ///
 /// Those of `make`, and of growing; then the parent is as it was, but for its size.
 pub fn until_all_fit(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    lock: &WriteLock,
-    mut make: impl FnMut(&mut Host, &Parent) -> Result<()>,
+    on: &mut On<'_>,
+    mut make: impl FnMut(&mut On<'_>) -> Result<()>,
 ) -> Result<Option<Parent>> {
+    let before = on.parent;
     let mut grown: Option<Parent> = None;
     loop {
-        let is = grown.as_ref().unwrap_or(parent);
-        match make(host, is) {
+        let mut is = on.with(grown.as_ref().unwrap_or(&before))?;
+        match make(&mut is) {
             // What could not be taken back must not be overwritten.
-            Err(refusal) if refusal.errno == Parent::NO_PLACE && is.header().unfinished == 0 => {
-                let Some(capacity) = is.extent().geometry().next_capacity() else {
+            Err(refusal)
+                if refusal.errno == Parent::NO_PLACE && is.parent.header().unfinished == 0 =>
+            {
+                let Some(capacity) = is.parent.extent().geometry().next_capacity() else {
                     return Err(refusal.hint(
                         "nothing was changed; there is no larger index; attached anew, the device has another hash key",
                     ));
                 };
-                grown = Some(grow_to(host, link, is, capacity, lock)?);
+                grown = Some(grow_to(&mut is, capacity)?);
             }
             done => return done.map(|()| grown),
         }
@@ -84,25 +82,17 @@ fn is_as_before(host: &Host, before: &Parent) -> Result<bool> {
         && is.is_some_and(|is| is.capacity() == before.capacity()))
 }
 
-/// Lets a parent have more slots than it has. Afterwards `parent` is what was before.
+/// Lets a parent have more slots than it has. Afterwards `on` is what was before.
 ///
 /// # Errors
 ///
 /// As for [`make_room`].
-pub fn grow_to(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    capacity: u32,
-    lock: &WriteLock,
-) -> Result<Parent> {
-    let grown = grow_once(host, link, parent, capacity, lock);
+pub fn grow_to(on: &mut On<'_>, capacity: u32) -> Result<Parent> {
+    let grown = grow_once(on, capacity);
     // In another order the same addresses may not find places in an index as large.
     let next = Geometry::for_capacity(capacity).next_capacity();
     match (&grown, next) {
-        (Err(refusal), Some(next)) if refusal.errno == Parent::NO_PLACE => {
-            grow_once(host, link, parent, next, lock)
-        }
+        (Err(refusal), Some(next)) if refusal.errno == Parent::NO_PLACE => grow_once(on, next),
         _ => grown,
     }
 }
@@ -112,15 +102,10 @@ pub fn grow_to(
 /// # Errors
 ///
 /// EINVAL for fewer than it has, and for what no map can hold; those of [`grow_to`].
-pub fn enlarge(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    capacity: u32,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn enlarge(on: &mut On<'_>, capacity: u32) -> Result<()> {
+    let link = on.link;
     check_capacity(link, capacity, "set")?;
-    let is = parent.capacity();
+    let is = on.parent.capacity();
     if capacity < is {
         return Err(Refusal::new(
             &link.name,
@@ -135,7 +120,7 @@ pub fn enlarge(
     if capacity == is {
         return Ok(());
     }
-    grow_to(host, link, parent, capacity, lock).map(drop)
+    grow_to(on, capacity).map(drop)
 }
 
 /// Refuses what no map can hold.
@@ -155,24 +140,19 @@ pub fn check_capacity(link: &Link, capacity: u32, operation: &str) -> Result<()>
     Ok(())
 }
 
-fn grow_once(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    capacity: u32,
-    lock: &WriteLock,
-) -> Result<Parent> {
+fn grow_once(on: &mut On<'_>, capacity: u32) -> Result<Parent> {
+    let (link, parent) = (on.link, on.parent);
     let was = parent.capacity();
     check_capacity(link, capacity, "grow")?;
     // Once the programs run there is no way back: first it is seen to that all of them
     // will find their places.
-    let targets = hooks::targets(host, parent)?;
-    for point in hooks::attach_points(parent, link, &targets) {
+    let targets = hooks::targets(on.host, &parent)?;
+    for point in hooks::attach_points(&parent, link, &targets) {
         point.prepare()?;
     }
-    let built = growth::build(&host.directory, parent, &link.name, capacity, lock);
+    let built = growth::build(parent, &link.name, capacity);
     // Whether it was built says what runs: the rest is done, or all of it undone.
-    let finished = finish(host, link.ifindex, lock);
+    let finished = finish(on.host, parent.lock(), link.ifindex);
     built.map_err(|refusal| match refusal.errno {
         libc::ENOMEM => refusal.hint(format!(
             "nothing was changed; free memory, or use slots below {was}"
@@ -180,7 +160,7 @@ fn grow_once(
         _ => refusal,
     })?;
     finished?;
-    let grown = Parent::open(&host.directory, link.ifindex)?;
+    let grown = Parent::open(&on.host.directory, link.ifindex)?;
     grown
         .filter(|grown| grown.capacity() == capacity)
         .ok_or_else(|| Refusal::new(&link.name, "grow", "the device is gone", libc::ENODEV))
@@ -192,7 +172,7 @@ fn grow_once(
 /// # Errors
 ///
 /// What the kernel refused; the next writer goes on.
-pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
+pub fn finish(host: &mut Host, lock: &WriteLock, ifindex: u32) -> Result<bool> {
     let Some(growth) = Growth::find(&host.directory, ifindex) else {
         return Ok(false);
     };
@@ -202,7 +182,12 @@ pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
             if growth.runs()
                 && let Some(before) = Parent::open(&host.directory, ifindex)?
             {
-                follow(host, &link, &before, &growth, lock)?;
+                let mut on = On {
+                    host,
+                    link: &link,
+                    parent: before.edit(lock)?,
+                };
+                follow(&mut on, &growth)?;
             }
         }
         // It may have run, and be hung on other devices already. One that cannot be
@@ -216,27 +201,22 @@ pub fn finish(host: &mut Host, ifindex: u32, lock: &WriteLock) -> Result<bool> {
             }
         }
     }
-    growth.remove(&host.directory, lock)?;
+    growth.remove(lock)?;
     Ok(true)
 }
 
 /// Everything follows the generation that has begun to run. Until it does, the one
 /// before finds the same aliases, and counts for them.
-fn follow(
-    host: &mut Host,
-    link: &Link,
-    before: &Parent,
-    growth: &Growth,
-    lock: &WriteLock,
-) -> Result<()> {
+fn follow(on: &mut On<'_>, growth: &Growth) -> Result<()> {
+    let (link, before) = (on.link, on.parent);
     let grown = growth.open()?;
-    let targets = hooks::targets(host, &grown)?;
+    let targets = hooks::targets(on.host, &grown)?;
     for point in hooks::attach_points(&grown, link, &targets) {
         point.replace(before.path(), growth.path())?;
     }
-    port::replace(host, link, &grown)?;
+    port::replace(on.host, link, &grown)?;
     // No run of the generation before is left that could count.
     grace_period()?;
-    grown.harvest(before, lock)?;
-    growth.install(&host.directory, lock)
+    grown.edit(before.lock())?.harvest(&before)?;
+    growth.install(before.lock())
 }

@@ -3,10 +3,9 @@
 use alias_common::header::Header;
 use alias_common::record::State;
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::Result;
-use crate::netlink::Link;
-use crate::wiring::host::Host;
+use crate::wiring::transaction::{On, Transaction};
 use crate::wiring::{attach, sockets};
 
 use super::verdict::verdict_of;
@@ -18,11 +17,12 @@ use super::{replace, retire, settle};
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn remove_orphan(host: &mut Host, parent: Parent, lock: &WriteLock) -> Result<()> {
+pub fn remove_orphan(tx: &mut Transaction<'_>, parent: Parent) -> Result<()> {
     let mut slots = unfinished(&parent);
     slots.extend(parent.live().map(|(slot, _)| slot));
-    retire::retire(host, None, &parent, &slots, lock)?;
-    attach::detach(&host.directory, parent, None, lock)
+    let (host, lock) = tx.parts();
+    retire::retire_orphans(host, parent.edit(lock)?, &slots)?;
+    attach::detach(lock, parent, None)
 }
 
 /// Finishes what was begun.
@@ -30,32 +30,33 @@ pub fn remove_orphan(host: &mut Host, parent: Parent, lock: &WriteLock) -> Resul
 /// # Errors
 ///
 /// What the kernel refused; the next writer tries again.
-pub fn complete(host: &mut Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
+pub fn complete(on: &mut On<'_>) -> Result<()> {
+    let parent = on.parent;
     if parent.header().unfinished == Header::COMMITTED {
         let complete: Vec<u32> = parent
             .in_state(State::Pending)
             .map(|(slot, _)| slot)
             .collect();
-        parent.commit(complete.into_iter(), lock);
+        parent.commit(complete.into_iter());
     }
-    restore_verdicts(parent, lock);
+    restore_verdicts(parent);
     if let Some(change) = parent.pending_change() {
-        replace::finish(host, link, parent, &change, lock)?;
+        replace::finish(on, &change)?;
     }
-    retire::retire(host, Some(link), parent, &unfinished(parent), lock)?;
-    sockets::restore(host, link, parent, lock)?;
+    retire::retire(on, &unfinished(&parent))?;
+    sockets::restore(on)?;
     if !parent.header().prefixes.is_empty() {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(on.link, parent)?;
     }
-    parent.set_unfinished(false, lock);
+    parent.set_unfinished(false);
     Ok(())
 }
 
 /// Gives each live alias the verdict that its record says: a kill may have come
 /// between the two when it was enabled or disabled.
-fn restore_verdicts(parent: &Parent, lock: &WriteLock) {
+fn restore_verdicts(parent: ParentMut<'_>) {
     for (slot, record) in parent.live() {
-        parent.set_verdict(slot, verdict_of(&record), lock);
+        parent.set_verdict(slot, verdict_of(&record));
     }
 }
 

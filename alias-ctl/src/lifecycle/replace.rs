@@ -7,13 +7,13 @@
 
 use alias_common::record::{Record, State, TargetKind};
 
+use crate::dataplane::Parent;
 use crate::dataplane::tcp_options::clear_idle;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::name::alias_name;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Past};
-use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::veth;
 
 use super::{create, resolve, retire, settle, target};
@@ -23,15 +23,9 @@ use super::{create, resolve, retire, settle, target};
 /// # Errors
 ///
 /// As for [`replace`].
-pub fn rebuild(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    lock: &WriteLock,
-) -> Result<()> {
-    let wanted = resolve::of_record(host, slot, &parent.record(slot))?;
-    replace(host, link, parent, wanted, lock)
+pub fn rebuild(on: &mut On<'_>, slot: u32) -> Result<()> {
+    let wanted = resolve::of_record(on.host, slot, &on.parent.record(slot))?;
+    replace(on, wanted)
 }
 
 /// Puts a batch of one in the place of the alias in its slot.
@@ -40,62 +34,48 @@ pub fn rebuild(
 ///
 /// EBUSY when others have joined its device, and what the kernel refused. Then the
 /// alias is as it was.
-pub fn replace(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    mut wanted: Batch,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn replace(on: &mut On<'_>, mut wanted: Batch) -> Result<()> {
+    let (_link, _parent) = (on.link, on.parent);
+    let (link, parent) = (on.link, on.parent);
     let slot = wanted.items[0].slot;
     let old = parent.record(slot);
     let new = target::record(&wanted, &wanted.items[0]);
-    refuse_shared_device(link, parent, slot)?;
-    parent.set_unfinished(true, lock);
-    parent.set_pending_change(
-        Some(Record {
-            replaces: slot,
-            ..new
-        }),
-        lock,
-    );
-    let past = take_down(host, link, parent, slot, lock)?;
+    refuse_shared_device(link, &parent, slot)?;
+    parent.set_unfinished(true);
+    parent.set_pending_change(Some(Record {
+        replaces: slot,
+        ..new
+    }));
+    let past = take_down(on, slot)?;
     wanted.items[0].past = past;
-    let result = create::create(host, link, parent, &wanted, lock);
+    let result = create::create(on, &wanted);
     if result.is_err() && parent.state(slot) != State::Live {
         // Refused is refused: with the old alias gone too, the new one must not
         // come to life at the next command. What is left over, that one clears.
-        if put_back(host, link, parent, slot, &old, past, lock).is_err() {
-            parent.set_pending_change(None, lock);
+        if put_back(on, slot, &old, past).is_err() {
+            parent.set_pending_change(None);
             return result;
         }
     }
-    clear_idle(parent, lock)?;
+    clear_idle(parent)?;
     if old.flags & Record::PREFIX != 0 {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(link, parent)?;
     }
-    parent.set_pending_change(None, lock);
-    parent.set_unfinished(false, lock);
+    parent.set_pending_change(None);
+    parent.set_unfinished(false);
     result
 }
 
 /// Makes the alias of a record in a vacated slot. When that fails, what it had
 /// counted goes too: the slot's next alias is another.
-fn put_back(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    record: &Record,
-    past: Past,
-    lock: &WriteLock,
-) -> Result<()> {
-    let made = resolve::of_record(host, slot, record).and_then(|mut batch| {
+fn put_back(on: &mut On<'_>, slot: u32, record: &Record, past: Past) -> Result<()> {
+    let parent = on.parent;
+    let made = resolve::of_record(on.host, slot, record).and_then(|mut batch| {
         batch.items[0].past = past;
-        create::create(host, link, parent, &batch, lock)
+        create::create(on, &batch)
     });
     if made.is_err() && parent.state(slot) == State::Free {
-        parent.free(slot, false, lock)?;
+        parent.free(slot, false)?;
     }
     made
 }
@@ -106,53 +86,44 @@ fn put_back(
 /// # Errors
 ///
 /// What the kernel refused in taking the old alias down.
-pub fn finish(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    change: &Record,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn finish(on: &mut On<'_>, change: &Record) -> Result<()> {
+    let parent = on.parent;
     let slot = change.replaces;
     if change.flags & Record::TCP_ONLY != 0 {
         if parent.state(slot) == State::Live {
-            parent.amend(slot, |record| record.tcp = change.tcp, lock);
+            parent.amend(slot, |record| record.tcp = change.tcp);
         }
-        parent.set_pending_change(None, lock);
+        parent.set_pending_change(None);
         return Ok(());
     }
     // Live is either the alias before the first step or after the last one.
     if parent.state(slot) != State::Live {
-        let past = take_down(host, link, parent, slot, lock)?;
+        let past = take_down(on, slot)?;
         // Refused: then it is deleted, and the listing says so.
-        let _ = put_back(host, link, parent, slot, change, past, lock);
+        let _ = put_back(on, slot, change, past);
     }
-    parent.set_pending_change(None, lock);
+    parent.set_pending_change(None);
     Ok(())
 }
 
 /// Takes the old alias out of use and its slot free; returns what it had
 /// counted, which is in the pending change before it is gone from the cells.
-fn take_down(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    lock: &WriteLock,
-) -> Result<Past> {
+fn take_down(on: &mut On<'_>, slot: u32) -> Result<Past> {
+    let parent = on.parent;
     if parent.state(slot) != State::Free {
         let record = parent.record(slot);
         let drops = match veth::is_beside_parent(&record) {
-            true => host
+            true => on
+                .host
                 .netlink
                 .transmit_drops("veth")?
                 .get(&record.port_ifindex)
                 .copied(),
             false => None,
         };
-        retire::unwire(host, Some(link), parent, &[slot], lock)?;
+        retire::unwire(on, &[slot])?;
         // The port is gone, and its statistics with it.
-        parent.add_lost(slot, drops.unwrap_or(0), lock)?;
+        parent.add_lost(slot, drops.unwrap_or(0))?;
     }
     let pending = parent.pending_change().unwrap_or_default();
     let past = if pending.flags & Record::HARVESTED != 0 {
@@ -168,13 +139,13 @@ fn take_down(
         };
         let mut harvested = pending;
         past.note(&mut harvested);
-        parent.set_pending_change(Some(harvested), lock);
+        parent.set_pending_change(Some(harvested));
         harvested.flags |= Record::HARVESTED;
-        parent.set_pending_change(Some(harvested), lock);
+        parent.set_pending_change(Some(harvested));
         past
     };
     if parent.state(slot) != State::Free {
-        parent.free(slot, true, lock)?;
+        parent.free(slot, true)?;
     }
     Ok(past)
 }

@@ -5,10 +5,9 @@ use alias_common::record::{Record, State};
 
 use crate::dataplane::engine::Place;
 use crate::dataplane::registry::Registered;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::Result;
 use crate::netlink::Link;
-use crate::wiring::host::Host;
 
 /// Makes header and engine what the parent's records need. Called with those that are
 /// to be published still pending, and with those that were taken out free: so no search
@@ -17,9 +16,9 @@ use crate::wiring::host::Host;
 /// # Errors
 ///
 /// What the kernel said of the full engine. Frames go on as before.
-pub fn settle(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
-    let header = parent.header();
-    let wanted = in_use(parent);
+pub fn settle(link: &Link, parent: ParentMut<'_>) -> Result<()> {
+    let (header, lock) = (parent.header(), parent.lock());
+    let wanted = in_use(&parent);
     if wanted == header.prefixes && wanted.is_empty() {
         return Ok(());
     }
@@ -32,15 +31,15 @@ pub fn settle(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Re
             header: &header,
             extent: parent.extent(),
         };
-        place.follow(&Registered::all(&host.directory, lock)?, lock)
+        place.follow(&Registered::all(lock)?, lock)
     };
     if wanted.is_empty() {
         // The header last: while it names a length, this is done again.
         follow(wanted)?;
-        parent.set_prefixes(wanted, lock);
+        parent.set_prefixes(wanted);
         return Ok(());
     }
-    parent.set_prefixes(wanted, lock);
+    parent.set_prefixes(wanted);
     follow(wanted)
 }
 

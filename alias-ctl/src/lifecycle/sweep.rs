@@ -28,17 +28,17 @@ pub fn sweep_dead_namespaces(directory: &Directory) -> Result<()> {
         let Some(lock) = sibling.try_lock()? else {
             continue;
         };
-        attach::tidy(&sibling, &lock)?;
+        attach::tidy(&lock)?;
         for ifindex in sibling.parents()? {
             match Parent::open(&sibling, ifindex) {
                 Ok(Some(parent)) if !parent.is_alive() => {
-                    attach::detach(&sibling, parent, None, &lock)?;
+                    attach::detach(&lock, parent, None)?;
                 }
                 _ => {}
             }
         }
-        registry::forget(&sibling, &lock)?;
-        sibling.clear_shared(&lock)?;
+        registry::forget(&lock)?;
+        lock.clear_shared()?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 use alias_common::record::Record;
 use alias_common::tcp_options::{TcpOption, TcpOptions};
 
+use crate::dataplane::Parent;
 use crate::dataplane::tcp_options::{SocketPrograms, try_buffer};
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::alias_name;
@@ -13,6 +13,7 @@ use crate::model::tcp_options::{TcpChange, out_of_range, word};
 use crate::netlink::{Link, Netns, sysctl};
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::{sockets, veth};
 
 /// Refuses options that the kernel could not keep for the aliases of a batch:
@@ -117,14 +118,8 @@ fn refuse_claimed(
 /// # Errors
 ///
 /// What the kernel refused; then the options are as they were.
-pub fn change(
-    host: &Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    options: TcpOptions,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn change(on: &On<'_>, slot: u32, options: TcpOptions) -> Result<()> {
+    let parent = on.parent;
     let old = parent.record(slot);
     if old.tcp == options {
         return Ok(());
@@ -133,23 +128,20 @@ pub fn change(
         tcp: options,
         ..old
     };
-    parent.set_unfinished(true, lock);
-    parent.set_pending_change(
-        Some(Record {
-            replaces: slot,
-            flags: new.flags | Record::TCP_ONLY,
-            ..new
-        }),
-        lock,
-    );
-    let changed = sockets::follow(host, link, parent, slot, &new, lock);
+    parent.set_unfinished(true);
+    parent.set_pending_change(Some(Record {
+        replaces: slot,
+        flags: new.flags | Record::TCP_ONLY,
+        ..new
+    }));
+    let changed = sockets::follow(on, slot, &new);
     if changed.is_ok() {
-        parent.amend(slot, |record| record.tcp = options, lock);
+        parent.amend(slot, |record| record.tcp = options);
     }
-    parent.set_pending_change(None, lock);
+    parent.set_pending_change(None);
     // Should that fail too, the next writer does it.
-    if changed.is_ok() || sockets::restore(host, link, parent, lock).is_ok() {
-        parent.set_unfinished(false, lock);
+    if changed.is_ok() || sockets::restore(on).is_ok() {
+        parent.set_unfinished(false);
     }
     changed
 }

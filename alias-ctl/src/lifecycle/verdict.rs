@@ -4,9 +4,8 @@
 use alias_common::record::{Record, TargetKind};
 use alias_common::word::Verdict;
 
-use crate::dataplane::WriteLock;
 use crate::error::Result;
-use crate::wiring::host::Host;
+use crate::wiring::transaction::{On, Transaction};
 
 use super::exposure;
 use super::refusals::{device_not_alias, no_such_alias};
@@ -17,11 +16,12 @@ use super::refusals::{device_not_alias, no_such_alias};
 ///
 /// ENODEV when there is no such alias, EBUSY when it is to be disabled and keeps an
 /// address of the parent's from a prefix.
-pub fn enable(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> Result<()> {
+pub fn enable(tx: &mut Transaction<'_>, name: &str, enabled: bool) -> Result<()> {
     let operation = if enabled { "enable" } else { "disable" };
-    let (link, slot) = host.alias(name, operation)?;
+    let (link, slot) = tx.host.alias(name, operation)?;
     let slot = slot.ok_or_else(|| device_not_alias(name, operation))?;
-    let parent = host.attached(&link, operation)?;
+    let parent = tx.host.attached(&link, operation)?;
+    let On { host, parent, .. } = tx.on(&link, &parent)?;
     if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, operation));
     }
@@ -32,16 +32,16 @@ pub fn enable(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> R
         };
         exposure::refuse_exposing(host, &link, &parent, operation, change)?;
     }
-    parent.set_unfinished(true, lock);
+    parent.set_unfinished(true);
     // The record first: it says what the next writer makes of the word, should
     // this one be killed in between.
     let note = |record: &mut Record| {
         record.flags &= !Record::ENABLED;
         record.flags |= if enabled { Record::ENABLED } else { 0 };
     };
-    parent.amend(slot, note, lock);
-    parent.set_verdict(slot, verdict_of(&parent.record(slot)), lock);
-    parent.set_unfinished(false, lock);
+    parent.amend(slot, note);
+    parent.set_verdict(slot, verdict_of(&parent.record(slot)));
+    parent.set_unfinished(false);
     Ok(())
 }
 

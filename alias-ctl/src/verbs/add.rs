@@ -12,6 +12,6 @@ use crate::wiring::host::Host;
 /// Those of [`add::add`].
 pub fn add(name: &str, wanted: &AliasRequest) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    add::add(&mut host, &lock, name, wanted)
+    let mut tx = transaction::begin(&mut host)?;
+    add::add(&mut tx, name, wanted)
 }

@@ -12,6 +12,6 @@ use crate::wiring::host::Host;
 /// EEXIST when it is attached; those of [`attachment::attach`].
 pub fn attach(device: &str, spec: &AttachSpec) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    attachment::attach(&mut host, &lock, device, spec)
+    let mut tx = transaction::begin(&mut host)?;
+    attachment::attach(&mut tx, device, spec)
 }

@@ -27,6 +27,7 @@ use crate::model::declaration::Declaration;
 use crate::model::request::DaemonOptions;
 use crate::netlink::{LinkEvents, Watch};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 use crate::wiring::veth;
 
 /// From the first event to the pass: a change is rarely one message.
@@ -51,7 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub fn daemon(options: DaemonOptions) -> Result<()> {
     let host = Host::open()?;
     let lock = host.directory.lock()?;
-    let daemon_lock = host.directory.take_seat(options.on_down, &lock)?;
+    let daemon_lock = lock.take_seat(options.on_down)?;
     drop(lock);
     let failed = |error: &io::Error| Refusal::io("daemon", "start", error);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -175,8 +176,8 @@ fn run(mut host: Host, mut wanted: Wanted, events: Events) -> Pass {
         if !due {
             return Ok(Vec::new());
         }
-        let lock = host.directory.lock()?;
-        let pass = reconcile::reconcile(&mut host, &lock, &events, Extent::Whole)?;
+        let mut tx = Transaction::wait(&mut host)?;
+        let pass = reconcile::reconcile(&mut tx, &events, Extent::Whole)?;
         match pass.failed.into_iter().next() {
             Some(refusal) => {
                 pass.done.iter().for_each(|line| say(line));
@@ -288,9 +289,9 @@ impl Wanted {
             let Some(link) = link.filter(|link| link.up && wanted.contains(&link.name)) else {
                 continue;
             };
-            let lock = host.directory.lock()?;
+            let mut tx = Transaction::wait(host)?;
             let parents = vec![parent];
-            let refused = restore::restore_each(host, &lock, &types, Declaration { parents });
+            let refused = restore::restore_each(&mut tx, &types, Declaration { parents });
             let said = match refused.is_empty() {
                 true => format!("{}: came up: restored what was saved", link.name),
                 false => {

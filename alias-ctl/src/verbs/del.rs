@@ -14,6 +14,6 @@ use crate::wiring::host::Host;
 /// a prefix. Then none is deleted.
 pub fn del(victims: &Victims) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    delete::delete(&mut host, &lock, victims)
+    let mut tx = transaction::begin(&mut host)?;
+    delete::delete(&mut tx, victims)
 }

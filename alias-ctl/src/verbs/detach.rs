@@ -11,6 +11,6 @@ use crate::wiring::host::Host;
 /// EBUSY when it has aliases and they shall not go too.
 pub fn detach(device: &str, cascade: bool) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    attachment::detach(&mut host, &lock, device, cascade)
+    let mut tx = transaction::begin(&mut host)?;
+    attachment::detach(&mut tx, device, cascade)
 }

@@ -13,6 +13,6 @@ use crate::wiring::host::Host;
 /// address of the parent's from a prefix.
 pub fn enable(name: &str, enabled: bool) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    verdict::enable(&mut host, &lock, name, enabled)
+    let mut tx = transaction::begin(&mut host)?;
+    verdict::enable(&mut tx, name, enabled)
 }

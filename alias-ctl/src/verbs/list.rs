@@ -31,8 +31,8 @@ pub fn add(name: &str, wanted: FromList) -> Result<()> {
         tcp: wanted.tcp,
     };
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    add::add(&mut host, &lock, name, &wanted)
+    let mut tx = transaction::begin(&mut host)?;
+    add::add(&mut tx, name, &wanted)
 }
 
 /// `alias-ctl del DEVICE --from FILE`.
@@ -44,9 +44,9 @@ pub fn del(device: String, file: &Path, vlan: Vlan) -> Result<()> {
     // What an address's length was does not matter when it goes.
     let list = read(file, Lengths::Any)?;
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
+    let mut tx = transaction::begin(&mut host)?;
     let victims = Victims::Listed { device, list, vlan };
-    delete::delete(&mut host, &lock, &victims)
+    delete::delete(&mut tx, &victims)
 }
 
 fn read(path: &Path, lengths: Lengths) -> Result<List> {

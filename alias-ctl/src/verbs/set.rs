@@ -13,6 +13,6 @@ use crate::wiring::host::Host;
 /// and those of `add`. Then the alias is as it was.
 pub fn set(name: &str, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    change::set(&mut host, &lock, name, change)
+    let mut tx = transaction::begin(&mut host)?;
+    change::set(&mut tx, name, change)
 }

@@ -12,17 +12,18 @@ use crate::wiring::host::Host;
 /// ENODEV when the device is not attached.
 pub fn set_parent(device: &str, change: ParentChange) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    let link = host.link(device, "set")?;
-    let parent = host.attached(&link, "set")?;
+    let mut tx = transaction::begin(&mut host)?;
+    let link = tx.host.link(device, "set")?;
+    let parent = tx.host.attached(&link, "set")?;
+    let mut on = tx.on(&link, &parent)?;
     if let Some(capacity) = change.capacity {
-        grow::enlarge(&mut host, &link, &parent, capacity, &lock)?;
+        grow::enlarge(&mut on, capacity)?;
     }
     if let Some(max_aliases) = change.max_aliases {
-        parent.set_limit(max_aliases, &lock);
+        on.parent.set_limit(max_aliases);
     }
     if let Some(on_down) = change.on_down {
-        parent.set_on_down(Some(on_down), &lock);
+        on.parent.set_on_down(Some(on_down));
     }
     Ok(())
 }

@@ -20,8 +20,8 @@ use crate::wiring::host::Host;
 /// EAFNOSUPPORT for a family that is nowhere; those of [`add::add`].
 pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    let named = Named::find(&host, &spelled.family, "add")?;
+    let mut tx = transaction::begin(&mut host)?;
+    let named = Named::find(tx.host, &spelled.family, "add")?;
     let address = Typed::parse(&spelled.text, &named.row)?;
     let wanted = AliasRequest {
         addresses: Addresses::One {
@@ -35,9 +35,7 @@ pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<
         // No protocol would carry the news.
         announce: false,
     };
-    named.registered_for(&mut host, &lock, |host| {
-        add::add(host, &lock, name, &wanted)
-    })
+    named.registered_for(&mut tx, |tx| add::add(tx, name, &wanted))
 }
 
 /// `alias-ctl set NAME ADDRESS --family FAMILY …`.
@@ -47,17 +45,15 @@ pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<
 /// As for [`add`](fn@add), and those of [`change::set`].
 pub fn set(name: &str, spelled: &Spelled, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    let named = Named::find(&host, &spelled.family, "set")?;
+    let mut tx = transaction::begin(&mut host)?;
+    let named = Named::find(tx.host, &spelled.family, "set")?;
     let address = Typed::parse(&spelled.text, &named.row)?;
     let change = Change {
         address: Some((Address::Typed(address), Some(address.bits))),
         announce: false,
         ..change.clone()
     };
-    named.registered_for(&mut host, &lock, |host| {
-        change::set(host, &lock, name, &change)
-    })
+    named.registered_for(&mut tx, |tx| change::set(tx, name, &change))
 }
 
 /// `alias-ctl del DEVICE ADDRESS --family FAMILY`.
@@ -67,13 +63,13 @@ pub fn set(name: &str, spelled: &Spelled, change: &Change) -> Result<()> {
 /// EAFNOSUPPORT for a family that is nowhere; those of [`delete::delete`].
 pub fn del(device: &str, spelled: &Spelled, vlan: Vlan) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    let named = Named::find(&host, &spelled.family, "delete")?;
+    let mut tx = transaction::begin(&mut host)?;
+    let named = Named::find(tx.host, &spelled.family, "delete")?;
     let address = Typed::parse(&spelled.text, &named.row)?;
     let victims = Victims::Address {
         device: device.to_owned(),
         address: Address::Typed(address),
         vlan,
     };
-    delete::delete(&mut host, &lock, &victims)
+    delete::delete(&mut tx, &victims)
 }

@@ -51,11 +51,11 @@ pub fn list(json: bool) -> Result<()> {
 /// ethertype is taken; what the verifier said.
 pub fn add(object: &Path) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
+    let mut tx = transaction::begin(&mut host)?;
     let bytes = read(object)?;
     let object = object.display().to_string();
     let row = describe(&object, &bytes)?;
-    register(&mut host, &lock, &object, row, &bytes)
+    register(&mut tx, &object, row, &bytes)
 }
 
 /// `alias-ctl types del NAME`.
@@ -66,17 +66,17 @@ pub fn add(object: &Path) -> Result<()> {
 /// ENOENT for one that is not there.
 pub fn del(word: &str) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    let row = rows(&host)?
+    let mut tx = transaction::begin(&mut host)?;
+    let row = rows(tx.host)?
         .into_iter()
         .find(|row| is_named(row, word))
         .ok_or_else(|| {
             Refusal::new(word, "unregister", "no such alias type", libc::ENOENT)
                 .hint("list them: alias-ctl types")
         })?;
-    let users = aliases_of(&host, row.family)?;
+    let users = aliases_of(tx.host, row.family)?;
     if let Some((ifindex, slot)) = users.first {
-        let parent = parent_name(&mut host, ifindex)?;
+        let parent = parent_name(tx.host, ifindex)?;
         return Err(Refusal::new(
             word,
             "unregister",
@@ -95,5 +95,5 @@ pub fn del(word: &str) -> Result<()> {
                 .hint("only what types add registered can go"),
         );
     }
-    unregister(&mut host, &lock, &row)
+    unregister(&mut tx, &row)
 }

@@ -13,7 +13,7 @@ use alias_common::limits::MAX_SLOTS;
 use alias_common::link_local;
 use alias_common::names;
 
-use crate::dataplane::directory::{Directory, WriteLock};
+use crate::dataplane::directory::WriteLock;
 use crate::dataplane::engine::Place;
 use crate::dataplane::header::{self, on_down_flag};
 use crate::dataplane::losses::hear_losses;
@@ -37,17 +37,12 @@ use super::hooks::Device;
 ///
 /// EBUSY for a foreign XDP program, EOPNOTSUPP for a driver without native XDP,
 /// else what the kernel said. Nothing is left behind.
-pub fn attach(
-    directory: &Directory,
-    link: &Link,
-    spec: &AttachSpec,
-    lock: &WriteLock,
-) -> Result<Parent> {
+pub fn attach(lock: &WriteLock, link: &Link, spec: &AttachSpec) -> Result<Parent> {
     refuse_foreign_program(link)?;
-    let types = Registered::all(directory, lock)?;
+    let types = Registered::all(lock)?;
     let attach = |generic| {
-        listing::make(directory, lock)?;
-        let draft = directory.begin(link.ifindex, lock)?;
+        listing::make(lock)?;
+        let draft = lock.begin(link.ifindex)?;
         let (header, extent) = populate(&draft, link, spec, generic, lock)?;
         let place = Place {
             path: &draft,
@@ -56,9 +51,9 @@ pub fn attach(
             extent,
         };
         place.follow(&types, lock)?;
-        listing::insert(directory, &draft, lock)?;
-        directory.commit(link.ifindex, lock)?;
-        Parent::open(directory, link.ifindex)?.ok_or_else(|| gone(link))
+        listing::insert(lock, &draft)?;
+        lock.commit(link.ifindex)?;
+        Parent::open(lock.directory(), link.ifindex)?.ok_or_else(|| gone(link))
     };
     let result = match spec.mode {
         Mode::Native => attach(false),
@@ -66,7 +61,7 @@ pub fn attach(
         Mode::BestEffort => attach(false).or_else(|_| attach(true)),
     };
     if result.is_err() {
-        tidy_own(directory, lock)?;
+        tidy_own(lock)?;
     }
     result
 }
@@ -129,7 +124,7 @@ fn populate(
     header.flags |= keep_tags_in_frames(link);
     header::initialise(draft, &header)?;
     if let Some(parent) = Parent::open_at(draft.to_owned())? {
-        parent.set_mac(link.mac, lock);
+        parent.edit(lock)?.set_mac(link.mac);
     }
     restrict(draft)?;
     Ok((header, extent))
@@ -312,12 +307,7 @@ fn random() -> Result<[u64; 3]> {
 /// # Errors
 ///
 /// That of removing its pins.
-pub fn detach(
-    directory: &Directory,
-    parent: Parent,
-    link: Option<&Link>,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn detach(lock: &WriteLock, parent: Parent, link: Option<&Link>) -> Result<()> {
     if let Some(link) = link
         && parent.header().flags & Header::RXVLAN_WAS_ON != 0
     {
@@ -335,7 +325,7 @@ pub fn detach(
         }
     }
     drop(parent);
-    discard(directory, ifindex, lock)
+    discard(lock, ifindex)
 }
 
 /// Removes a parent's directory: unpinning its links detaches its programs.
@@ -343,9 +333,9 @@ pub fn detach(
 /// # Errors
 ///
 /// That of removing it.
-pub fn discard(directory: &Directory, ifindex: u32, lock: &WriteLock) -> Result<()> {
-    directory.retire(ifindex, lock)?;
-    tidy(directory, lock)
+pub fn discard(lock: &WriteLock, ifindex: u32) -> Result<()> {
+    lock.retire(ifindex)?;
+    tidy(lock)
 }
 
 /// Removes what is half made or half removed; with the last parent goes what it
@@ -354,13 +344,13 @@ pub fn discard(directory: &Directory, ifindex: u32, lock: &WriteLock) -> Result<
 /// # Errors
 ///
 /// That of removing it.
-pub fn tidy(directory: &Directory, lock: &WriteLock) -> Result<()> {
-    if directory.has_drafts()? {
+pub fn tidy(lock: &WriteLock) -> Result<()> {
+    if lock.directory().has_drafts()? {
         // The drafts go last: should a kill come first, this is done again.
-        listing::drop_strangers(directory, lock)?;
-        directory.clear_drafts(lock)?;
+        listing::drop_strangers(lock)?;
+        lock.clear_drafts()?;
     }
-    directory.clear_shared(lock)
+    lock.clear_shared()
 }
 
 /// The same for the calling thread's namespace, with what hangs on its devices by no
@@ -369,7 +359,8 @@ pub fn tidy(directory: &Directory, lock: &WriteLock) -> Result<()> {
 /// # Errors
 ///
 /// As for [`tidy`]; what the kernel refused.
-pub fn tidy_own(directory: &Directory, lock: &WriteLock) -> Result<()> {
+pub fn tidy_own(lock: &WriteLock) -> Result<()> {
+    let directory = lock.directory();
     for ifindex in directory.drafts()? {
         let name = format!("device {ifindex}");
         let device = Device {
@@ -380,5 +371,5 @@ pub fn tidy_own(directory: &Directory, lock: &WriteLock) -> Result<()> {
             point.detach(&directory.draft(ifindex))?;
         }
     }
-    tidy(directory, lock)
+    tidy(lock)
 }

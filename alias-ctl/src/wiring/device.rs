@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use alias_common::names;
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::{Parent, WriteLock, sys};
+use crate::dataplane::{Parent, sys};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::{alias_name, device_name, port_name};
@@ -17,6 +17,7 @@ use crate::netlink::{Conversation, Link, Netns, Request, VethSpec};
 use super::batch::{Batch, Item, of_kind};
 use super::host::Host;
 use super::sysctl::{accept_by_any_route, ask_no_routers, silence_ipv6};
+use super::transaction::On;
 use super::veth::{
     DELETION_GROUP, PORT_GROUP, device_address, is_ours, link_local, namespace, netnsid,
 };
@@ -28,14 +29,8 @@ use super::{local_route, port, progress};
 /// # Errors
 ///
 /// What the kernel refused; what is half made is for [`remove`].
-pub fn make(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    netns: Option<&Netns>,
-    lock: &WriteLock,
-) -> Result<Vec<u32>> {
+pub fn make(on: &mut On<'_>, batch: &Batch, netns: Option<&Netns>) -> Result<Vec<u32>> {
+    let (link, parent) = (on.link, on.parent);
     let about = |item: &Item| alias_name(&link.name, item.slot);
     let pairs: Vec<Request> = batch
         .items
@@ -53,19 +48,19 @@ pub fn make(
         })
         .collect();
     all_done(progress::batch(
-        &mut host.netlink,
+        &mut on.host.netlink,
         "making devices",
         pairs.len(),
         &pairs,
     )?)?;
-    let ends = find_ends(host, link, batch)?;
+    let ends = find_ends(on.host, link, batch)?;
     for (item, (port, device)) in batch.items.iter().zip(&ends) {
         let note = |record: &mut Record| {
             record.port_ifindex = port.ifindex;
             record.device_ifindex = *device;
             record.netnsid = netnsid(port);
         };
-        parent.amend(item.slot, note, lock);
+        parent.amend(item.slot, note);
     }
     let ends: Vec<(u32, u32)> = ends
         .into_iter()
@@ -77,13 +72,13 @@ pub fn make(
     for item in &batch.items {
         silence_ipv6(&port_name(link.ifindex, item.slot))?;
     }
-    port::attach(host, link, parent, batch, &ends)?;
+    port::attach(on, batch, &ends)?;
     let ups: Vec<Request> = ends
         .iter()
         .zip(&batch.items)
         .map(|((port, _), item)| Request::set_up(*port).about(about(item)))
         .collect();
-    all_done(host.netlink.batch(&ups)?)?;
+    all_done(on.host.netlink.batch(&ups)?)?;
     Ok(ends.into_iter().map(|(port, _)| port).collect())
 }
 

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::parent::address_of;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::netlink::outcome::{all_done, all_gone};
 use crate::netlink::{Conversation, Request, sysctl};
@@ -14,6 +13,7 @@ use crate::netlink::{Conversation, Request, sysctl};
 use super::batch::{Batch, of_kind};
 use super::host::Host;
 use super::sysctl::ask_no_routers;
+use super::transaction::On;
 use super::veth::{device_address, link_local, namespace};
 use super::{local_route, routes};
 
@@ -22,13 +22,7 @@ use super::{local_route, routes};
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn join(
-    host: &mut Host,
-    parent: &Parent,
-    batch: &Batch,
-    owner: &Record,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn join(on: &mut On<'_>, batch: &Batch, owner: &Record) -> Result<()> {
     for item in &batch.items {
         let note = |record: &mut Record| {
             record.port_ifindex = owner.port_ifindex;
@@ -37,7 +31,7 @@ pub fn join(
             record.netns_inode = owner.netns_inode;
             record.netns_cookie = owner.netns_cookie;
         };
-        parent.amend(item.slot, note, lock);
+        on.parent.amend(item.slot, note);
     }
     let requests: Vec<Request> = batch
         .items
@@ -58,7 +52,7 @@ pub fn join(
         .filter_map(|item| local_route::open(owner.device_ifindex, item.address))
         .collect();
     let has_ipv6 = batch.items.iter().any(|item| item.address.is_ipv6());
-    let interface_id = parent.fixed().interface_id;
+    let interface_id = on.parent.fixed().interface_id;
     let assign = |conversation: &mut Conversation| -> Result<()> {
         if has_ipv6 {
             // The owner may be an IPv4 alias, whose device does without.
@@ -75,7 +69,7 @@ pub fn join(
     };
     match namespace(owner)? {
         Some(netns) => netns.within(|| assign(&mut Conversation::new()?))?,
-        None => assign(&mut host.netlink),
+        None => assign(&mut on.host.netlink),
     }
 }
 

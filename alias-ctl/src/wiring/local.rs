@@ -19,6 +19,7 @@ use super::local_route;
 use super::presence;
 use super::progress::batch as batch_of;
 use super::routes::{self, MAIN_TABLE, RTPROT_ALIAS};
+use super::transaction::On;
 
 /// Metric of the route to a `local` alias's network: behind the operator's own.
 const ROUTE_METRIC: u32 = 1000;
@@ -61,14 +62,15 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
+pub fn assign_again(on: &mut On<'_>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let opened: Vec<Request> = parent
         .live()
         .filter(|(_, record)| record.is(TargetKind::Local))
         .filter_map(|(_, record)| local_route::open(link.ifindex, address_of(&record)))
         .collect();
     // One that is refused, as where IPv6 is off, keeps none from the others.
-    let opened = local_route::open_all(&mut host.netlink, &opened);
+    let opened = local_route::open_all(&mut on.host.netlink, &opened);
     let assigned: Vec<(u32, IpAddr, u8)> = parent
         .live()
         .filter(|(_, record)| record.is(TargetKind::Local))
@@ -79,7 +81,7 @@ pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()>
         .iter()
         .map(|(slot, ip, _)| Request::add_address(&address(link, *slot, *ip)))
         .collect();
-    let results = host.netlink.batch(&requests)?;
+    let results = on.host.netlink.batch(&requests)?;
     // Addresses of IPv4 have stayed.
     let there = |errno| errno == libc::EEXIST;
     let refused = results
@@ -90,10 +92,10 @@ pub fn assign_again(host: &mut Host, link: &Link, parent: &Parent) -> Result<()>
         .iter()
         .map(|(_, ip, prefix_len)| (network(*ip, *prefix_len), *prefix_len))
         .partition(|(network, _)| network.is_ipv4());
-    let routed = add_routes(host, link, std::mem::take(&mut networks));
+    let routed = add_routes(on.host, link, std::mem::take(&mut networks));
     opened
         .and(added)
-        .and_then(|()| add_routes(host, link, ipv6))
+        .and_then(|()| add_routes(on.host, link, ipv6))
         .map_err(|refusal| presence::ipv6_is_off(&link.name, refusal))
         .and(routed)
 }

@@ -18,4 +18,5 @@ pub mod redirect;
 pub mod routes;
 pub mod sockets;
 pub mod sysctl;
+pub mod transaction;
 pub mod veth;

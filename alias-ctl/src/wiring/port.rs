@@ -15,6 +15,7 @@ use crate::netlink::{self, FilterChain, FilterId, Link, Request};
 
 use super::batch::Batch;
 use super::host::Host;
+use super::transaction::On;
 use super::veth::{self};
 
 /// Filter blocks of our ports, by the parent's ifindex. Blocks are numbered per
@@ -26,13 +27,8 @@ const PORT_BLOCKS: u32 = 0xa100_0000;
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn attach(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    ends: &[(u32, u32)],
-) -> Result<()> {
+pub fn attach(on: &mut On<'_>, batch: &Batch, ends: &[(u32, u32)]) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let ports = parent.object(names::PORT)?;
     let block = block_of(link);
     let mut requests = Vec::with_capacity(ends.len());
@@ -42,10 +38,10 @@ pub fn attach(
             .map_err(|error| Refusal::io(&name, "register port", &error))?;
         requests.push(Request::join_block(*port, block).about(name));
     }
-    all_done(host.netlink.batch(&requests)?)?;
+    all_done(on.host.netlink.batch(&requests)?)?;
     // In place of the one that is there: a block that outlived its parent's last
     // attachment would run the programs of that one.
-    Ok(put_filter(host, link, parent)??)
+    Ok(put_filter(on.host, link, &parent)??)
 }
 
 /// Says whose a port is.
@@ -109,16 +105,16 @@ pub fn detached(
 /// # Errors
 ///
 /// What the kernel refused: EEXIST when a port has a qdisc of somebody else's.
-pub fn reattach(host: &mut Host, link: &Link, parent: &Parent, ports: &[u32]) -> Result<()> {
-    let block = block_of(link);
-    let blocks = host.netlink.ingress_blocks()?;
+pub fn reattach(on: &mut On<'_>, ports: &[u32]) -> Result<()> {
+    let block = block_of(on.link);
+    let blocks = on.host.netlink.ingress_blocks()?;
     let joins: Vec<Request> = ports
         .iter()
         .filter(|port| blocks.get(*port) != Some(&block))
         .map(|port| Request::join_block(*port, block))
         .collect();
-    let joined = all_done(host.netlink.batch(&joins)?);
-    put_filter(host, link, parent)??;
+    let joined = all_done(on.host.netlink.batch(&joins)?);
+    put_filter(on.host, on.link, &on.parent)??;
     Ok(joined?)
 }
 

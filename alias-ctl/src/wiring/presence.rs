@@ -14,12 +14,13 @@ use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::alias_name;
 use crate::model::prefix::Prefix;
-use crate::netlink::{Conversation, Link, Netns};
+use crate::netlink::{Conversation, Netns};
 
 use super::device;
 use super::host::Host;
 use super::local_route;
 use super::sysctl::{accept_by_any_route, ask_no_routers};
+use super::transaction::On;
 
 /// An alias whose packets are a device's.
 struct Holder {
@@ -114,7 +115,8 @@ pub fn missing<'a>(
 /// # Errors
 ///
 /// The first that was refused, with the alias's name; the others have theirs.
-pub fn put_back(host: &mut Host, link: &Link, parent: &Parent, slots: &[u32]) -> Result<()> {
+pub fn put_back(on: &mut On<'_>, slots: &[u32]) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let interface_id = parent.fixed().interface_id;
     let aliases: Vec<(u32, Record)> = slots
         .iter()
@@ -122,7 +124,7 @@ pub fn put_back(host: &mut Host, link: &Link, parent: &Parent, slots: &[u32]) ->
         .collect();
     let mut outcome = Ok(());
     for group in by_namespace(aliases.iter()) {
-        let put = group.within(host, |netlink| {
+        let put = group.within(on.host, |netlink| {
             let mut outcome = Ok(());
             for holder in &group.holders {
                 let put = put(netlink, interface_id, holder);

@@ -8,7 +8,7 @@ use alias_common::names;
 use alias_common::record::{Port, Record, Target, TargetKind};
 
 use crate::dataplane::header::padded_name;
-use crate::dataplane::{Parent, WriteLock, probe, sys};
+use crate::dataplane::{Parent, ParentMut, probe, sys};
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 
@@ -62,11 +62,10 @@ pub fn in_use_except(parent: &Parent, key: u32, exclude: Option<u32>) -> bool {
 ///
 /// ENOSPC when all keys are taken; what the kernel refused.
 pub fn register(
-    parent: &Parent,
+    parent: ParentMut<'_>,
     batch: &Batch,
     device: &Link,
     mac: Option<[u8; 6]>,
-    lock: &WriteLock,
 ) -> Result<u32> {
     let known = (0..parent.targets()).find(|key| parent.target(*key).ifindex == device.ifindex);
     let free = || (0..parent.targets()).find(|key| parent.target(*key).ifindex == 0);
@@ -79,7 +78,7 @@ pub fn register(
         )
     })?;
     for item in &batch.items {
-        parent.amend(item.slot, |record| record.link = key, lock);
+        parent.amend(item.slot, |record| record.link = key);
     }
     let target = Target {
         ifindex: device.ifindex,
@@ -90,8 +89,8 @@ pub fn register(
         name: padded_name(&device.name),
         ..Target::default()
     };
-    parent.set_target(key, target, lock);
-    point(parent, key, device)?;
+    parent.set_target(key, target);
+    point(&parent, key, device)?;
     Ok(key)
 }
 
@@ -101,13 +100,7 @@ pub fn register(
 /// # Errors
 ///
 /// As for [`register`].
-pub fn repoint(
-    parent: &Parent,
-    key: u32,
-    device: &Link,
-    mac: Option<[u8; 6]>,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn repoint(parent: ParentMut<'_>, key: u32, device: &Link, mac: Option<[u8; 6]>) -> Result<()> {
     let old = parent.target(key);
     let target = Target {
         ifindex: device.ifindex,
@@ -125,14 +118,14 @@ pub fn repoint(
             record.port_ifindex = device.ifindex;
             record.mac = target.mac;
         };
-        parent.amend(slot, note, lock);
+        parent.amend(slot, note);
     }
-    point(parent, key, device)?;
+    point(&parent, key, device)?;
     let ports = parent.object(names::PORT)?;
     sys::map_delete(ports.as_fd(), old.ifindex)
         .map_err(|error| Refusal::io(&device.name, "use as target", &error))?;
     // Last: until then the key is found to lead to a device that is gone.
-    parent.set_target(key, target, lock);
+    parent.set_target(key, target);
     Ok(())
 }
 
@@ -160,23 +153,23 @@ fn point(parent: &Parent, key: u32, device: &Link) -> Result<()> {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn release(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -> Result<()> {
+pub fn release(parent: ParentMut<'_>, going: &[(u32, Record)]) -> Result<()> {
     let keys: HashSet<u32> = of_kind(going, TargetKind::To)
         .map(|(_, record)| record.link)
         .collect();
     for key in keys {
         let target = parent.target(key);
-        if target.ifindex == 0 || in_use(parent, key) {
+        if target.ifindex == 0 || in_use(&parent, key) {
             continue;
         }
         let devmap = parent.object(names::DEVMAP)?;
         let ports = parent.object(names::PORT)?;
         let name = format!("device {}", target.ifindex);
-        hooks::on_target(parent, target.ifindex, &name).detach(parent.path())?;
+        hooks::on_target(&parent, target.ifindex, &name).detach(parent.path())?;
         sys::map_delete(devmap.as_fd(), key)
             .and_then(|()| sys::map_delete(ports.as_fd(), target.ifindex))
             .map_err(|error| Refusal::io(&name, "release target", &error))?;
-        parent.set_target(key, Target::default(), lock);
+        parent.set_target(key, Target::default());
     }
     Ok(())
 }

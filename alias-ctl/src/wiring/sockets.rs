@@ -6,43 +6,37 @@ use std::collections::HashMap;
 use alias_common::record::{Record, TargetKind};
 use alias_common::tcp_options::{Grant, LocalAddress};
 
+use crate::dataplane::ParentMut;
 use crate::dataplane::parent::address_of;
 use crate::dataplane::tcp_options::{SocketPrograms, clear_idle};
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::model::address::Address;
 use crate::model::name::alias_name;
-use crate::netlink::Link;
 
 use super::host::Host;
+use super::transaction::On;
 
 /// Gives the sockets of aliases what their records say, before they go live.
 ///
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn grant(
-    host: &Host,
-    link: &Link,
-    parent: &Parent,
-    slots: impl Iterator<Item = u32>,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn grant(on: &On<'_>, slots: impl Iterator<Item = u32>) -> Result<()> {
+    let parent = on.parent;
     let mut programs: Option<SocketPrograms> = None;
     for slot in slots {
         let record = parent.record(slot);
-        let Some((key, grant)) = entry(host, slot, &record) else {
+        let Some((key, grant)) = entry(on.host, slot, &record) else {
             continue;
         };
         let programs = match &mut programs {
             Some(programs) => programs,
             none => none.insert(SocketPrograms::open_or_make(
                 parent,
-                &alias_name(&link.name, slot),
-                lock,
+                &alias_name(&on.link.name, slot),
             )?),
         };
-        programs.put(&key, &grant, lock)?;
+        programs.put(&key, &grant, parent)?;
     }
     Ok(())
 }
@@ -53,12 +47,7 @@ pub fn grant(
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn revoke(
-    host: &Host,
-    parent: &Parent,
-    going: &[(u32, Record)],
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn revoke(host: &Host, parent: ParentMut<'_>, going: &[(u32, Record)]) -> Result<()> {
     let mut entries = going
         .iter()
         .filter_map(|(slot, record)| entry(host, *slot, record))
@@ -66,7 +55,7 @@ pub fn revoke(
     if entries.peek().is_none() {
         return Ok(());
     }
-    let Some(programs) = SocketPrograms::open(parent)? else {
+    let Some(programs) = SocketPrograms::open(&parent)? else {
         return Ok(());
     };
     for (key, grant) in entries {
@@ -74,7 +63,7 @@ pub fn revoke(
             .get(&key)?
             .is_some_and(|found| found.slot == grant.slot)
         {
-            programs.remove(&key, lock)?;
+            programs.remove(&key, parent)?;
         }
     }
     Ok(())
@@ -85,20 +74,14 @@ pub fn revoke(
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn follow(
-    host: &Host,
-    link: &Link,
-    parent: &Parent,
-    slot: u32,
-    new: &Record,
-    lock: &WriteLock,
-) -> Result<()> {
-    if let Some((key, grant)) = entry(host, slot, new) {
-        let alias = alias_name(&link.name, slot);
-        return SocketPrograms::open_or_make(parent, &alias, lock)?.put(&key, &grant, lock);
+pub fn follow(on: &On<'_>, slot: u32, new: &Record) -> Result<()> {
+    let parent = on.parent;
+    if let Some((key, grant)) = entry(on.host, slot, new) {
+        let alias = alias_name(&on.link.name, slot);
+        return SocketPrograms::open_or_make(parent, &alias)?.put(&key, &grant, parent);
     }
-    revoke(host, parent, &[(slot, parent.record(slot))], lock)?;
-    clear_idle(parent, lock)
+    revoke(on.host, parent, &[(slot, parent.record(slot))])?;
+    clear_idle(parent)
 }
 
 /// Makes the map say what the live records say, after a kill.
@@ -106,20 +89,21 @@ pub fn follow(
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn restore(host: &Host, link: &Link, parent: &Parent, lock: &WriteLock) -> Result<()> {
+pub fn restore(on: &On<'_>) -> Result<()> {
+    let parent = on.parent;
     let wanted: HashMap<LocalAddress, u32> = parent
         .live()
-        .filter_map(|(slot, record)| Some((entry(host, slot, &record)?.0, slot)))
+        .filter_map(|(slot, record)| Some((entry(on.host, slot, &record)?.0, slot)))
         .collect();
-    if let Some(programs) = SocketPrograms::open(parent)? {
+    if let Some(programs) = SocketPrograms::open(&parent)? {
         for key in programs.addresses()? {
             if !wanted.contains_key(&key) {
-                programs.remove(&key, lock)?;
+                programs.remove(&key, parent)?;
             }
         }
     }
-    grant(host, link, parent, wanted.into_values(), lock)?;
-    clear_idle(parent, lock)
+    grant(on, wanted.into_values())?;
+    clear_idle(parent)
 }
 
 /// What the map says of an alias; `None` without options, or without sockets.

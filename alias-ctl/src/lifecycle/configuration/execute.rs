@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use alias_common::record::Record;
 
 use crate::dataplane::tcp_options::clear_idle;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
 use crate::lifecycle::verdict::verdict_of;
@@ -21,6 +21,7 @@ use crate::model::tcp_options::TcpChange;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Past};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::{On, Transaction};
 
 use super::prepared::Prepared;
 use super::undo::{Done, Undo, take_down};
@@ -34,68 +35,68 @@ const DEVICES_AT_ONCE: usize = 1024;
 ///
 /// The first thing that was refused. Everything is as it was, or the error says
 /// what is not.
-pub fn execute(host: &mut Host, lock: &WriteLock, prepared: Vec<Prepared>) -> Result<()> {
+pub fn execute(tx: &mut Transaction<'_>, prepared: Vec<Prepared>) -> Result<()> {
     let mut undo = Undo::default();
     let done = prepared
         .iter()
-        .try_for_each(|one| make(host, lock, one, &mut undo))
+        .try_for_each(|one| make(tx, one, &mut undo))
         .and_then(|()| {
             prepared
                 .iter()
-                .try_for_each(|one| remove(host, lock, one, &mut undo))
+                .try_for_each(|one| remove(tx, one, &mut undo))
         })
-        .and_then(|()| prepared.iter().try_for_each(|one| mark(host, lock, one)));
+        .and_then(|()| prepared.iter().try_for_each(|one| mark(tx, one)));
     match done {
         Ok(()) => Ok(()),
-        Err(refusal) => Err(undo.all(host, lock, refusal)),
+        Err(refusal) => Err(undo.all(tx, refusal)),
     }
 }
 
 /// Everything but what is only deleted.
-fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> Result<()> {
+fn make(tx: &mut Transaction<'_>, one: &Prepared, undo: &mut Undo) -> Result<()> {
     let (link, plan) = (&one.link, &one.plan);
     let end = plan.make.iter().map(Run::end).max().unwrap_or(0);
     let declared = one.declared.attachment.capacity.unwrap_or(0);
     if one.is.is_none() {
         let spec = attach_spec(&one.declared.attachment);
         let capacity = spec.capacity.max(end);
-        attachment::attach(host, lock, &link.name, &AttachSpec { capacity, ..spec })?;
+        attachment::attach(tx, &link.name, &AttachSpec { capacity, ..spec })?;
         undo.push(link, Done::Attached);
     }
-    let mut parent = host.attached(link, "apply")?;
+    let mut parent = tx.host.attached(link, "apply")?;
     if declared > parent.capacity() {
-        parent = grow::grow_to(host, link, &parent, declared.max(end), lock)?;
+        parent = grow::grow_to(&mut tx.on(link, &parent)?, declared.max(end))?;
     }
-    if let Some(grown) = grow::make_room(host, link, &parent, end, lock)? {
+    if let Some(grown) = grow::make_room(&mut tx.on(link, &parent)?, end)? {
         parent = grown;
     }
     let limit = parent.header().max_aliases;
     if let Some(wanted) = one.declared.attachment.max_aliases
         && wanted != limit
     {
-        parent.set_limit(wanted, lock);
+        parent.edit(tx.lock())?.set_limit(wanted);
         undo.push(link, Done::Limited(limit));
     }
     let on_down = Parent::on_down(&parent.header());
     if let wanted @ Some(_) = one.declared.attachment.on_parent_down
         && wanted != on_down
     {
-        parent.set_on_down(wanted, lock);
+        parent.edit(tx.lock())?.set_on_down(wanted);
         undo.push(link, Done::Chosen(on_down));
     }
-    let exposed = exposure::exposed(host, link, &parent, exposure::Change::default())?;
+    let exposed = exposure::exposed(tx.host, link, &parent, exposure::Change::default())?;
     let mut going: Vec<(u32, bool)> = plan.replace.iter().map(|run| (run.start, true)).collect();
     going.extend(plan.remove_first.iter().map(|slot| (*slot, false)));
-    let pasts = take_down(host, link, &parent, &going, lock, undo)?;
+    let pasts = take_down(&mut tx.on(link, &parent)?, &going, undo)?;
     let mut progress = Progress::of(link, &plan.make);
-    for group in groups(&parent, &plan.replace, &plan.make, &pasts, lock) {
+    for group in groups(parent.edit(tx.lock())?, &plan.replace, &plan.make, &pasts) {
         let at_once = match group.properties.target {
             Target::Device { .. } => DEVICES_AT_ONCE,
             _ => group.items.len(),
         };
         for items in group.items.chunks(at_once.max(1)) {
-            let grown = grow::until_all_fit(host, link, &parent, lock, |host, parent| {
-                make_group(host, link, parent, group.properties, items, lock)
+            let grown = grow::until_all_fit(&mut tx.on(link, &parent)?, |on| {
+                make_group(on, group.properties, items)
             });
             let grown = grown.map_err(|refusal| {
                 let mut runs = plan.replace.iter().chain(&plan.make);
@@ -114,14 +115,14 @@ fn make(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> R
     for (slot, options) in &plan.tune {
         let before = parent.record(*slot).tcp;
         let change = TcpChange::to(options);
-        change::set_options(host, link, &parent, *slot, &change, lock)?;
+        change::set_options(&mut tx.on(link, &parent)?, *slot, &change)?;
         undo.push(link, Done::Tuned(*slot, before));
     }
     if !pasts.is_empty() {
         // What was replaced may have been the last with TCP options.
-        clear_idle(&parent, lock)?;
+        clear_idle(parent.edit(tx.lock())?)?;
     }
-    refuse_exposing(host, one, &parent, &exposed)
+    refuse_exposing(tx.host, one, &parent, &exposed)
 }
 
 /// Refuses a configuration by which a prefix would get an address of the parent's, as
@@ -180,14 +181,13 @@ struct Group<'a> {
 /// the addresses which keep the parent's own ones from them. Each new alias
 /// gets its place in the listing by its place in the file.
 fn groups<'a>(
-    parent: &Parent,
+    parent: ParentMut<'_>,
     replace: &'a [Run],
     make: &'a [Run],
     pasts: &HashMap<u32, Past>,
-    lock: &WriteLock,
 ) -> Vec<Group<'a>> {
     let count = make.iter().map(|run| run.count).sum();
-    let mut created = parent.reserve_created(count, lock);
+    let mut created = parent.reserve_created(count);
     let mut groups: Vec<Group<'a>> = Vec::new();
     let mut known: HashMap<(&Properties, bool), usize> = HashMap::new();
     for run in replace.iter().chain(make) {
@@ -226,14 +226,8 @@ fn groups<'a>(
     groups
 }
 
-fn make_group(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    properties: &Properties,
-    items: &[Item],
-    lock: &WriteLock,
-) -> Result<()> {
+fn make_group(on: &mut On<'_>, properties: &Properties, items: &[Item]) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let mut items = items.to_vec();
     let wanted = AliasRequest {
         addresses: Addresses::One {
@@ -246,8 +240,8 @@ fn make_group(
         announce: properties.announce,
         tcp: TcpChange::to(&properties.tcp),
     };
-    let placement = target::check(host, link, parent, &wanted, None)?;
-    resolve::refuse_taken(host, link, parent, &wanted, &mut items, None)?;
+    let placement = target::check(on.host, link, &parent, &wanted, None)?;
+    resolve::refuse_taken(on.host, link, &parent, &wanted, &mut items, None)?;
     let batch = Batch {
         items,
         prefix_len: properties.prefix_len,
@@ -257,34 +251,35 @@ fn make_group(
         enabled: properties.enabled,
         declared: true,
     };
-    tcp_options::check(host, link, parent, &batch, &wanted.tcp)?;
-    create::create(host, link, parent, &batch, lock)
+    tcp_options::check(on.host, link, &parent, &batch, &wanted.tcp)?;
+    create::create(on, &batch)
 }
 
 /// Deletes what the configuration made and has no more.
-fn remove(host: &mut Host, lock: &WriteLock, one: &Prepared, undo: &mut Undo) -> Result<()> {
+fn remove(tx: &mut Transaction<'_>, one: &Prepared, undo: &mut Undo) -> Result<()> {
     if one.plan.remove.is_empty() {
         return Ok(());
     }
-    let parent = host.attached(&one.link, "apply")?;
+    let parent = tx.host.attached(&one.link, "apply")?;
     let going: Vec<(u32, bool)> = one.plan.remove.iter().map(|slot| (*slot, false)).collect();
-    take_down(host, &one.link, &parent, &going, lock, undo).map(drop)
+    take_down(&mut tx.on(&one.link, &parent)?, &going, undo).map(drop)
 }
 
 /// Marks what is the configuration's, enables and disables.
-fn mark(host: &mut Host, lock: &WriteLock, one: &Prepared) -> Result<()> {
+fn mark(tx: &mut Transaction<'_>, one: &Prepared) -> Result<()> {
     let plan = &one.plan;
     if plan.adopt.is_empty() && plan.enable.is_empty() && plan.announce.is_empty() {
         return Ok(());
     }
-    let parent = host.attached(&one.link, "apply")?;
-    parent.set_unfinished(true, lock);
+    let parent = tx.host.attached(&one.link, "apply")?;
+    let parent = parent.edit(tx.lock())?;
+    parent.set_unfinished(true);
     let set = |slot: u32, flag: u32, on: bool| {
         let note = |record: &mut Record| {
             record.flags &= !flag;
             record.flags |= if on { flag } else { 0 };
         };
-        parent.amend(slot, note, lock);
+        parent.amend(slot, note);
     };
     for slot in &plan.adopt {
         set(*slot, Record::DECLARED, true);
@@ -295,9 +290,9 @@ fn mark(host: &mut Host, lock: &WriteLock, one: &Prepared) -> Result<()> {
     for (slot, enabled) in &plan.enable {
         // The record first, as `enable` does it.
         set(*slot, Record::ENABLED, *enabled);
-        parent.set_verdict(*slot, verdict_of(&parent.record(*slot)), lock);
+        parent.set_verdict(*slot, verdict_of(&parent.record(*slot)));
     }
-    parent.set_unfinished(false, lock);
+    parent.set_unfinished(false);
     Ok(())
 }
 

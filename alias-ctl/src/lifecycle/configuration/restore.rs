@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::dataplane::{self, WriteLock};
+use crate::dataplane;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::families::Named;
 use crate::model::declaration::{Declaration, Parent, Run};
 use crate::model::request::Source;
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 use super::execute::execute;
 use super::prepared::prepare;
@@ -32,16 +33,13 @@ pub fn needed(mut types: Vec<Named>, declaration: &Declaration) -> Vec<Named> {
 ///
 /// Those of registering, and of [`apply`].
 pub fn apply_with(
-    host: &mut Host,
-    lock: &WriteLock,
+    tx: &mut Transaction<'_>,
     types: &[Named],
     declaration: Declaration,
 ) -> Result<()> {
     match types.split_first() {
-        None => apply(host, lock, declaration),
-        Some((first, rest)) => {
-            first.registered_for(host, lock, |host| apply_with(host, lock, rest, declaration))
-        }
+        None => apply(tx, declaration),
+        Some((first, rest)) => first.registered_for(tx, |tx| apply_with(tx, rest, declaration)),
     }
 }
 
@@ -51,75 +49,67 @@ pub fn apply_with(
 ///
 /// Those of reading and planning, before which nothing is touched; what the kernel
 /// refuses, after which everything is undone.
-pub fn apply(host: &mut Host, lock: &WriteLock, declaration: Declaration) -> Result<()> {
-    let prepared = prepare(host, declaration)?;
-    execute(host, lock, prepared)
+pub fn apply(tx: &mut Transaction<'_>, declaration: Declaration) -> Result<()> {
+    let prepared = prepare(tx.host, declaration)?;
+    execute(tx, prepared)
 }
 
 /// Makes of a saved configuration what can be made. A device, a namespace or a `--to`
 /// device that is missing, as at boot, keeps nothing from the others. Returns what could not
 /// be made and why, each with its line.
 pub fn restore_each(
-    host: &mut Host,
-    lock: &WriteLock,
+    tx: &mut Transaction<'_>,
     types: &[Named],
     declaration: Declaration,
 ) -> Vec<Refusal> {
     let mut refused = Vec::new();
     for parent in declaration.parents {
-        let whole = restore_parent(host, lock, types, parent.clone());
+        let whole = restore_parent(tx, types, parent.clone());
         let left_out = match whole {
             Ok(()) => Vec::new(),
-            Err(_) => restore_runs(host, lock, types, &parent),
+            Err(_) => restore_runs(tx, types, &parent),
         };
-        note_incomplete(host, lock, &parent.name, !left_out.is_empty());
+        note_incomplete(tx, &parent.name, !left_out.is_empty());
         refused.extend(left_out);
     }
     refused
 }
 
 /// Leaves a note for the daemon, which makes what is missing when what it needs appears.
-fn note_incomplete(host: &mut Host, lock: &WriteLock, name: &str, incomplete: bool) {
-    let link = host.netlink.link_by_name(name).ok().flatten();
-    let parent = link.and_then(|link| dataplane::Parent::open(&host.directory, link.ifindex).ok());
-    if let Some(parent) = parent.flatten() {
-        parent.set_incomplete(incomplete, lock);
+fn note_incomplete(tx: &mut Transaction<'_>, name: &str, incomplete: bool) {
+    let link = tx.host.netlink.link_by_name(name).ok().flatten();
+    let parent =
+        link.and_then(|link| dataplane::Parent::open(&tx.host.directory, link.ifindex).ok());
+    if let Some(parent) = parent.flatten()
+        && let Ok(parent) = parent.edit(tx.lock())
+    {
+        parent.set_incomplete(incomplete);
     }
 }
 
-fn restore_parent(
-    host: &mut Host,
-    lock: &WriteLock,
-    types: &[Named],
-    parent: Parent,
-) -> Result<()> {
+fn restore_parent(tx: &mut Transaction<'_>, types: &[Named], parent: Parent) -> Result<()> {
     let declaration = Declaration {
         parents: vec![parent],
     };
     let types = needed(types.to_vec(), &declaration);
-    apply_with(host, lock, &types, declaration)
+    apply_with(tx, &types, declaration)
 }
 
 /// Run by run, each with those before it that could be made: what is there already is not
 /// touched again.
-fn restore_runs(
-    host: &mut Host,
-    lock: &WriteLock,
-    types: &[Named],
-    parent: &Parent,
-) -> Vec<Refusal> {
+fn restore_runs(tx: &mut Transaction<'_>, types: &[Named], parent: &Parent) -> Vec<Refusal> {
     let with = |runs: Vec<Run>| Parent {
         runs,
         ..parent.clone()
     };
     // What keeps all of them from being made is said once.
-    if let Err(refusal) = restore_parent(host, lock, types, with(Vec::new())) {
+    if let Err(refusal) = restore_parent(tx, types, with(Vec::new())) {
         return vec![refusal];
     }
     let (mut made, mut refused) = (Vec::new(), Vec::new());
     for run in &parent.runs {
         made.push(run.clone());
-        if let Err(refusal) = restore_parent(host, lock, types, with(made.clone())) {
+        if let Err(refusal) = restore_parent(tx, types, with(made.clone())) {
             made.pop();
             refused.push(match refusal.reason.starts_with("line ") {
                 true => refusal,

@@ -3,14 +3,13 @@
 
 use crate::dataplane::parent::address_of;
 use crate::dataplane::tcp_options::clear_idle;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
 use crate::lifecycle::{create, resolve, retire, settle, tcp_options};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 use crate::wiring::batch::{Item, Past};
-use crate::wiring::host::Host;
+use crate::wiring::transaction::{On, Transaction};
 use crate::wiring::veth::is_beside_parent;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -48,10 +47,10 @@ impl Undo {
     }
 
     /// Undoes all of it, and hands the refusal on that was the reason.
-    pub fn all(self, host: &mut Host, lock: &WriteLock, mut reason: Refusal) -> Refusal {
+    pub fn all(self, tx: &mut Transaction<'_>, mut reason: Refusal) -> Refusal {
         let mut pasts: HashMap<(u32, u32), Past> = HashMap::new();
         for (link, done) in self.done.into_iter().rev() {
-            if let Err(refusal) = undo(host, lock, &link, done, &mut pasts) {
+            if let Err(refusal) = undo(tx, &link, done, &mut pasts) {
                 // The rest is undone all the same.
                 let and = if reason.hint.is_empty() { "" } else { "; " };
                 reason.hint += &format!("{and}not undone: {refusal}");
@@ -63,29 +62,30 @@ impl Undo {
 
 /// `pasts` are those of aliases that counted before they were taken down again.
 fn undo(
-    host: &mut Host,
-    lock: &WriteLock,
+    tx: &mut Transaction<'_>,
     link: &Link,
     done: Done,
     pasts: &mut HashMap<(u32, u32), Past>,
 ) -> Result<()> {
     match done {
-        Done::Attached => attachment::detach(host, lock, &link.name, false),
+        Done::Attached => attachment::detach(tx, &link.name, false),
         Done::Limited(before) => {
-            host.attached(link, "undo")?.set_limit(before, lock);
+            let parent = tx.host.attached(link, "undo")?;
+            parent.edit(tx.lock())?.set_limit(before);
             Ok(())
         }
         Done::Chosen(before) => {
-            host.attached(link, "undo")?.set_on_down(before, lock);
+            let parent = tx.host.attached(link, "undo")?;
+            parent.edit(tx.lock())?.set_on_down(before);
             Ok(())
         }
         Done::Tuned(slot, before) => {
-            let parent = host.attached(link, "undo")?;
-            tcp_options::change(host, link, &parent, slot, before, lock)
+            let parent = tx.host.attached(link, "undo")?;
+            tcp_options::change(&tx.on(link, &parent)?, slot, before)
         }
         Done::Made(slots) => {
-            let parent = host.attached(link, "undo")?;
-            let taken = take_down(host, link, &parent, &slots, lock, &mut Undo::default())?;
+            let parent = tx.host.attached(link, "undo")?;
+            let taken = take_down(&mut tx.on(link, &parent)?, &slots, &mut Undo::default())?;
             pasts.extend(
                 taken
                     .into_iter()
@@ -94,13 +94,13 @@ fn undo(
             Ok(())
         }
         Done::TakenDown(mut records) => {
-            let parent = host.attached(link, "undo")?;
+            let parent = tx.host.attached(link, "undo")?;
             for (slot, record) in &mut records {
                 if let Some(past) = pasts.get(&(link.ifindex, *slot)) {
                     past.note(record);
                 }
             }
-            make_again(host, link, &parent, &records, lock)
+            make_again(&mut tx.on(link, &parent)?, &records)
         }
     }
 }
@@ -112,13 +112,11 @@ fn undo(
 ///
 /// What the kernel refused.
 pub fn take_down(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
+    on: &mut On<'_>,
     going: &[(u32, bool)],
-    lock: &WriteLock,
     undo: &mut Undo,
 ) -> Result<HashMap<u32, Past>> {
+    let (link, parent) = (on.link, on.parent);
     let mut pasts = HashMap::new();
     if going.is_empty() {
         return Ok(pasts);
@@ -128,17 +126,17 @@ pub fn take_down(
         .map(|(slot, _)| (*slot, parent.record(*slot)))
         .collect();
     let drops = match records.iter().any(|(_, record)| is_beside_parent(record)) {
-        true => host.netlink.transmit_drops("veth")?,
+        true => on.host.netlink.transmit_drops("veth")?,
         false => HashMap::new(),
     };
     let slots: Vec<u32> = going.iter().map(|(slot, _)| *slot).collect();
-    parent.set_unfinished(true, lock);
-    retire::unwire(host, Some(link), parent, &slots, lock)?;
+    parent.set_unfinished(true);
+    retire::unwire(on, &slots)?;
     for ((slot, record), (_, again)) in records.iter_mut().zip(going) {
         if is_beside_parent(record) {
             // The port is gone, and its statistics with it.
             let lost = drops.get(&record.port_ifindex);
-            parent.add_lost(*slot, lost.copied().unwrap_or(0), lock)?;
+            parent.add_lost(*slot, lost.copied().unwrap_or(0))?;
         }
         let figures = parent.figures(*slot, record)?;
         let past = Past {
@@ -151,30 +149,24 @@ pub fn take_down(
         if *again {
             pasts.insert(*slot, past);
         }
-        parent.free(*slot, *again, lock)?;
+        parent.free(*slot, *again)?;
     }
     if pasts.is_empty() && records.iter().any(|(_, record)| !record.tcp.is_empty()) {
-        clear_idle(parent, lock)?;
+        clear_idle(parent)?;
     }
     if records
         .iter()
         .any(|(_, record)| record.flags & Record::PREFIX != 0)
     {
-        settle::settle(host, link, parent, lock)?;
+        settle::settle(link, parent)?;
     }
-    parent.set_unfinished(false, lock);
+    parent.set_unfinished(false);
     undo.push(link, Done::TakenDown(records));
     Ok(pasts)
 }
 
 /// Makes aliases again that were taken down: devices first, then what joins them.
-fn make_again(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    records: &[(u32, Record)],
-    lock: &WriteLock,
-) -> Result<()> {
+fn make_again(on: &mut On<'_>, records: &[(u32, Record)]) -> Result<()> {
     let mut groups: Vec<Vec<&(u32, Record)>> = Vec::new();
     let mut known = HashMap::new();
     for one in records {
@@ -188,7 +180,7 @@ fn make_again(
     let mut first_refusal = Ok(());
     for group in groups {
         let (slot, record) = group[0];
-        let made = resolve::of_record(host, *slot, record).and_then(|mut batch| {
+        let made = resolve::of_record(on.host, *slot, record).and_then(|mut batch| {
             batch.items = group
                 .iter()
                 .map(|(slot, record)| Item {
@@ -199,7 +191,7 @@ fn make_again(
                     past: Past::of(record),
                 })
                 .collect();
-            create::create(host, link, parent, &batch, lock)
+            create::create(on, &batch)
         });
         // What cannot be made again must not keep the rest away.
         first_refusal = first_refusal.and(made);

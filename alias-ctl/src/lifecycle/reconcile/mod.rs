@@ -14,10 +14,11 @@ use events::{Events, Extent};
 use findings::{ParentState, inspect};
 use snapshot::Snapshot;
 
-use crate::dataplane::{WriteLock, listing};
+use crate::dataplane::listing;
 use crate::error::{Refusal, Result};
 use crate::wiring::attach;
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 use super::{grow, recovery};
 
@@ -57,17 +58,13 @@ pub struct Reconciled {
 /// # Errors
 ///
 /// That of reading the namespace's state.
-pub fn reconcile(
-    host: &mut Host,
-    lock: &WriteLock,
-    events: &Events,
-    extent: Extent,
-) -> Result<Reconciled> {
-    attach::tidy_own(&host.directory, lock)?;
+pub fn reconcile(tx: &mut Transaction<'_>, events: &Events, extent: Extent) -> Result<Reconciled> {
+    attach::tidy_own(tx.lock())?;
     let mut pass = Reconciled::default();
-    host.barred.clear();
-    for ifindex in host.directory.growing()? {
-        if let Err(refusal) = grow::finish(host, ifindex, lock) {
+    tx.host.barred.clear();
+    for ifindex in tx.host.directory.growing()? {
+        let (host, lock) = tx.parts();
+        if let Err(refusal) = grow::finish(host, lock, ifindex) {
             // Half of it is in one generation of its maps, half in the other: nothing else
             // can be done with it.
             host.barred.insert(ifindex, refusal.clone());
@@ -75,51 +72,50 @@ pub fn reconcile(
         }
     }
     let snapshot = Snapshot::default();
-    for ifindex in host.directory.parents()? {
-        if host.barred.contains_key(&ifindex) {
+    for ifindex in tx.host.directory.parents()? {
+        if tx.host.barred.contains_key(&ifindex) {
             continue;
         }
         let done = &mut pass.done;
-        let outcome = reconcile_parent(host, ifindex, events, &snapshot, extent, lock, done);
+        let outcome = reconcile_parent(tx, ifindex, events, &snapshot, extent, done);
         pass.failed.extend(outcome.err());
     }
-    let listing = listing::restore(&host.directory, lock);
+    let listing = listing::restore(tx.lock());
     pass.failed.extend(listing.err());
     Ok(pass)
 }
 
 /// Puts one parent right.
 fn reconcile_parent(
-    host: &mut Host,
+    tx: &mut Transaction<'_>,
     ifindex: u32,
     events: &Events,
     snapshot: &Snapshot,
     extent: Extent,
-    lock: &WriteLock,
     done: &mut Vec<String>,
 ) -> Result<()> {
-    let mut case = inspect(host, ifindex, events, snapshot, extent)?;
+    let mut case = inspect(tx.host, ifindex, events, snapshot, extent)?;
     if let ParentState::Unfinished(parent, link) = case {
-        recovery::complete(host, &link, &parent, lock)?;
+        recovery::complete(&mut tx.on(&link, &parent)?)?;
         done.push(format!(
             "{}: finished what a killed command left",
             link.name
         ));
         // What was seen before is not what is there now.
-        case = inspect(host, ifindex, events, &Snapshot::default(), extent)?;
+        case = inspect(tx.host, ifindex, events, &Snapshot::default(), extent)?;
     }
     match case {
         ParentState::Ok | ParentState::Unfinished(..) => Ok(()),
-        ParentState::Empty => attach::discard(&host.directory, ifindex, lock),
+        ParentState::Empty => attach::discard(tx.lock(), ifindex),
         ParentState::Orphaned(parent) => {
-            recovery::remove_orphan(host, parent, lock)?;
+            recovery::remove_orphan(tx, parent)?;
             done.push(format!(
                 "device {ifindex} is gone: its aliases went with it"
             ));
             Ok(())
         }
         ParentState::NeedsRepair(parent, link, findings) => {
-            repair::repair(host, &parent, &link, &findings, lock, done)
+            repair::repair(&mut tx.on(&link, &parent)?, &findings, done)
         }
     }
 }

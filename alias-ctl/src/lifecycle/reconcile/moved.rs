@@ -4,28 +4,22 @@
 use alias_common::record::{Record, Steer};
 
 use crate::dataplane::parent::address_of;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::lifecycle::retire;
 use crate::model::name::alias_name;
-use crate::netlink::{AddressSpec, Conversation, Link, Netns, Request, sysctl};
+use crate::netlink::{AddressSpec, Conversation, Netns, Request, sysctl};
 use crate::wiring::host::Host;
 use crate::wiring::sysctl::{accept_by_any_route, ask_no_routers, silence_ipv6};
+use crate::wiring::transaction::On;
 use crate::wiring::veth::{self, device_address};
 use crate::wiring::{local_route, port, sockets};
 
 /// Follows the device of one alias, which may be one that it joined.
-pub(super) fn follow(
-    host: &mut Host,
-    parent: &Parent,
-    link: &Link,
-    slot: u32,
-    lock: &WriteLock,
-    done: &mut Vec<String>,
-) -> Result<()> {
+pub(super) fn follow(on: &mut On<'_>, slot: u32, done: &mut Vec<String>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let name = alias_name(&link.name, slot);
     let record = parent.record(slot);
-    let port = host.netlink.link_by_index(record.port_ifindex)?;
+    let port = on.host.netlink.link_by_index(record.port_ifindex)?;
     // Gone meanwhile: the next pass finds it so.
     let Some((port, ifindex)) = port.and_then(|port| Some((port.clone(), port.link_ifindex?)))
     else {
@@ -33,12 +27,12 @@ pub(super) fn follow(
     };
     let netns = match port.link_netnsid {
         None => None,
-        Some(id) => match called(host, id)? {
+        Some(id) => match called(on.host, id)? {
             Some(netns) => Some(netns),
             None => {
-                parent.set_unfinished(true, lock);
-                retire::retire(host, Some(link), parent, &[slot], lock)?;
-                parent.set_unfinished(false, lock);
+                parent.set_unfinished(true);
+                retire::retire(on, &[slot])?;
+                parent.set_unfinished(false);
                 done.push(format!(
                     "{name}: its device is in a namespace that no name and no process leads to: deleted"
                 ));
@@ -48,9 +42,9 @@ pub(super) fn follow(
     };
     // The word before the record: killed in between, it is found and done again.
     let flags = if netns.is_some() { Steer::PEER } else { 0 };
-    parent.set_unfinished(true, lock);
-    parent.set_lead_flags(slot, flags, lock);
-    sockets::revoke(host, parent, &[(slot, record)], lock)?;
+    parent.set_unfinished(true);
+    parent.set_lead_flags(slot, flags);
+    sockets::revoke(on.host, parent, &[(slot, record)])?;
     let cookie = netns.as_ref().map(Netns::cookie).transpose()?;
     let note = |record: &mut Record| {
         record.device_ifindex = ifindex;
@@ -58,10 +52,10 @@ pub(super) fn follow(
         record.netns_inode = netns.as_ref().map_or(0, Netns::inode);
         record.netns_cookie = cookie.unwrap_or(0);
     };
-    parent.amend(slot, note, lock);
-    port::follow(parent, slot)?;
-    sockets::grant(host, link, parent, [slot].into_iter(), lock)?;
-    parent.set_unfinished(false, lock);
+    parent.amend(slot, note);
+    port::follow(&parent, slot)?;
+    sockets::grant(on, [slot].into_iter())?;
+    parent.set_unfinished(false);
     let record = parent.record(slot);
     let link_local = veth::link_local(parent.fixed().interface_id, record.port_ifindex, ifindex);
     let configure = || configure(&name, &record, &link_local);

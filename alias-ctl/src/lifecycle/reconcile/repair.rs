@@ -6,65 +6,58 @@ use std::collections::HashSet;
 use alias_common::record::{Record, Target, TargetKind};
 
 use crate::dataplane::header::padded_name;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::Result;
 use crate::lifecycle::retire;
 use crate::lifecycle::target::to;
 use crate::model::name::alias_name;
-use crate::netlink::{Link, Request};
-use crate::wiring::host::Host;
+use crate::netlink::Request;
+use crate::wiring::transaction::On;
 use crate::wiring::{attach, device, hooks, local, neighbour, port, presence};
 
 use super::findings::{Findings, Reason, unpadded};
 use super::moved;
 
 /// Puts everything right that was found; tells what it did.
-pub(super) fn repair(
-    host: &mut Host,
-    parent: &Parent,
-    link: &Link,
-    findings: &Findings,
-    lock: &WriteLock,
-    done: &mut Vec<String>,
-) -> Result<()> {
+pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     if findings.program_detached {
-        attach::reattach(link, parent)?;
+        attach::reattach(link, &parent)?;
         done.push(format!(
             "{}: its XDP program was detached: attached again",
             link.name
         ));
     }
-    free(host, parent, link, findings, lock, done)?;
+    free(on, findings, done)?;
     let still = |slot: &u32| parent.live().any(|(live, _)| live == *slot);
     for (slot, _) in findings.moved.iter().filter(|(slot, _)| still(slot)) {
-        moved::follow(host, parent, link, *slot, lock, done)?;
+        moved::follow(on, *slot, done)?;
     }
     if findings.mac {
         let live: Vec<(u32, Record)> = parent.live().collect();
-        device::tell(host, &live, |_, record| {
+        device::tell(on.host, &live, |_, record| {
             vec![Request::set_mac(record.device_ifindex, link.mac)]
         })?;
-        parent.set_mac(link.mac, lock);
+        parent.set_mac(link.mac);
         neighbour::tell_again(link, &live);
         done.push(format!("{}: has another MAC: its devices too", link.name));
     }
     if findings.name {
-        rename(host, parent, link, lock)?;
+        rename(on)?;
         done.push(format!("{}: has another name: its aliases too", link.name));
     }
     if !findings.resized.is_empty() {
-        resize(host, parent, link, &findings.resized)?;
+        resize(on, &findings.resized)?;
         done.push(format!("{}: MTU {}: its devices too", link.name, link.mtu));
     }
     if let Some(was_down) = findings.was_down {
         if !was_down {
-            local::assign_again(host, link, parent)?;
+            local::assign_again(on)?;
             done.push(format!("{}: is up again, with its aliases", link.name));
         }
-        parent.set_was_down(was_down, lock);
+        parent.set_was_down(was_down);
     }
     if findings.unrouted || findings.unassigned {
-        local::assign_again(host, link, parent)?;
+        local::assign_again(on)?;
         let what = match findings.unassigned {
             true => "addresses of its aliases were taken away",
             false => "the route to a network of its aliases was gone",
@@ -72,7 +65,7 @@ pub(super) fn repair(
         done.push(format!("{}: {what}: put back", link.name));
     }
     if let Some(first) = findings.bare.first() {
-        presence::put_back(host, link, parent, &findings.bare)?;
+        presence::put_back(on, &findings.bare)?;
         done.push(format!(
             "{}: the device had lost its address{}: put back",
             alias_name(&link.name, *first),
@@ -84,18 +77,18 @@ pub(super) fn repair(
             name: padded_name(name),
             ..parent.target(*key)
         };
-        parent.set_target(*key, target, lock);
+        parent.set_target(*key, target);
     }
     for (key, replacement) in &findings.new_targets {
-        to::repoint(host, link, parent, *key, replacement, lock)?;
+        to::repoint(on, *key, replacement)?;
         done.push(format!(
             "{}: is there again: its aliases lead to it",
             replacement.name
         ));
     }
     if findings.detached {
-        let targets = hooks::targets(host, parent)?;
-        for point in hooks::attach_points(parent, link, &targets) {
+        let targets = hooks::targets(on.host, &parent)?;
+        for point in hooks::attach_points(&parent, link, &targets) {
             match point.restore(parent.path()) {
                 Ok(false) => {}
                 Ok(true) => done.push(format!("{point} was taken off: it hangs there again")),
@@ -105,31 +98,23 @@ pub(super) fn repair(
         }
     }
     if !findings.detached_ports.is_empty() {
-        done.push(
-            match port::reattach(host, link, parent, &findings.detached_ports) {
-                Ok(()) => format!(
-                    "{}: alias_tx was taken off ports: it hangs there again",
-                    link.name
-                ),
-                Err(refusal) => refusal.to_string(),
-            },
-        );
+        done.push(match port::reattach(on, &findings.detached_ports) {
+            Ok(()) => format!(
+                "{}: alias_tx was taken off ports: it hangs there again",
+                link.name
+            ),
+            Err(refusal) => refusal.to_string(),
+        });
     }
     if let Some(seconds) = findings.looked_at {
-        parent.set_looked_at(seconds, lock);
+        parent.set_looked_at(seconds);
     }
     Ok(())
 }
 
 /// Takes away the aliases that lost what they live on.
-fn free(
-    host: &mut Host,
-    parent: &Parent,
-    link: &Link,
-    findings: &Findings,
-    lock: &WriteLock,
-    done: &mut Vec<String>,
-) -> Result<()> {
+fn free(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     if findings.going.is_empty() {
         return Ok(());
     }
@@ -139,9 +124,9 @@ fn free(
         record.is(TargetKind::Join) && owners.contains(&record.link) && !owners.contains(slot)
     });
     slots.extend(joined.map(|(slot, _)| slot));
-    parent.set_unfinished(true, lock);
-    retire::retire(host, Some(link), parent, &slots, lock)?;
-    parent.set_unfinished(false, lock);
+    parent.set_unfinished(true);
+    retire::retire(on, &slots)?;
+    parent.set_unfinished(false);
     for (reason, why) in [
         (Reason::Down, "it went down"),
         (Reason::Device, "their devices are gone"),
@@ -165,7 +150,8 @@ fn and_more(count: usize) -> String {
 }
 
 /// Gives ports and their devices the parent's MTU.
-fn resize(host: &mut Host, parent: &Parent, link: &Link, slots: &[u32]) -> Result<()> {
+fn resize(on: &mut On<'_>, slots: &[u32]) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let aliases: Vec<(u32, Record)> = slots
         .iter()
         .map(|slot| (*slot, parent.record(*slot)))
@@ -175,20 +161,21 @@ fn resize(host: &mut Host, parent: &Parent, link: &Link, slots: &[u32]) -> Resul
         .map(|(_, record)| Request::set_mtu(record.port_ifindex, link.mtu))
         .collect();
     // The device first: a port of the right size is one that needs no change.
-    device::tell(host, &aliases, |_, record| {
+    device::tell(on.host, &aliases, |_, record| {
         vec![Request::set_mtu(record.device_ifindex, link.mtu)]
     })?;
     // A size that the kernel refuses, it refused the parent too.
-    host.netlink.batch(&ports).map(drop)?;
+    on.host.netlink.batch(&ports).map(drop)?;
     Ok(())
 }
 
 /// Gives the devices the names that their aliases have now. Labels of addresses
 /// are the kernel's to change.
-fn rename(host: &mut Host, parent: &Parent, link: &Link, lock: &WriteLock) -> Result<()> {
+fn rename(on: &mut On<'_>) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let before = parent.header().name;
     let live: Vec<(u32, Record)> = parent.live().collect();
-    device::tell(host, &live, |slot, record| {
+    device::tell(on.host, &live, |slot, record| {
         let old = alias_name(unpadded(&before), slot);
         let new = alias_name(&link.name, slot);
         vec![
@@ -196,6 +183,6 @@ fn rename(host: &mut Host, parent: &Parent, link: &Link, lock: &WriteLock) -> Re
             Request::add_altname(record.device_ifindex, &new),
         ]
     })?;
-    parent.set_name(&link.name, lock);
+    parent.set_name(&link.name);
     Ok(())
 }

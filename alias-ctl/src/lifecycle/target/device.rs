@@ -2,11 +2,12 @@
 
 use alias_common::record::{Record, Steer};
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
-use crate::netlink::{Link, Netns};
+use crate::netlink::Netns;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::{device, veth};
 
 use super::lead::{Lead, Targets};
@@ -66,15 +67,8 @@ pub fn same(record: &Record, netns: Option<&Netns>) -> bool {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn wire(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    netns: Option<&Netns>,
-    lock: &WriteLock,
-) -> Result<Lead> {
-    let ports = device::make(host, link, parent, batch, netns, lock)?;
+pub fn wire(on: &mut On<'_>, batch: &Batch, netns: Option<&Netns>) -> Result<Lead> {
+    let ports = device::make(on, batch, netns)?;
     Ok(Lead {
         targets: Targets::Each(ports),
         flags: if netns.is_some() { Steer::PEER } else { 0 },

@@ -3,12 +3,13 @@
 use alias_common::key::Vlan;
 use alias_common::record::{Record, Steer, TargetKind};
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
 use crate::wiring::join;
+use crate::wiring::transaction::On;
 
 use super::lead::{Lead, Targets};
 
@@ -62,15 +63,9 @@ pub const fn same(record: &Record, owner: u32) -> bool {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn wire(
-    host: &mut Host,
-    parent: &Parent,
-    batch: &Batch,
-    owner: u32,
-    lock: &WriteLock,
-) -> Result<Lead> {
-    let owner = parent.record(owner);
-    join::join(host, parent, batch, &owner, lock)?;
+pub fn wire(on: &mut On<'_>, batch: &Batch, owner: u32) -> Result<Lead> {
+    let owner = on.parent.record(owner);
+    join::join(on, batch, &owner)?;
     Ok(Lead {
         targets: Targets::One(owner.port_ifindex),
         flags: if owner.netns_inode == 0 {

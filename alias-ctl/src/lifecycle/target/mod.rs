@@ -12,13 +12,14 @@ pub mod to;
 
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::{Parent, WriteLock, table};
+use crate::dataplane::{Parent, ParentMut, table};
 use crate::error::Result;
 use crate::model::alias_request::{AliasRequest, Target};
 use crate::model::name::alias_name;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Placement};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::{neighbour, veth};
 
 use lead::Lead;
@@ -121,18 +122,12 @@ pub fn same(record: &Record, placement: &Placement) -> bool {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn wire(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    batch: &Batch,
-    lock: &WriteLock,
-) -> Result<Lead> {
+pub fn wire(on: &mut On<'_>, batch: &Batch) -> Result<Lead> {
     match &batch.placement {
-        Placement::Device(netns) => device::wire(host, link, parent, batch, netns.as_ref(), lock),
-        Placement::Join(owner) => join::wire(host, parent, batch, *owner, lock),
-        Placement::To(device, mac) => to::wire(parent, batch, device, *mac, lock),
-        Placement::Local => local::wire(host, link, batch),
+        Placement::Device(netns) => device::wire(on, batch, netns.as_ref()),
+        Placement::Join(owner) => join::wire(on, batch, *owner),
+        Placement::To(device, mac) => to::wire(on.parent, batch, device, *mac),
+        Placement::Local => local::wire(on.host, on.link, batch),
         Placement::Drop => Ok(drop::wire()),
     }
 }
@@ -162,15 +157,14 @@ pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
 pub fn unwire(
     host: &mut Host,
     link: Option<&Link>,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     going: &[(u32, Record)],
-    lock: &WriteLock,
 ) -> Result<()> {
     if let Some(link) = link {
-        local::unwire(host, link, parent, going)?;
-        neighbour::forget(link, parent, going);
+        local::unwire(host, link, &parent, going)?;
+        neighbour::forget(link, &parent, going);
     }
     join::unwire(host, going)?;
-    device::unwire(host, parent, going)?;
-    to::unwire(parent, going, lock)
+    device::unwire(host, &parent, going)?;
+    to::unwire(parent, going)
 }

@@ -3,13 +3,14 @@
 use alias_common::key::Vlan;
 use alias_common::record::{Record, Target};
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::model::alias_request::Target as Named;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
 use crate::wiring::redirect::{self, in_use_except};
+use crate::wiring::transaction::On;
 use crate::wiring::{peer, veth};
 
 use super::lead::Lead;
@@ -149,13 +150,12 @@ pub const fn same(record: &Record, device: &Link) -> bool {
 ///
 /// ENOSPC when all keys are taken; what the kernel refused.
 pub fn wire(
-    parent: &Parent,
+    parent: ParentMut<'_>,
     batch: &Batch,
     device: &Link,
     mac: Option<[u8; 6]>,
-    lock: &WriteLock,
 ) -> Result<Lead> {
-    redirect::register(parent, batch, device, mac, lock).map(Lead::to)
+    redirect::register(parent, batch, device, mac).map(Lead::to)
 }
 
 /// Whether the device is there.
@@ -172,8 +172,8 @@ pub fn is_intact(host: &mut Host, record: &Record) -> Result<bool> {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn unwire(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -> Result<()> {
-    redirect::release(parent, going, lock)
+pub fn unwire(parent: ParentMut<'_>, going: &[(u32, Record)]) -> Result<()> {
+    redirect::release(parent, going)
 }
 
 /// Lets aliases lead to the device that came back with the name of the one that is gone.
@@ -181,17 +181,11 @@ pub fn unwire(parent: &Parent, going: &[(u32, Record)], lock: &WriteLock) -> Res
 /// # Errors
 ///
 /// As for [`check`], and what the kernel refused.
-pub fn repoint(
-    host: &mut Host,
-    link: &Link,
-    parent: &Parent,
-    key: u32,
-    device: &Link,
-    lock: &WriteLock,
-) -> Result<()> {
+pub fn repoint(on: &mut On<'_>, key: u32, device: &Link) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
     let old = parent.target(key);
     let vlan = Vlan::new(old.vlan_outer, old.vlan_inner);
     let noted = (old.flags & Target::REWRITE != 0).then_some(old.mac);
-    let mac = check_device(host, link, parent, device, vlan, None, None)?.or(noted);
-    redirect::repoint(parent, key, device, mac, lock)
+    let mac = check_device(on.host, link, &parent, device, vlan, None, None)?.or(noted);
+    redirect::repoint(parent, key, device, mac)
 }

@@ -43,12 +43,12 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
             .write_all(text.as_bytes())
             .map_err(|error| Refusal::io("standard output", "write", &error));
     }
-    let lock = transaction::begin(&mut host)?;
+    let mut tx = transaction::begin(&mut host)?;
     // Under the lock, as types come and go.
-    let (declaration, types) = read(&host)?;
+    let (declaration, types) = read(tx.host)?;
     match source {
-        Source::File(_) => apply_with(&mut host, &lock, &needed(types, &declaration), declaration),
-        Source::Saved => all_but(restore_each(&mut host, &lock, &types, declaration), &text),
+        Source::File(_) => apply_with(&mut tx, &needed(types, &declaration), declaration),
+        Source::Saved => all_but(restore_each(&mut tx, &types, declaration), &text),
     }
 }
 

@@ -26,9 +26,9 @@ use crate::wiring::peer;
 pub fn save(path: Option<PathBuf>) -> Result<()> {
     let mut host = Host::open()?;
     refuse_what_goes(&mut host)?;
-    let lock = transaction::begin(&mut host)?;
-    let text = write::write(&running(&mut host)?, &families::rows(&host)?);
-    drop(lock);
+    let tx = transaction::begin(&mut host)?;
+    let text = write::write(&running(tx.host)?, &families::rows(tx.host)?);
+    drop(tx);
     file::write(&path.unwrap_or_else(file::default_path), &text)
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use alias_common::key::Vlan;
 
+use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
-use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::delete;
 use crate::lifecycle::verdict;
@@ -18,11 +18,11 @@ use crate::model::request::{Change, Victims};
 use crate::model::tcp_options::TcpChange;
 use crate::netlink::Link;
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 /// Changes the alias in a slot, makes it, or deletes it.
 pub(super) fn configure(
-    host: &mut Host,
-    lock: &WriteLock,
+    tx: &mut Transaction<'_>,
     link: &Link,
     slot: u32,
     asked: &Configure,
@@ -31,8 +31,8 @@ pub(super) fn configure(
     refuse_device_words(link, &name, asked)?;
     let goes = asked.link.up == Some(false);
     match asked.address {
-        Some(AddressChange::Delete | AddressChange::Clear) => delete(host, lock, link, &name),
-        None if goes => delete(host, lock, link, &name),
+        Some(AddressChange::Delete | AddressChange::Clear) => delete(tx, link, &name),
+        None if goes => delete(tx, link, &name),
         Some(_) if goes => Err(Refusal::new(
             &name,
             "ifconfig",
@@ -41,11 +41,11 @@ pub(super) fn configure(
         )
         .hint("nothing was changed; leave the address or the word down out")),
         Some(AddressChange::Assign(given)) => {
-            put(host, lock, link, Some(slot), &given, &asked.tcp)?;
-            enable_if_asked(host, lock, &name, asked)
+            put(tx, link, Some(slot), &given, &asked.tcp)?;
+            enable_if_asked(tx, &name, asked)
         }
         Some(AddressChange::Remask(mask, broadcast)) => {
-            let address = address_in(host, link, slot)?;
+            let address = address_in(tx.host, link, slot)?;
             let prefix_len = match mask {
                 Some(mask) if mask <= 32 || address.address.is_ipv6() => mask,
                 Some(_) => return Err(too_long(&name)),
@@ -66,14 +66,14 @@ pub(super) fn configure(
                 prefix_len,
                 broadcast,
             };
-            put(host, lock, link, Some(slot), &given, &asked.tcp)?;
-            enable_if_asked(host, lock, &name, asked)
+            put(tx, link, Some(slot), &given, &asked.tcp)?;
+            enable_if_asked(tx, &name, asked)
         }
         Some(AddressChange::Remove(address) | AddressChange::Del(address)) => {
-            if address_in(host, link, slot)?.address != address {
+            if address_in(tx.host, link, slot)?.address != address {
                 return Err(absent(link, address));
             }
-            delete(host, lock, link, &name)
+            delete(tx, link, &name)
         }
         Some(AddressChange::Add(_)) => {
             Err(
@@ -91,17 +91,16 @@ pub(super) fn configure(
                     tcp: asked.tcp.clone(),
                     ..Change::default()
                 };
-                change::set(host, lock, &name, &change)?;
+                change::set(tx, &name, &change)?;
             }
-            enable_if_asked(host, lock, &name, asked)
+            enable_if_asked(tx, &name, asked)
         }
     }
 }
 
 /// Gives an address to a slot, or to the lowest free one.
 pub(super) fn put(
-    host: &mut Host,
-    lock: &WriteLock,
+    tx: &mut Transaction<'_>,
     link: &Link,
     slot: Option<u32>,
     given: &Given,
@@ -116,16 +115,16 @@ pub(super) fn put(
         announce: true,
         tcp: tcp.clone(),
     };
-    add::on_parent(host, link, lock, |host, parent| {
-        let taken = parent.slot_of(address, Vlan::NONE).is_some();
-        if !taken && host.netlink.has_address(link.ifindex, given.address)? {
+    add::on_parent(tx, link, |on| {
+        let taken = on.parent.slot_of(address, Vlan::NONE).is_some();
+        if !taken && on.host.netlink.has_address(link.ifindex, given.address)? {
             // `add --local` would count it where it is; who says ifconfig wants a
             // second one.
             return Err(refusals::own_address(link, address)
                 .hint("nothing was changed; give another address"));
         }
         if let Some(slot) = slot
-            && parent.is_live(slot)
+            && on.parent.is_live(slot)
         {
             let change = Change {
                 address: Some((given.address.into(), Some(given.prefix_len))),
@@ -133,9 +132,9 @@ pub(super) fn put(
                 tcp: tcp.clone(),
                 ..Change::default()
             };
-            return change::set_slot(host, link, parent, slot, &change, lock);
+            return change::set_slot(on, slot, &change);
         }
-        add::add_to(host, link, parent, &wanted, lock)
+        add::add_to(on, &wanted)
     })
 }
 
@@ -189,21 +188,21 @@ fn address_in(host: &Host, link: &Link, slot: u32) -> Result<Interface> {
     })
 }
 
-fn enable_if_asked(host: &mut Host, lock: &WriteLock, name: &str, asked: &Configure) -> Result<()> {
+fn enable_if_asked(tx: &mut Transaction<'_>, name: &str, asked: &Configure) -> Result<()> {
     if asked.link.up == Some(true) {
-        verdict::enable(host, lock, name, true)?;
+        verdict::enable(tx, name, true)?;
     }
     Ok(())
 }
 
 /// Deletes an alias. The name may be that of an address which others labelled so.
-fn delete(host: &mut Host, lock: &WriteLock, link: &Link, name: &str) -> Result<()> {
-    let deleted = delete::delete(host, lock, &Victims::Named(vec![name.to_owned()]));
+fn delete(tx: &mut Transaction<'_>, link: &Link, name: &str) -> Result<()> {
+    let deleted = delete::delete(tx, &Victims::Named(vec![name.to_owned()]));
     let Err(refusal) = deleted else {
         return Ok(());
     };
     if refusal.errno == libc::ENODEV {
-        let addresses = host.netlink.addresses(Some(link.ifindex))?;
+        let addresses = tx.host.netlink.addresses(Some(link.ifindex))?;
         let foreign = addresses
             .iter()
             .find(|address| address.label.as_deref() == Some(name));

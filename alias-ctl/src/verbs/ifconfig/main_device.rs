@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use alias_common::key::Vlan;
 
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::delete;
 use crate::lifecycle::reconcile::events::{Events, Extent};
@@ -15,17 +15,13 @@ use crate::model::ifconfig::{AddressChange, Configure, Given, LinkChange, broadc
 use crate::model::request::Victims;
 use crate::netlink::{Address, AddressSpec, Link, LinkSettings, Request, sysctl};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 use crate::wiring::veth;
 
 use super::alias;
 
 /// Changes a device: what is refused in the end, undoes what came before.
-pub(super) fn configure(
-    host: &mut Host,
-    lock: &WriteLock,
-    link: &Link,
-    asked: &Configure,
-) -> Result<()> {
+pub(super) fn configure(tx: &mut Transaction<'_>, link: &Link, asked: &Configure) -> Result<()> {
     let mut change = asked.link;
     if matches!(asked.address, Some(AddressChange::Assign(_))) && change.up.is_none() {
         // As ifconfig always did.
@@ -56,29 +52,24 @@ pub(super) fn configure(
             link.name
         )));
     }
-    let before = apply(host, lock, link, &change)?;
-    let now = host.link(&link.name, "ifconfig")?;
-    if let Err(refusal) = addresses(host, lock, &now, asked) {
+    let before = apply(tx, link, &change)?;
+    let now = tx.host.link(&link.name, "ifconfig")?;
+    if let Err(refusal) = addresses(tx, &now, asked) {
         // What cannot be put back either is not worth a second message.
-        let _ = apply(host, lock, &now, &before);
+        let _ = apply(tx, &now, &before);
         return Err(refusal);
     }
     if goes_down {
-        host.netlink.run(Request::set_down(link.ifindex))?;
+        tx.host.netlink.run(Request::set_down(link.ifindex))?;
         // What becomes of its aliases is not left to the next command: it may come
         // when the device is up again, and nothing tells that it was down.
-        reconcile::reconcile(host, lock, &Events::default(), Extent::Whole)?;
+        reconcile::reconcile(tx, &Events::default(), Extent::Whole)?;
     }
     Ok(())
 }
 
 /// Changes the device's properties and returns what undoes it.
-fn apply(
-    host: &mut Host,
-    lock: &WriteLock,
-    link: &Link,
-    change: &LinkChange,
-) -> Result<LinkChange> {
+fn apply(tx: &mut Transaction<'_>, link: &Link, change: &LinkChange) -> Result<LinkChange> {
     let flags = [
         (libc::IFF_UP, change.up),
         (libc::IFF_NOARP, change.arp.map(|arp| !arp)),
@@ -114,7 +105,7 @@ fn apply(
         return Ok(before);
     }
     let request = Request::configure(link.ifindex, &settings).about(&link.name);
-    if let Err(refused) = host.netlink.run(request) {
+    if let Err(refused) = tx.host.netlink.run(request) {
         let undo = LinkSettings {
             flags: link.flags,
             mtu: before.mtu,
@@ -123,23 +114,23 @@ fn apply(
             ..settings
         };
         // The kernel stops at what it refuses; the rest is taken back.
-        let _ = host.netlink.run(Request::configure(link.ifindex, &undo));
+        let _ = tx.host.netlink.run(Request::configure(link.ifindex, &undo));
         return Err(refused.into());
     }
     if before.mac != change.mac || before.mtu != change.mtu {
         // Alias devices have their parent's.
-        transaction::recover(host, lock)?;
+        transaction::recover(tx)?;
     }
     Ok(before)
 }
 
-fn addresses(host: &mut Host, lock: &WriteLock, link: &Link, asked: &Configure) -> Result<()> {
+fn addresses(tx: &mut Transaction<'_>, link: &Link, asked: &Configure) -> Result<()> {
     match asked.address {
         None | Some(AddressChange::Delete) => Ok(()),
-        Some(AddressChange::Add(given)) => alias::put(host, lock, link, None, &given, &asked.tcp),
-        Some(AddressChange::Assign(given)) => assign(host, link, &given),
+        Some(AddressChange::Add(given)) => alias::put(tx, link, None, &given, &asked.tcp),
+        Some(AddressChange::Assign(given)) => assign(tx.host, link, &given),
         Some(AddressChange::Remask(mask, broadcast)) => {
-            let own = own_address(host, link)?.ok_or_else(|| no_address(link))?;
+            let own = own_address(tx.host, link)?.ok_or_else(|| no_address(link))?;
             let given = Given {
                 address: own.address,
                 prefix_len: mask.unwrap_or(own.prefix_len),
@@ -148,42 +139,42 @@ fn addresses(host: &mut Host, lock: &WriteLock, link: &Link, asked: &Configure) 
             if given.prefix_len > 32 {
                 return Err(no_address(link));
             }
-            assign(host, link, &given)
+            assign(tx.host, link, &given)
         }
         Some(AddressChange::Remove(address)) => {
-            if alias::slot_of(host, link, address)?.is_some() {
-                return delete_alias(host, lock, link, address);
+            if alias::slot_of(tx.host, link, address)?.is_some() {
+                return delete_alias(tx, link, address);
             }
-            let found = find(host, link, address)?;
-            remove(host, link, &found)
+            let found = find(tx.host, link, address)?;
+            remove(tx.host, link, &found)
         }
         Some(AddressChange::Del(address)) => {
-            if alias::slot_of(host, link, address)?.is_some() {
-                return delete_alias(host, lock, link, address);
+            if alias::slot_of(tx.host, link, address)?.is_some() {
+                return delete_alias(tx, link, address);
             }
-            let found = find(host, link, address)?;
+            let found = find(tx.host, link, address)?;
             if is_own(link, &found) {
-                aliases_first(host, lock, link, asked)?;
+                aliases_first(tx, link, asked)?;
             }
-            remove(host, link, &found)
+            remove(tx.host, link, &found)
         }
         Some(AddressChange::Clear) => {
-            let Some(own) = own_address(host, link)? else {
+            let Some(own) = own_address(tx.host, link)? else {
                 return Ok(());
             };
-            aliases_first(host, lock, link, asked)?;
-            remove(host, link, &own)
+            aliases_first(tx, link, asked)?;
+            remove(tx.host, link, &own)
         }
     }
 }
 
-fn delete_alias(host: &mut Host, lock: &WriteLock, link: &Link, address: IpAddr) -> Result<()> {
+fn delete_alias(tx: &mut Transaction<'_>, link: &Link, address: IpAddr) -> Result<()> {
     let victims = Victims::Address {
         device: link.name.clone(),
         address: address.into(),
         vlan: Vlan::NONE,
     };
-    delete::delete(host, lock, &victims)
+    delete::delete(tx, &victims)
 }
 
 fn no_address(link: &Link) -> Refusal {
@@ -229,14 +220,14 @@ fn find(host: &mut Host, link: &Link, address: IpAddr) -> Result<Address> {
 }
 
 /// System V: the device's own address goes after its aliases.
-fn aliases_first(host: &mut Host, lock: &WriteLock, link: &Link, asked: &Configure) -> Result<()> {
-    let parent = Parent::open(&host.directory, link.ifindex)?;
+fn aliases_first(tx: &mut Transaction<'_>, link: &Link, asked: &Configure) -> Result<()> {
+    let parent = Parent::open(&tx.host.directory, link.ifindex)?;
     let count = parent.map_or(0, |parent| parent.live().count());
     if count == 0 {
         return Ok(());
     }
     if asked.cascade {
-        return delete::delete(host, lock, &Victims::All(link.name.clone()));
+        return delete::delete(tx, &Victims::All(link.name.clone()));
     }
     Err(Refusal::new(
         &link.name,

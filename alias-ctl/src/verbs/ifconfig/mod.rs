@@ -9,12 +9,12 @@ mod list;
 mod main_device;
 mod object;
 
-use crate::dataplane::WriteLock;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::{attachment, transaction};
 use crate::model::ifconfig::{Configure, Ifconfig, LinkChange, flags};
 use crate::render::output;
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 
 use object::{Object, find};
 
@@ -28,8 +28,8 @@ pub fn ifconfig(asked: &Ifconfig) -> Result<()> {
         Ifconfig::List(listing) => list::list(listing),
         Ifconfig::Configure(asked) => {
             let mut host = Host::open()?;
-            let lock = transaction::begin(&mut host)?;
-            configure(&mut host, &lock, asked)
+            let mut tx = transaction::begin(&mut host)?;
+            configure(&mut tx, asked)
         }
         Ifconfig::Flags(style, word) => {
             let line = flags::print(*word, &flags::decode(*style, *word));
@@ -38,18 +38,18 @@ pub fn ifconfig(asked: &Ifconfig) -> Result<()> {
     }
 }
 
-fn configure(host: &mut Host, lock: &WriteLock, asked: &Configure) -> Result<()> {
+fn configure(tx: &mut Transaction<'_>, asked: &Configure) -> Result<()> {
     // `eth0:0-` names eth0:0; the grammar has seen to it that it asks for deletion.
     let name = match asked.name.strip_suffix('-') {
         Some(name) if name.contains(':') => name,
         _ => &asked.name,
     };
-    let found = find(host, name).map_err(|refusal| Refusal {
+    let found = find(tx.host, name).map_err(|refusal| Refusal {
         object: asked.name.clone(),
         ..refusal
     })?;
     match found {
-        Object::Alias(link, slot) => alias::configure(host, lock, &link, slot, asked),
+        Object::Alias(link, slot) => alias::configure(tx, &link, slot, asked),
         Object::Main(link) if asked.detach => {
             if asked.address.is_some()
                 || asked.link != LinkChange::default()
@@ -63,8 +63,8 @@ fn configure(host: &mut Host, lock: &WriteLock, asked: &Configure) -> Result<()>
                 )
                 .hint("nothing was changed; say the one, then the other"));
             }
-            attachment::detach(host, lock, &link.name, asked.cascade)
+            attachment::detach(tx, &link.name, asked.cascade)
         }
-        Object::Main(link) => main_device::configure(host, lock, &link, asked),
+        Object::Main(link) => main_device::configure(tx, &link, asked),
     }
 }

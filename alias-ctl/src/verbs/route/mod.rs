@@ -4,7 +4,6 @@
 mod listing;
 pub mod way;
 
-use crate::dataplane::WriteLock;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::transaction;
 use crate::model::route::{Action, RouteRequest};
@@ -25,21 +24,9 @@ pub use listing::list;
 /// family, EEXIST, ESRCH when there is no such route, and what the kernel refused.
 pub fn change(action: Action, wanted: &RouteRequest) -> Result<()> {
     let mut host = Host::open()?;
-    let lock = transaction::begin(&mut host)?;
-    change_under(&mut host, &lock, action, wanted)
-}
-
-/// The same under a lock that is held: the alias cannot go meanwhile.
-///
-/// # Errors
-///
-/// As for [`change`].
-fn change_under(
-    host: &mut Host,
-    _lock: &WriteLock,
-    action: Action,
-    wanted: &RouteRequest,
-) -> Result<()> {
+    // Under the lock, so that the alias cannot go meanwhile.
+    let tx = transaction::begin(&mut host)?;
+    let host = &mut *tx.host;
     let way = match &wanted.device {
         Some(name) => way::find(host, name, wanted.destination)?,
         None => Way::UNNAMED,
