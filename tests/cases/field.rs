@@ -214,3 +214,67 @@ fn trouble_on_one_device_is_that_devices() {
     run(lab, "del eth0:6");
     run(lab, "detach eth0 --cascade");
 }
+
+/// At boot not everything is there: what can be made is, the rest is named, and comes when
+/// what it needs does.
+#[test]
+fn boot_in_any_order() {
+    for by_daemon_alone in [false, true] {
+        let name = format!("alias-t{}-boot-{by_daemon_alone}", std::process::id());
+        let saved = std::env::temp_dir().join(&name);
+        let builder = Lab::builder().mode(Mode::Native);
+        let lab = builder
+            .env("ALIAS_CONFIG", &saved.display().to_string())
+            .build();
+        // A name that nobody has yet.
+        let late = lab.namespace("late");
+        let netns = late.name().to_owned();
+        drop(late);
+        let text = [
+            ("eth0:0", "198.51.100.8/24", String::new()),
+            (
+                "eth0:1",
+                "198.51.100.9/24",
+                format!("netns = \"{netns}\"\n"),
+            ),
+            ("eth0:2", "198.51.100.10", "to = \"late0\"\n".into()),
+            ("usb0:0", "203.0.113.7", "target = \"drop\"\n".into()),
+        ]
+        .iter()
+        .map(|(name, address, more)| {
+            format!("[[alias]]\nname = \"{name}\"\naddress = \"{address}\"\n{more}")
+        })
+        .collect::<String>();
+        std::fs::write(&saved, format!("version = 1\n{text}")).expect("a file of our own");
+        let daemon = lab.daemon(&[]);
+        let there = |names: &[&str]| {
+            wait_for(&format!("{names:?}"), LIMIT, || lab.alias_names() == names);
+        };
+        if !by_daemon_alone {
+            let refused = lab.ctl(&["restore"]);
+            assert_eq!(refused.code(), 1, "{refused}");
+            for named in [netns.as_str(), "late0", "usb0", &name] {
+                assert!(
+                    refused.stderr.contains(named),
+                    "{named}: {}",
+                    refused.stderr
+                );
+            }
+        }
+        there(&["eth0:0"]);
+        lab.b.ping_ok("198.51.100.8", 2);
+        lab.a.ip("link add late0 type veth peer name late1");
+        lab.a.ip_batch("link set late0 up\nlink set late1 up\n");
+        there(&["eth0:0", "eth0:2"]);
+        let home = lab.namespace("late");
+        assert_eq!(home.name(), netns);
+        there(&["eth0:0", "eth0:2", "eth0:1"]);
+        lab.b.ping_ok("192.0.2.11", 2);
+        lab.a.ip("link add usb0 type veth peer name usb1");
+        lab.a.ip_batch("link set usb0 up\nlink set usb1 up\n");
+        there(&["eth0:0", "eth0:2", "eth0:1", "usb0:0"]);
+        assert!(daemon.stop(libc::SIGTERM) == Some(0));
+        // Before the lab goes, so that nothing reads it any more.
+        std::fs::remove_file(&saved).expect("the file that was written");
+    }
+}
