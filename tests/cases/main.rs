@@ -6,6 +6,7 @@
 
 mod aim;
 mod alias_types;
+mod announce;
 mod budget;
 mod change;
 mod configuration;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::announce::{Announce, Rounds};
 use super::configuration::{Apply, Diff, Restore, Save};
 use super::daemon::{Daemon, OnDown};
 use super::tcp_options::TcpArguments;
@@ -66,9 +67,12 @@ pub(super) enum Verb {
         alias-ctl set eth0:0 --tcp-nodelay default")]
     Set(Set),
     /// Match an alias's packets again
-    Enable(Name),
+    Enable(Enable),
     /// Leave an alias's packets to the device, as if it were not
     Disable(Name),
+    /// Tell the neighbours where aliases are
+    #[command(after_help = super::announce::HELP)]
+    Announce(Announce),
     /// Add, delete and list routes, in the words of route(8)
     #[command(after_help = super::route::ROUTE_HELP)]
     Route(super::route::Words),
@@ -240,6 +244,8 @@ pub(super) struct PlacementArguments {
     /// Do not tell the neighbours
     #[arg(long)]
     pub(super) no_announce: bool,
+    #[command(flatten)]
+    pub(super) rounds: Rounds,
 }
 
 #[derive(Debug, Args)]
@@ -325,6 +331,14 @@ pub(super) struct Set {
     pub(super) vlan: Option<String>,
     #[command(flatten)]
     pub(super) tcp: TcpArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Enable {
+    /// DEVICE:SLOT
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) rounds: Rounds,
 }
 
 #[derive(Debug, Args)]

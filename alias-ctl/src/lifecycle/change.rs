@@ -16,7 +16,7 @@ use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
 
 use super::refusals::{self, device_not_alias, no_such_alias};
-use super::{exposure, grow, replace, resolve, target, tcp_options};
+use super::{exposure, grow, replace, resolve, target, tcp_options, verdict};
 
 /// Changes an alias, as one of several changes.
 ///
@@ -66,7 +66,12 @@ fn set_once(
     let wanted = wanted(host, link, parent, slot, change)?;
     let new = target::record(&wanted, &wanted.items[0]);
     if is_same(&old, &new, &wanted.placement) && target::is_intact(host, link, &old)? {
-        return tcp_options::change(host, link, parent, slot, new.tcp, lock);
+        tcp_options::change(host, link, parent, slot, new.tcp, lock)?;
+        // Who gives the address that it has wants it heard where it is.
+        if change.address.is_some() && change.announce {
+            verdict::announce_again(link, slot, &old);
+        }
+        return Ok(());
     }
     replace::replace(host, link, parent, wanted, lock)
 }

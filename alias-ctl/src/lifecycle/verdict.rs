@@ -1,12 +1,16 @@
 //! What the index says of an alias: where its packets go, or that they are the
 //! parent's while it is disabled.
 
+use std::io::{self, Write};
+
 use alias_common::record::{Record, TargetKind};
 use alias_common::word::Verdict;
 
 use crate::dataplane::WriteLock;
 use crate::error::Result;
+use crate::netlink::Link;
 use crate::wiring::host::Host;
+use crate::wiring::neighbour;
 
 use super::exposure;
 use super::refusals::{device_not_alias, no_such_alias};
@@ -42,7 +46,18 @@ pub fn enable(host: &mut Host, lock: &WriteLock, name: &str, enabled: bool) -> R
     parent.amend(slot, note, lock);
     parent.set_verdict(slot, verdict_of(&parent.record(slot)), lock);
     parent.set_unfinished(false, lock);
+    if enabled {
+        announce_again(&link, slot, &parent.record(slot));
+    }
     Ok(())
+}
+
+/// Tells the neighbours where an alias is that stays as it is. That they were not told
+/// undoes nothing.
+pub fn announce_again(link: &Link, slot: u32, record: &Record) {
+    if let Err(refusal) = neighbour::tell_again(link, &[(slot, *record)]) {
+        let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");
+    }
 }
 
 /// The verdict of a live alias's word.
