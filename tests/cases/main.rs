@@ -17,6 +17,7 @@ mod daemon_process;
 mod daemon_stage;
 mod doctor;
 mod errors;
+mod firewall;
 mod golden_bench;
 mod golden_deliver;
 mod golden_maps;

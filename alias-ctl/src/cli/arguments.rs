@@ -52,7 +52,10 @@ pub(super) enum Verb {
         alias-ctl add eth0:7 192.0.2.17/24 --vlan 100\n  \
         alias-ctl add eth0:8 198.51.100.0/24 --prefix --netns web\n  \
         alias-ctl add eth0 --range 198.18.0.0-198.18.63.127 --drop\n  \
-        alias-ctl add eth0 --from addresses.txt --drop")]
+        alias-ctl add eth0 --from addresses.txt --drop\n\n\
+        Firewall:\n  Rules on iifname \"eth0\", and netdev ingress on it, do not see the packets of an\n  \
+        alias with a device of its own (the default): what they close is open on it. Name\n  \
+        those devices too: iifgroup 152615, or iifname \"al*\" (they are named al*_*).")]
     Add(Add),
     /// Delete aliases
     #[command(after_help = "Examples:\n  alias-ctl del eth0:0 eth0:1\n  \
@@ -108,7 +111,7 @@ pub(super) enum Verb {
     Journal(Journal),
     /// Look for what stands in the way of aliases, and say what to do
     #[command(
-        after_help = "Examples:\n  alias-ctl doctor\n  alias-ctl doctor eth1\n\n\
+        after_help = "Examples:\n  alias-ctl doctor\n  alias-ctl doctor eth1\n  alias-ctl doctor eth0:0\n\n\
         Exit code 1 when there is a problem."
     )]
     Doctor(super::doctor::Doctor),
