@@ -61,5 +61,6 @@ mod targets;
 mod tcp_options;
 mod tour;
 mod traffic;
+mod true_words;
 mod untouched;
 mod vlan;

@@ -26,13 +26,14 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
     let read = |host: &Host| -> Result<(Declaration, Vec<Named>)> {
         let (mut declaration, types) = text.read(host)?;
         if let Some(device) = device {
-            only(&mut declaration, device)?;
+            only(&mut declaration, device, &text)?;
         }
         Ok((declaration, types))
     };
     if dry_run {
         let (declaration, _) = read(&host)?;
-        let text: String = prepare(&mut host, declaration)?
+        let text: String = prepare(&mut host, declaration)
+            .map_err(|refusal| text.in_file(refusal))?
             .iter()
             .map(|one| {
                 render::settings(&one.link.name, one.is.as_ref(), &one.declared.attachment)
@@ -47,4 +48,5 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
     // Under the lock, as types come and go.
     let (declaration, types) = read(&host)?;
     apply_with(&mut host, &lock, &needed(types, &declaration), declaration)
+        .map_err(|refusal| text.in_file(refusal))
 }
