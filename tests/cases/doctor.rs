@@ -191,6 +191,42 @@ fn many_of_a_kind_are_summed_up() {
 }
 
 #[test]
+fn of_one_alias_only_what_concerns_it_is_said() {
+    let lab = Lab::attached(Mode::Native);
+    for slot in 0..8 {
+        lab.a
+            .ip(&format!("link add to{slot} type veth peer name far{slot}"));
+        lab.a
+            .ip_batch(&format!("link set far{slot} up\nlink set to{slot} up\n"));
+        let (name, address) = (format!("eth0:{slot}"), format!("198.51.100.{slot}"));
+        lab.ctl_ok(&["add", &name, &address, "--to", &format!("to{slot}")]);
+    }
+    for slot in 1..8 {
+        lab.a.ip(&format!("link set to{slot} down"));
+    }
+    let objects = |alias: &str| {
+        let (found, code) = doctor(&lab, &[alias]);
+        let problems = of_level(&found, "problem");
+        let objects: Vec<String> = problems
+            .iter()
+            .filter_map(|problem| problem["object"].as_str().map(str::to_owned))
+            .collect();
+        (objects, code)
+    };
+    // The last one, which a list of all sums up, by either of its names.
+    for name in ["eth0:7", "eth0:007"] {
+        assert_eq!(objects(name), (vec!["eth0:7".to_owned()], 1), "{name}");
+    }
+    assert_eq!(objects("eth0:0"), (vec![], 0));
+    let (found, _) = doctor(&lab, &["eth0:0"]);
+    assert!(
+        found.iter().any(|one| one["object"] == "eth0:0"),
+        "{found:#?}"
+    );
+    lab.ctl_err(&["doctor", "eth0:9"], "ENODEV");
+}
+
+#[test]
 fn an_unknown_device_is_enodev() {
     Lab::plain().ctl_err(&["doctor", "eth9"], "ENODEV");
 }

@@ -21,7 +21,7 @@ fn v6(text: &str) -> Ipv6Addr {
 }
 
 /// An announcement of `address` that nobody has asked for.
-fn announces(seen: &Seen, family: Family, address: &str) -> bool {
+pub(crate) fn announces(seen: &Seen, family: Family, address: &str) -> bool {
     match family {
         Family::V4 => seen
             .arp

@@ -66,6 +66,15 @@ impl RawSocket {
             })
     }
 
+    /// Opens it on all devices of a namespace, which go down and come up as they like: one
+    /// that is bound to a device hears of that instead.
+    #[track_caller]
+    pub fn open_on_all(namespace: &Namespace) -> Self {
+        namespace
+            .enter(|| Self::bound_to(0))
+            .unwrap_or_else(|error| panic!("packet socket of {}: {error}", namespace.name()))
+    }
+
     fn bound_to(ifindex: u32) -> io::Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // Protocol 0: nothing is received before the bind, so no other

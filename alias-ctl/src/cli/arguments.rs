@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::announce::{Announce, Rounds};
 use super::configuration::{Apply, Diff, Restore, Save};
 use super::daemon::{Daemon, OnDown};
 use super::tcp_options::TcpArguments;
@@ -51,7 +52,10 @@ pub(super) enum Verb {
         alias-ctl add eth0:7 192.0.2.17/24 --vlan 100\n  \
         alias-ctl add eth0:8 198.51.100.0/24 --prefix --netns web\n  \
         alias-ctl add eth0 --range 198.18.0.0-198.18.63.127 --drop\n  \
-        alias-ctl add eth0 --from addresses.txt --drop")]
+        alias-ctl add eth0 --from addresses.txt --drop\n\n\
+        Firewall:\n  Rules on iifname \"eth0\", and netdev ingress on it, do not see the packets of an\n  \
+        alias with a device of its own (the default): what they close is open on it. Name\n  \
+        those devices too: iifgroup 152615, or iifname \"al*\" (they are named al*_*).")]
     Add(Add),
     /// Delete aliases
     #[command(after_help = "Examples:\n  alias-ctl del eth0:0 eth0:1\n  \
@@ -66,9 +70,12 @@ pub(super) enum Verb {
         alias-ctl set eth0:0 --tcp-nodelay default")]
     Set(Set),
     /// Match an alias's packets again
-    Enable(Name),
+    Enable(Enable),
     /// Leave an alias's packets to the device, as if it were not
     Disable(Name),
+    /// Tell the neighbours where aliases are
+    #[command(after_help = super::announce::HELP)]
+    Announce(Announce),
     /// Add, delete and list routes, in the words of route(8)
     #[command(after_help = super::route::ROUTE_HELP)]
     Route(super::route::Words),
@@ -104,7 +111,7 @@ pub(super) enum Verb {
     Journal(Journal),
     /// Look for what stands in the way of aliases, and say what to do
     #[command(
-        after_help = "Examples:\n  alias-ctl doctor\n  alias-ctl doctor eth1\n\n\
+        after_help = "Examples:\n  alias-ctl doctor\n  alias-ctl doctor eth1\n  alias-ctl doctor eth0:0\n\n\
         Exit code 1 when there is a problem."
     )]
     Doctor(super::doctor::Doctor),
@@ -240,6 +247,8 @@ pub(super) struct PlacementArguments {
     /// Do not tell the neighbours
     #[arg(long)]
     pub(super) no_announce: bool,
+    #[command(flatten)]
+    pub(super) rounds: Rounds,
 }
 
 #[derive(Debug, Args)]
@@ -325,6 +334,14 @@ pub(super) struct Set {
     pub(super) vlan: Option<String>,
     #[command(flatten)]
     pub(super) tcp: TcpArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Enable {
+    /// DEVICE:SLOT
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) rounds: Rounds,
 }
 
 #[derive(Debug, Args)]

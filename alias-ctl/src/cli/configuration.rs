@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::model::request::{Request, Source};
+use crate::model::request::{Request, Source, Whom};
+
+use super::announce::Rounds;
 
 #[derive(Debug, Args)]
 pub(super) struct Save {
@@ -30,14 +32,21 @@ pub(super) struct Restore {
     /// Only print what would be done
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 impl Restore {
     pub(super) fn lower(self) -> Request {
-        Request::Apply {
+        let whom = Whom::Declared(self.device.clone());
+        let request = Request::Apply {
             source: source(self.file),
             device: self.device,
             dry_run: self.dry_run,
+        };
+        match self.dry_run {
+            true => request,
+            false => self.rounds.after(request, whom),
         }
     }
 }

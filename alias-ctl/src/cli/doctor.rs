@@ -6,7 +6,7 @@ use crate::model::request::Request;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// Only this device, attached or not
+    /// Only this DEVICE, attached or not, or this DEVICE:SLOT
     device: Option<String>,
     /// As JSON
     #[arg(short = 'j', long)]

@@ -12,7 +12,7 @@ use crate::model::bits::bits;
 use crate::model::declaration::{self, Hook};
 use crate::model::prefix::Prefix;
 use crate::model::request::{
-    AttachSpec, Change, FromList, ParentChange, Request, TypedPlacement, Victims,
+    AttachSpec, Change, FromList, ParentChange, Request, TypedPlacement, Victims, Whom,
 };
 use crate::model::word;
 
@@ -37,13 +37,24 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             device: words.device,
             cascade: words.cascade,
         },
-        Verb::Add(words) => add(words)?,
+        Verb::Add(words) => {
+            let rounds = words.placement.rounds;
+            rounds.after(add(words)?, Whom::Added)
+        }
         Verb::Del(words) => del(words)?,
-        Verb::Set(words) => set(words)?,
-        Verb::Enable(words) => Request::Enable {
-            name: words.name,
-            enabled: true,
-        },
+        Verb::Set(words) => {
+            let (rounds, name) = (words.placement.rounds, words.name.clone());
+            rounds.after(set(words)?, Whom::Named(vec![name]))
+        }
+        Verb::Enable(words) => {
+            let whom = Whom::Named(vec![words.name.clone()]);
+            let request = Request::Enable {
+                name: words.name,
+                enabled: true,
+            };
+            words.rounds.after(request, whom)
+        }
+        Verb::Announce(words) => words.lower(),
         Verb::Disable(words) => Request::Enable {
             name: words.name,
             enabled: false,

@@ -1,6 +1,7 @@
 //! The command line: words in, a [`Request`](crate::model::request::Request) out. Nothing here touches the
 //! machine, but `man`, which writes its pages; and no clap type leaves it.
 
+mod announce;
 mod arguments;
 mod called_as;
 mod configuration;

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::sys::{bpf, owned};
 
@@ -14,9 +14,15 @@ const BPF_PROG_LOAD: u32 = 5;
 const BPF_PROG_TEST_RUN: u32 = 10;
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 
-/// Waits on a full transmit queue before giving up, and the length of each.
-const FULL_ATTEMPTS: usize = 1000;
+/// How long a full transmit queue is waited for, where nobody said how long all may take,
+/// and the length of each wait.
+const FULL_PATIENCE: Duration = Duration::from_secs(1);
 const FULL_PAUSE: Duration = Duration::from_millis(1);
+/// The pace: so many frames at once, and no more of them than one burst in this time,
+/// which makes 10,000 a second. Every one is a broadcast that all hosts of the link take
+/// in, and that switches and routers count against a limit.
+const BURST: usize = 100;
+const BURST_TIME: Duration = Duration::from_millis(10);
 /// NET_XMIT_DROP and NET_XMIT_CN of linux/netdevice.h: the queue was full.
 const NET_XMIT_DROP: i32 = 1;
 const NET_XMIT_CN: i32 = 2;
@@ -96,28 +102,41 @@ struct RunAttribute {
 }
 
 /// Sends frames, each with its Ethernet header, out of a device of the calling
-/// thread's namespace. A full transmit queue is waited out.
+/// thread's namespace, at a bounded pace. A full transmit queue is waited out. Returns how
+/// many were sent: all, or those that could be until `deadline`.
 ///
 /// # Errors
 ///
 /// ENETDOWN when the device is down, ENODEV when it is gone, ENOBUFS when its queue
 /// stayed full for a second, EPERM without CAP_BPF.
-pub fn transmit(ifindex: u32, frames: &[Vec<u8>]) -> io::Result<()> {
+pub fn transmit(ifindex: u32, frames: &[Vec<u8>], deadline: Option<Instant>) -> io::Result<usize> {
     if frames.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let program = load(ifindex)?;
-    for frame in frames {
-        let mut attempts = 0;
+    let is_over = |now: Instant| deadline.is_some_and(|deadline| now >= deadline);
+    let mut began = Instant::now();
+    for (sent, frame) in frames.iter().enumerate() {
+        if sent != 0 && sent % BURST == 0 {
+            thread::sleep(BURST_TIME.saturating_sub(began.elapsed()));
+            began = Instant::now();
+            if is_over(began) {
+                return Ok(sent);
+            }
+        }
+        let give_up = Instant::now() + FULL_PATIENCE;
         loop {
             match run(program.as_fd(), frame)? {
                 0 => break,
-                NET_XMIT_DROP | NET_XMIT_CN if attempts < FULL_ATTEMPTS => {
-                    attempts += 1;
-                    thread::sleep(FULL_PAUSE);
-                }
                 NET_XMIT_DROP | NET_XMIT_CN => {
-                    return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
+                    let now = Instant::now();
+                    if is_over(now) {
+                        return Ok(sent);
+                    }
+                    if now >= give_up {
+                        return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
+                    }
+                    thread::sleep(FULL_PAUSE);
                 }
                 // The helper's way of saying that there is no such device.
                 error if error == -libc::EINVAL => {
@@ -127,7 +146,7 @@ pub fn transmit(ifindex: u32, frames: &[Vec<u8>]) -> io::Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(frames.len())
 }
 
 /// The program that sends out of this device. Nothing runs it here.

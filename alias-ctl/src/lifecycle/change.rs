@@ -17,7 +17,7 @@ use crate::wiring::host::Host;
 use crate::wiring::transaction::{On, Transaction};
 
 use super::refusals::{self, device_not_alias, no_such_alias};
-use super::{exposure, grow, replace, resolve, target, tcp_options};
+use super::{exposure, grow, replace, resolve, target, tcp_options, verdict};
 
 /// Changes an alias, as one of several changes.
 ///
@@ -53,7 +53,12 @@ fn set_once(on: &mut On<'_>, slot: u32, change: &Change) -> Result<()> {
     let wanted = wanted(on.host, link, &parent, slot, change)?;
     let new = target::record(&wanted, &wanted.items[0]);
     if is_same(&old, &new, &wanted.placement) && target::is_intact(on.host, link, &old)? {
-        return tcp_options::change(on, slot, new.tcp);
+        tcp_options::change(on, slot, new.tcp)?;
+        // Who gives the address that it has wants it heard where it is.
+        if change.address.is_some() && change.announce {
+            verdict::announce_again(link, slot, &old);
+        }
+        return Ok(());
     }
     replace::replace(on, wanted)
 }

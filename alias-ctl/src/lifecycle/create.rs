@@ -56,9 +56,7 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
         parent.set_unfinished(false);
     }
     if let Err(refusal) = neighbour::tell(link, batch) {
-        // The aliases are made. Without a carrier nobody can be told; whoever
-        // comes later asks.
-        let refusal = refusal.hint("neighbours learn of it when they ask");
+        // The aliases are made.
         let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");
     }
     Ok(())

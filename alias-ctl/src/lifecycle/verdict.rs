@@ -1,10 +1,14 @@
 //! What the index says of an alias: where its packets go, or that they are the
 //! parent's while it is disabled.
 
+use std::io::{self, Write};
+
 use alias_common::record::{Record, TargetKind};
 use alias_common::word::Verdict;
 
 use crate::error::Result;
+use crate::netlink::Link;
+use crate::wiring::neighbour;
 use crate::wiring::transaction::{On, Transaction};
 
 use super::exposure;
@@ -42,7 +46,18 @@ pub fn enable(tx: &mut Transaction<'_>, name: &str, enabled: bool) -> Result<()>
     parent.amend(slot, note);
     parent.set_verdict(slot, verdict_of(&parent.record(slot)));
     parent.set_unfinished(false);
+    if enabled {
+        announce_again(&link, slot, &parent.record(slot));
+    }
     Ok(())
+}
+
+/// Tells the neighbours where an alias is that stays as it is. That they were not told
+/// undoes nothing.
+pub fn announce_again(link: &Link, slot: u32, record: &Record) {
+    if let Err(refusal) = neighbour::tell_again(link, &[(slot, *record)]) {
+        let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");
+    }
 }
 
 /// The verdict of a live alias's word.

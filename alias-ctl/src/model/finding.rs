@@ -40,11 +40,18 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub struct Findings {
     all: Vec<Finding>,
+    /// Of what is found for many objects, only this one is told.
+    only: Option<String>,
 }
 
 impl Findings {
     /// How many findings of one kind are told one by one.
     const TOLD: usize = 5;
+
+    /// From now on, what is found for other aliases than this one is left out.
+    pub fn leave_out_others(&mut self, alias: &str) {
+        self.only = Some(alias.to_owned());
+    }
 
     fn add(&mut self, level: Level, object: impl Into<String>, what: impl Into<String>) {
         self.all.push(Finding {
@@ -91,6 +98,13 @@ impl Findings {
     /// The same thing found for many objects: the first few are told one by one, and
     /// how many more there are.
     pub fn each(&mut self, level: Level, found: &[(String, String)], what: &str) {
+        if let Some(only) = self.only.clone() {
+            for (object, hint) in found.iter().filter(|(object, _)| *object == only) {
+                self.add(level, object, what);
+                self.add_hint(hint);
+            }
+            return;
+        }
         for (object, hint) in found.iter().take(Self::TOLD) {
             self.add(level, object, what);
             self.add_hint(hint);
@@ -118,6 +132,18 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_one_alias_nothing_is_summed_up_or_hidden() {
+        let found: Vec<_> = (0..7)
+            .map(|n| (format!("eth0:{n}"), String::new()))
+            .collect();
+        let mut findings = Findings::default();
+        findings.leave_out_others("eth0:6");
+        findings.each(Level::Problem, &found, "its device is gone");
+        let objects: Vec<_> = findings.all().iter().map(|f| f.object.as_str()).collect();
+        assert_eq!(objects, ["eth0:6"]);
+    }
 
     #[test]
     fn many_of_a_kind_are_summed_up() {

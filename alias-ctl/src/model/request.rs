@@ -38,6 +38,14 @@ pub enum Request {
     Daemon { options: DaemonOptions },
     /// Match an alias's packets, or leave them to the parent.
     Enable { name: String, enabled: bool },
+    /// Tell the neighbours where aliases are.
+    Announce { whom: Whom, rounds: u32 },
+    /// Do what announces itself once, and announce it more often.
+    Announced {
+        request: Box<Request>,
+        whom: Whom,
+        rounds: u32,
+    },
     /// Make a route, or take one away.
     Route {
         action: Action,
@@ -110,6 +118,19 @@ pub enum Request {
         parents: bool,
         watch: Option<Duration>,
     },
+}
+
+/// Which aliases the neighbours shall be told of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Whom {
+    /// All that may be announced.
+    All,
+    /// Those with these names, or of these devices.
+    Named(Vec<String>),
+    /// Those that a command made.
+    Added,
+    /// Those that a configuration declares, of one device or of all.
+    Declared(Option<String>),
 }
 
 /// What of an alias shall change; `None` stays.

@@ -36,6 +36,8 @@ pub struct LinkEvents {
     /// Links that were seen, in the order of events, and whether each was up
     /// (IFF_UP) by then.
     pub links: Vec<(u32, bool)>,
+    /// The same links, and whether each had a carrier (IFF_RUNNING).
+    pub carriers: Vec<(u32, bool)>,
     /// More happened than the socket could hold; the rest is not known.
     pub overrun: bool,
 }
@@ -101,6 +103,8 @@ impl LinkEvents {
             {
                 let up = flags & libc::IFF_UP.cast_unsigned() != 0;
                 self.links.push((index, up));
+                let running = flags & libc::IFF_RUNNING.cast_unsigned() != 0;
+                self.carriers.push((index, running));
             }
             let used = (message.length() as usize).next_multiple_of(4);
             rest = rest.get(used..).unwrap_or(&[]);
@@ -146,6 +150,7 @@ mod tests {
     #[test]
     fn links_with_their_state_in_order() {
         let up = libc::IFF_UP.cast_unsigned();
+        let running = up | libc::IFF_RUNNING.cast_unsigned();
         let bridge = libc::AF_BRIDGE as u8;
         for (name, messages, links) in [
             (
@@ -166,5 +171,8 @@ mod tests {
             news.take(&messages.concat());
             assert_eq!((news.links, news.overrun), (links, false), "{name}");
         }
+        let mut news = LinkEvents::default();
+        news.take(&[message(16, 0, 3, up), message(16, 0, 3, running)].concat());
+        assert_eq!(news.carriers, [(3, false), (3, true)]);
     }
 }

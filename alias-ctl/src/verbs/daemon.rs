@@ -6,6 +6,7 @@
 //! Killed at any point it is as any other writer; while it is away, commands do
 //! its work.
 
+mod carriers;
 mod notify;
 
 use std::collections::{HashMap, HashSet};
@@ -29,6 +30,8 @@ use crate::netlink::{LinkEvents, Watch};
 use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 use crate::wiring::veth;
+
+use carriers::Carriers;
 
 /// From the first event to the pass: a change is rarely one message.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -83,8 +86,11 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let directory = host.directory.clone();
     // What is up already does not come up when something else of it changes.
-    let links = host.netlink.links()?.into_iter();
+    let links = host.netlink.links()?;
+    let running = links.iter().filter(|link| link.running);
+    let mut carriers = Carriers::new(running.map(|link| link.ifindex));
     let mut known_up: HashSet<u32> = links
+        .into_iter()
         .filter(|link| link.up)
         .map(|link| link.ifindex)
         .collect();
@@ -108,6 +114,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                     say("events were lost: looking at everything anew");
                 }
                 take_in(&mut events, &mut known_up, &directory, &news);
+                carriers.take_in(&news);
                 due.get_or_insert(Instant::now() + SETTLE);
             }
             () = sleep_until(begin_at), if begin_at.is_some() && idle.is_some() => {
@@ -150,10 +157,17 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                         last_failure = Some(text);
                     }
                 }
+                carriers.begin();
                 if !std::mem::replace(&mut ready, true) {
                     say("ready");
                     notify::ready();
                 }
+            }
+            ended = carriers.ended(), if carriers.is_busy() => {
+                if let Err(refusal) = ended.map_err(|error| failed(io::Error::other(error)))? {
+                    say(&refusal.to_string());
+                }
+                carriers.begin();
             }
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),

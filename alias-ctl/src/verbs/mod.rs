@@ -2,6 +2,7 @@
 //! printed. Verbs do not call each other.
 
 pub mod add;
+pub mod announce;
 pub mod attach;
 pub mod configuration;
 pub mod daemon;

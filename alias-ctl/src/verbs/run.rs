@@ -1,11 +1,11 @@
 //! A request to its verb.
 
 use crate::error::Result;
-use crate::model::request::{Outcome, Request};
+use crate::model::request::{Outcome, Request, Whom};
 
 use super::{
-    add, attach, configuration, daemon, del, detach, doctor, enable, ifconfig, journal, list,
-    listing, route, set, set_parent, show, typed, types, verify,
+    add, announce, attach, configuration, daemon, del, detach, doctor, enable, ifconfig, journal,
+    list, listing, route, set, set_parent, show, typed, types, verify,
 };
 
 /// Does it.
@@ -17,6 +17,20 @@ pub fn run(request: Request) -> Result<Outcome> {
     match request {
         Request::Diff { source } => return configuration::diff::diff(&source),
         Request::Doctor { device, json } => return doctor::doctor(device.as_deref(), json),
+        Request::Announced {
+            request,
+            whom,
+            rounds,
+        } => {
+            let before = announce::Before::look()?;
+            let outcome = run(*request);
+            // `restore` makes what it can; the others all or nothing.
+            if outcome.is_ok() || matches!(whom, Whom::Declared(_)) {
+                before.tell(&whom, rounds);
+            }
+            return outcome;
+        }
+        Request::Announce { whom, rounds } => announce::announce(&whom, rounds),
         Request::Attach { device, spec } => attach::attach(&device, &spec),
         Request::Detach { device, cascade } => detach::detach(&device, cascade),
         Request::Add { name, wanted } => add::add(&name, &wanted),

@@ -105,7 +105,13 @@ pub fn not_attached(link: &Link, operation: &str) -> Refusal {
         "it has no aliases, and is not attached",
         libc::ENODEV,
     )
-    .hint(format!("make one: alias-ctl add {}:0 ADDRESS", link.name))
+    .hint(match operation {
+        // Who wants something gone, or looked at, is not helped by a new one.
+        "delete" | "detach" | "disable" | "announce" | "examine" => {
+            "see what there is: alias-ctl show".to_owned()
+        }
+        _ => format!("make one: alias-ctl add {}:0 ADDRESS", link.name),
+    })
 }
 
 /// Capabilities by their numbers in `linux/capability.h`.

@@ -1,6 +1,7 @@
 //! Kernel objects that parents and aliases need, a file for each kind: made, taken away,
 //! looked for. No policy, no journal, no words.
 
+pub mod announce;
 pub mod attach;
 pub mod batch;
 pub mod device;

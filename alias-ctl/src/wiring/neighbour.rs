@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::net::Ipv6Addr;
+use std::time::{Duration, Instant};
 
 use alias_common::record::{Record, TargetKind};
 
@@ -14,6 +15,10 @@ use crate::model::address::Address;
 use crate::netlink::{Announcement, Link, announce, hardware};
 
 use super::batch::Batch;
+
+/// What a command may take to announce what it made, with the lock that others wait for.
+/// `announce` has all the time it needs: it takes none.
+const AT_MOST: Duration = Duration::from_millis(500);
 
 /// Makes the NIC take the solicited-node multicast of IPv6 aliases that its own
 /// stack does not know of (RFC 4291, 2.7.1).
@@ -68,9 +73,10 @@ fn solicited_node_mac(address: Ipv6Addr) -> [u8; 6] {
 ///
 /// # Errors
 ///
-/// That of sending, ENETDOWN without a carrier for one.
+/// ENETDOWN without a carrier, ETIMEDOUT when not all could be told of in time, and
+/// that of sending.
 pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
-    if !batch.announce || !batch.placement.kind().is_announced() {
+    if !batch.announce || !batch.enabled || !batch.placement.kind().is_announced() {
         return Ok(());
     }
     let frames: Vec<Vec<u8>> = batch
@@ -85,26 +91,81 @@ pub fn tell(link: &Link, batch: &Batch) -> Result<()> {
             Some(announce::frame(link.mac, &news))
         })
         .collect();
-    transmit(link.ifindex, &frames).map_err(|error| Refusal::io(&link.name, "announce", &error))
+    send(link, &frames)
 }
 
-/// Tells the neighbours anew where aliases are that they may be told of. One that
-/// cannot be told asks.
-pub fn tell_again(link: &Link, aliases: &[(u32, Record)]) {
+/// Tells the neighbours anew where aliases are that they may be told of.
+///
+/// # Errors
+///
+/// As for [`tell`]. One that cannot be told asks.
+pub fn tell_again(link: &Link, aliases: &[(u32, Record)]) -> Result<()> {
     let frames: Vec<Vec<u8>> = aliases
         .iter()
-        .map(|(_, record)| record)
-        .filter(|record| record.flags & Record::ANNOUNCE != 0)
-        .filter(|record| record.flags & Record::ENABLED != 0)
-        .filter(|record| record.kind().is_some_and(TargetKind::is_announced))
-        .filter_map(|record| {
-            let news = Announcement {
-                address: address_of(record).ip()?,
-                vlan_outer: record.vlan_outer,
-                vlan_inner: record.vlan_inner,
-            };
-            Some(announce::frame(link.mac, &news))
-        })
+        .filter(|(_, record)| record.flags & Record::ANNOUNCE != 0)
+        .filter_map(|(_, record)| frame(link, record))
         .collect();
-    let _ = transmit(link.ifindex, &frames);
+    send(link, &frames)
+}
+
+/// The announcement of an alias; `None` for one that neighbours are not told of, because
+/// it is disabled, dropped, a prefix or of a family that has none.
+#[must_use]
+pub fn frame(link: &Link, record: &Record) -> Option<Vec<u8>> {
+    let may_be =
+        record.flags & Record::ENABLED != 0 && record.kind().is_some_and(TargetKind::is_announced);
+    let news = Announcement {
+        address: address_of(record).ip().filter(|_| may_be)?,
+        vlan_outer: record.vlan_outer,
+        vlan_inner: record.vlan_inner,
+    };
+    Some(announce::frame(link.mac, &news))
+}
+
+/// Sends what a command has to tell, as far as there is time.
+fn send(link: &Link, frames: &[Vec<u8>]) -> Result<()> {
+    if frames.is_empty() {
+        return Ok(());
+    }
+    refuse_without_carrier(link)?;
+    let deadline = Instant::now() + AT_MOST;
+    let sent = transmit(link.ifindex, frames, Some(deadline)).map_err(|error| {
+        Refusal::io(&link.name, "announce", &error).hint("neighbours learn of it when they ask")
+    })?;
+    if sent < frames.len() {
+        let reason = format!(
+            "{sent} of {} aliases were announced in {} ms",
+            frames.len(),
+            AT_MOST.as_millis()
+        );
+        return Err(
+            Refusal::new(&link.name, "announce", reason, libc::ETIMEDOUT).hint(format!(
+                "neighbours learn of the others when they ask, or by: alias-ctl announce {}",
+                link.name
+            )),
+        );
+    }
+    Ok(())
+}
+
+/// Nobody can be told of anything through a device without a carrier: the kernel throws
+/// away what it is given, and says that a queue is full.
+///
+/// # Errors
+///
+/// ENETDOWN.
+pub fn refuse_without_carrier(link: &Link) -> Result<()> {
+    if link.running {
+        return Ok(());
+    }
+    let (reason, event) = match link.up {
+        true => ("it has no carrier", "the carrier comes"),
+        false => ("it is down", "it is up"),
+    };
+    Err(
+        Refusal::new(&link.name, "announce", reason, libc::ENETDOWN).hint(format!(
+            "alias-ctl daemon announces when {event}; without it: alias-ctl announce {}",
+            link.name
+        )),
+    )
 }

@@ -16,7 +16,7 @@ const DEVICE_METRIC: u32 = 1001;
 /// Link group of both ends of our veth pairs, from the message that makes them
 /// on: what is not in it is not ours, whatever its name. "alias" on a telephone's
 /// keys.
-pub(super) const PORT_GROUP: u32 = 0x0002_5427;
+pub const PORT_GROUP: u32 = 0x0002_5427;
 /// Group that ports are put into to be deleted together: one by one costs a
 /// grace period each.
 pub(super) const DELETION_GROUP: u32 = PORT_GROUP + 1;

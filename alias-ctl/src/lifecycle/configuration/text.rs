@@ -62,18 +62,32 @@ impl Text {
     }
 }
 
+impl Text {
+    /// Says of which file a refusal is that names only a line of it, or nothing.
+    #[must_use]
+    pub fn in_file(&self, mut refusal: Refusal) -> Refusal {
+        if refusal.reason.starts_with("line ") && refusal.object != self.object {
+            refusal.reason = format!("{}, {}", self.object, refusal.reason);
+        }
+        refusal
+    }
+}
+
 /// Leaves of a configuration what concerns one device.
 ///
 /// # Errors
 ///
 /// ENOENT when nothing does.
-pub fn only(declaration: &mut Declaration, device: &str) -> Result<()> {
+pub fn only(declaration: &mut Declaration, device: &str, text: &Text) -> Result<()> {
     declaration.parents.retain(|parent| parent.name == device);
     if declaration.parents.is_empty() {
-        return Err(
-            Refusal::new(device, "restore", "nothing is saved of it", libc::ENOENT)
-                .hint("save what is running: alias-ctl save"),
-        );
+        return Err(Refusal::new(
+            device,
+            "restore",
+            format!("nothing of it is in {}", text.object),
+            libc::ENOENT,
+        )
+        .hint("save what is running: alias-ctl save"));
     }
     Ok(())
 }

@@ -38,8 +38,10 @@ pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String
             vec![Request::set_mac(record.device_ifindex, link.mac)]
         })?;
         parent.set_mac(link.mac);
-        neighbour::tell_again(link, &live);
         done.push(format!("{}: has another MAC: its devices too", link.name));
+        if let Err(refusal) = neighbour::tell_again(link, &live) {
+            done.push(refusal.to_string());
+        }
     }
     if findings.name {
         rename(on)?;

@@ -26,13 +26,14 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
     let read = |host: &Host| -> Result<(Declaration, Vec<Named>)> {
         let (mut declaration, types) = text.read(host)?;
         if let Some(device) = device {
-            only(&mut declaration, device)?;
+            only(&mut declaration, device, &text)?;
         }
         Ok((declaration, types))
     };
     if dry_run {
         let (declaration, _) = read(&host)?;
-        let text: String = prepare(&mut host, declaration)?
+        let text: String = prepare(&mut host, declaration)
+            .map_err(|refusal| text.in_file(refusal))?
             .iter()
             .map(|one| {
                 render::settings(&one.link.name, one.is.as_ref(), &one.declared.attachment)
@@ -47,7 +48,8 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
     // Under the lock, as types come and go.
     let (declaration, types) = read(tx.host)?;
     match source {
-        Source::File(_) => apply_with(&mut tx, &needed(types, &declaration), declaration),
+        Source::File(_) => apply_with(&mut tx, &needed(types, &declaration), declaration)
+            .map_err(|refusal| text.in_file(refusal)),
         Source::Saved => all_but(restore_each(&mut tx, &types, declaration), &text),
     }
 }
@@ -57,12 +59,8 @@ fn all_but(mut refused: Vec<Refusal>, text: &Text) -> Result<()> {
     let Some(last) = refused.pop() else {
         return Ok(());
     };
-    let in_file = |refusal: Refusal| Refusal {
-        operation: format!("restore from {}", text.object()),
-        ..refusal
-    };
     for refusal in refused {
-        let _ = writeln!(io::stderr(), "alias-ctl: {}", in_file(refusal));
+        let _ = writeln!(io::stderr(), "alias-ctl: {}", text.in_file(refusal));
     }
-    Err(in_file(last).hint("everything else was made; what is missing comes when the daemon runs, or with another restore"))
+    Err(text.in_file(last).hint("everything else was made; what is missing comes when the daemon runs, or with another restore"))
 }

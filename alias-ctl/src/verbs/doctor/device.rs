@@ -12,7 +12,7 @@ use crate::netlink::{ACTIVE_BACKUP, Link, hardware};
 use crate::wiring::host::Host;
 use crate::wiring::{hooks, redirect, veth};
 
-use super::aliases;
+use super::{aliases, firewall};
 
 /// Above this share of its capacity, a device is said to be nearly full.
 const NEARLY_FULL_PERCENT: u64 = 90;
@@ -36,6 +36,7 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
     if !is_changing {
         hung(host, link, &parent, findings)?;
     }
+    firewall::examine(link, &parent, findings);
     aliases::examine(host, link, &parent, findings)
 }
 

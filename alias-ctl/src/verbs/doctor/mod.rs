@@ -3,21 +3,24 @@
 
 mod aliases;
 mod device;
+mod firewall;
 mod system;
 
 use crate::error::Result;
+use crate::lifecycle::refusals::no_such_alias;
 use crate::model::finding::Findings;
+use crate::model::name::alias_name;
 use crate::model::request::Outcome;
 use crate::netlink::Conversation;
 use crate::render::finding::{FindingView, findings as table};
 use crate::render::output;
 use crate::wiring::host::Host;
 
-/// `alias-ctl doctor [DEV]`.
+/// `alias-ctl doctor [DEVICE | ALIAS]`.
 ///
 /// # Errors
 ///
-/// ENODEV when there is no such device; that of asking the kernel.
+/// ENODEV when there is no such device or alias; that of asking the kernel.
 pub fn doctor(device: Option<&str>, json: bool) -> Result<Outcome> {
     let mut findings = Findings::default();
     system::examine(&mut findings);
@@ -41,6 +44,9 @@ pub fn doctor(device: Option<&str>, json: bool) -> Result<Outcome> {
 fn examine_devices(host: &mut Host, device: Option<&str>, findings: &mut Findings) -> Result<()> {
     system::examine_state(host, findings)?;
     let attached = host.directory.parents()?;
+    if let Some(name) = device.filter(|name| name.contains(':')) {
+        return examine_alias(host, name, findings);
+    }
     if let Some(name) = device {
         let link = host.link(name, "examine")?;
         return device::examine(host, &link, findings);
@@ -61,6 +67,26 @@ fn examine_devices(host: &mut Host, device: Option<&str>, findings: &mut Finding
                 "the next command that changes something clears it away",
             ),
         }
+    }
+    Ok(())
+}
+
+/// One alias, and the device that it is on.
+fn examine_alias(host: &mut Host, name: &str, findings: &mut Findings) -> Result<()> {
+    let (link, slot) = host.alias(name, "examine")?;
+    let Some(slot) = slot else {
+        return device::examine(host, &link, findings);
+    };
+    if !host.attached(&link, "examine")?.is_live(slot) {
+        return Err(no_such_alias(&link, slot, "examine"));
+    }
+    let name = alias_name(&link.name, slot);
+    findings.leave_out_others(&name);
+    let of_device = findings.all().len();
+    device::examine(host, &link, findings)?;
+    let found = &findings.all()[of_device..];
+    if !found.iter().any(|finding| finding.object == name) {
+        findings.fine(name, "nothing of its own stands in its way");
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ pub(super) fn configure(
             Err(
                 Refusal::new(&name, "ifconfig", "an alias has one address", libc::EINVAL).hint(
                     format!(
-                        "nothing was changed; leave the word out, or name the device: {}",
+                        "nothing was changed; for another alias name the device, as in: ifconfig {} add ADDRESS",
                         link.name
                     ),
                 ),
