@@ -232,11 +232,7 @@ fn boot_in_any_order() {
         drop(late);
         let text = [
             ("eth0:0", "198.51.100.8/24", String::new()),
-            (
-                "eth0:1",
-                "198.51.100.9/24",
-                format!("netns = \"{netns}\"\n"),
-            ),
+            ("eth0:1", "192.0.2.11/24", format!("netns = \"{netns}\"\n")),
             ("eth0:2", "198.51.100.10", "to = \"late0\"\n".into()),
             ("usb0:0", "203.0.113.7", "target = \"drop\"\n".into()),
         ]
