@@ -1,5 +1,5 @@
-//! The saved configuration: a TOML file. [`file`] reads and writes it safely,
-//! [`document`] takes TOML apart into [`table`]s, [`read`] and [`write`] know what the words mean.
+//! The saved configuration: a TOML file. [`mod@file`] reads and writes it safely,
+//! [`document`] takes TOML apart into [`table`]s, [`read`] and [`mod@write`] know what the words mean.
 //! Nothing here looks at the machine's devices.
 
 pub mod document;
