@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use alias_common::names;
 use alias_common::record::{Record, TargetKind};
 
+use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, WriteLock, sys};
 use crate::error::{Refusal, Result};
 use crate::model::name::{alias_name, device_name, port_name};
@@ -166,6 +167,40 @@ fn configure(
     match netns {
         Some(netns) => netns.within(configure)?,
         None => configure(),
+    }
+}
+
+/// Sets the device of an alias up, and gives the alias again what the kernel took from it
+/// when it went down.
+///
+/// # Errors
+///
+/// What the kernel refused; ENOENT when its namespace is gone.
+pub fn raise(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
+    let record = parent.record(slot);
+    let name = alias_name(&link.name, slot);
+    let (device, address) = (record.device_ifindex, address_of(&record));
+    let mut requests = Vec::new();
+    if address.is_ipv6() && address.ip().is_some() {
+        let interface_id = parent.fixed().interface_id;
+        let link_local = link_local(interface_id, record.port_ifindex, device);
+        requests.push(Request::put_address(&link_local).about(&name));
+    }
+    requests.push(Request::set_up(device).about(&name));
+    if let Some(ip) = address.ip() {
+        let beside_parent = record.netns_inode == 0;
+        let address = device_address(device, ip, record.prefix_len, beside_parent);
+        requests.push(Request::put_address(&address).about(&name));
+    }
+    let opened: Vec<Request> = local_route::open(device, address).into_iter().collect();
+    let raise = || -> Result<()> {
+        let mut netlink = Conversation::new()?;
+        all_done(netlink.batch(&requests)?)?;
+        local_route::open_all(&mut netlink, &opened)
+    };
+    match namespace(&record)? {
+        Some(netns) => netns.within(raise)?,
+        None => raise(),
     }
 }
 
