@@ -1,9 +1,10 @@
 //! Other people's aliases: labels that other tools gave to addresses, and an alias's own
 //! device in the state that somebody left it in.
 
-use alias_tests::{Lab, Mode};
+use alias_tests::{Lab, Mode, wait_for};
 
 use crate::ifconfig::{addresses, ifconfig, is_attached, ok, refused};
+use crate::scene::LIMIT;
 
 /// A lab with 192.0.2.50/24 as `eth0:0`, made by `ip`.
 fn with_a_label() -> Lab {
@@ -285,14 +286,15 @@ fn an_alias_device_is_up_as_it_is() {
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        assert!(is_up(alias), "{alias}");
+        // The kernel sees a carrier some time after.
+        wait_for("the alias to run", LIMIT, || is_up(alias));
         lab.b.ping_ok(address, 1);
         place.ip(&format!("link set dev {device} down"));
         assert!(!is_up(alias), "{alias}: {}", ok(&lab, alias));
         assert!(ok(&lab, "-d -l").contains(alias), "{alias}");
         assert!(is_up("eth0"), "its parent is");
         ok(&lab, &format!("{alias} up"));
-        assert!(is_up(alias), "{alias}: {}", ok(&lab, alias));
+        wait_for("the alias to run again", LIMIT, || is_up(alias));
         lab.b.ping_ok(address, 1);
     }
     // An address that was flushed comes back as well.

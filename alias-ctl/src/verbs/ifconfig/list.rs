@@ -81,10 +81,10 @@ pub(super) fn list(listing: &Listing) -> Result<()> {
         // Who names a device means it alone. BSD's aliases are addresses of it.
         devices.iter_mut().for_each(|device| device.aliases.clear());
     }
-    if let Some(Object::Alias(link, slot)) = &wanted {
-        if devices.iter().all(|device| device.aliases.is_empty()) {
-            return Err(refusals::no_such_alias(link, *slot, "ifconfig"));
-        }
+    if let Some(Object::Alias(link, slot)) = &wanted
+        && devices.iter().all(|device| device.aliases.is_empty())
+    {
+        return Err(refusals::no_such_alias(link, *slot, "ifconfig"));
     }
     if matches!(wanted, Some(Object::Alias(..) | Object::Label(..))) {
         for device in &mut devices {
