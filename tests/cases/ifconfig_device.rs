@@ -196,7 +196,7 @@ fn settings_of_the_device() {
 #[test]
 fn a_refusal_takes_back_what_came_before() {
     let lab = with_two();
-    refused(&lab, "eth0 mtu 1400 promisc 198.51.100.8 alias", "EEXIST");
+    refused(&lab, "eth0 mtu 1400 promisc 192.0.2.9 alias", "EEXIST");
     refused(
         &lab,
         "eth0 txqueuelen 55 del 198.51.100.99",

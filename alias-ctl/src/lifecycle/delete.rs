@@ -1,29 +1,75 @@
 //! Deletes the aliases that somebody names: all of them, or none.
 
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
 use alias_common::key::Vlan;
-use alias_common::record::TargetKind;
+use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
+use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::bits::{bits, network};
 use crate::model::name::alias_name;
 use crate::model::prefix::Prefix;
 use crate::model::request::Victims;
-use crate::netlink::Link;
+use crate::netlink::{self, Link};
+use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 
 use super::refusals::no_such_alias;
 use super::{exposure, retire};
 
-/// Deletes aliases, as one of several changes.
+/// An address that a deleted alias had counted where others put it.
+pub struct Staying {
+    /// The device that has it.
+    pub device: String,
+    /// The address.
+    pub address: netlink::Address,
+}
+
+/// Deletes aliases, as one of several changes, and says which addresses stay.
+///
+/// # Errors
+///
+/// As for [`delete_aliases`].
+pub fn delete(tx: &mut Transaction<'_>, victims: &Victims) -> Result<()> {
+    let staying = delete_aliases(tx, victims)?;
+    say(&staying);
+    Ok(())
+}
+
+/// Says of addresses that they stay.
+pub fn say(staying: &[Staying]) {
+    let Some(Staying { device, address }) = staying.first() else {
+        return;
+    };
+    let address = format!("{}/{}", address.address, address.prefix_len);
+    // Nobody may be there to read it.
+    let _ = match staying.len() {
+        1 => writeln!(
+            io::stderr(),
+            "alias-ctl: note: {address} stays on {device}, where it was before the alias; \
+             to take it away: ip addr del {address} dev {device}"
+        ),
+        count => writeln!(
+            io::stderr(),
+            "alias-ctl: note: {count} addresses stay where they were before their aliases: \
+             {address} on {device}, and others; list them: ip addr show dev {device}"
+        ),
+    };
+}
+
+/// Deletes aliases. Returns the addresses that stay, for they were there before.
 ///
 /// # Errors
 ///
 /// ENODEV for an alias that is not there, EADDRNOTAVAIL for an address, EBUSY
 /// when others have joined its device, or when it keeps an address of the parent's from
 /// a prefix. Then none is deleted.
-pub fn delete(tx: &mut Transaction<'_>, victims: &Victims) -> Result<()> {
+pub fn delete_aliases(tx: &mut Transaction<'_>, victims: &Victims) -> Result<Vec<Staying>> {
     let host = &mut *tx.host;
     let mut going: Vec<(Link, Parent, Vec<u32>)> = Vec::new();
     match victims {
@@ -85,13 +131,39 @@ pub fn delete(tx: &mut Transaction<'_>, victims: &Victims) -> Result<()> {
         };
         exposure::refuse_exposing(host, link, parent, "delete", change)?;
     }
+    let mut staying = Vec::new();
     for (link, parent, slots) in &going {
+        staying.extend(stay(tx.host, link, parent, slots)?);
         let mut on = tx.on(link, parent)?;
         on.parent.set_unfinished(true);
         retire::retire(&mut on, slots)?;
         on.parent.set_unfinished(false);
     }
-    Ok(())
+    Ok(staying)
+}
+
+/// The addresses of these aliases that others put on the parent.
+fn stay(host: &mut Host, link: &Link, parent: &Parent, slots: &[u32]) -> Result<Vec<Staying>> {
+    let records = slots.iter().map(|slot| parent.record(*slot));
+    let others: HashSet<IpAddr> = records.filter_map(|r| others_address(&r)).collect();
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let addresses = host.netlink.addresses(Some(link.ifindex))?.into_iter();
+    Ok(addresses
+        .filter(|address| others.contains(&address.address))
+        .map(|address| Staying {
+            device: link.name.clone(),
+            address,
+        })
+        .collect())
+}
+
+/// The address that an alias counts where others put it.
+#[must_use]
+pub fn others_address(record: &Record) -> Option<IpAddr> {
+    let is_others = record.is(TargetKind::Local) && record.flags & Record::ADDRESSED == 0;
+    is_others.then(|| address_of(record).ip()).flatten()
 }
 
 /// The refusal for a line of a list: what it says may be a prefix that is an alias.

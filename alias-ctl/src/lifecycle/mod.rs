@@ -17,6 +17,7 @@ pub mod delete;
 pub mod exposure;
 pub mod families;
 pub mod grow;
+mod labels;
 pub mod names;
 pub mod reconcile;
 pub mod recovery;

@@ -19,6 +19,7 @@ use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
 
+use super::labels::{self, Labels};
 use super::refusals::own_address;
 use super::{exposure, target, tcp_options};
 
@@ -44,7 +45,7 @@ pub fn resolve(
     {
         return Ok(None);
     }
-    let mut items = choose_slots(link, parent, wanted)?;
+    let mut items = choose_slots(host, link, parent, wanted)?;
     refuse_taken(host, link, parent, wanted, &mut items, None)?;
     let batch = Batch {
         items,
@@ -91,7 +92,13 @@ fn is_there(
     )))
 }
 
-fn choose_slots(link: &Link, parent: &Parent, wanted: &AliasRequest) -> Result<Vec<Item>> {
+/// A slot whose name others gave to an address of theirs is taken.
+fn choose_slots(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    wanted: &AliasRequest,
+) -> Result<Vec<Item>> {
     let tcp = wanted.tcp.applied_to(TcpOptions::default());
     let item = |slot, address| Item {
         slot,
@@ -106,6 +113,7 @@ fn choose_slots(link: &Link, parent: &Parent, wanted: &AliasRequest) -> Result<V
             slot: Some(slot),
         } => {
             within_limit(link, parent, *slot)?;
+            labels::refuse_used(host, link, *slot, *address, wanted)?;
             Ok(vec![item(*slot, *address)])
         }
         Addresses::One {
@@ -115,13 +123,13 @@ fn choose_slots(link: &Link, parent: &Parent, wanted: &AliasRequest) -> Result<V
             if parent.limit() == 0 {
                 within_limit(link, parent, 0)?;
             }
-            let slot = parent
-                .lowest_free(0)
-                .ok_or_else(|| full(link, parent, 1, 0))?;
+            let slot = labels::lowest_free(link, parent)?;
+            let slot = slot.ok_or_else(|| full(link, parent, 1, 0))?;
             Ok(vec![item(slot, *address)])
         }
         Addresses::Range { range, start } => {
-            let free = free_slots(link, parent, *start, range.count)?;
+            let labels = Labels::of(host, link)?;
+            let free = free_slots(link, parent, &labels, *start, range.count)?;
             Ok((0u64..)
                 .zip(free)
                 .map(|(n, slot)| item(slot, range.nth(n).into()))
@@ -129,7 +137,8 @@ fn choose_slots(link: &Link, parent: &Parent, wanted: &AliasRequest) -> Result<V
         }
         Addresses::Listed { list, start } => {
             let addresses = list.addresses();
-            let free = free_slots(link, parent, *start, addresses.len() as u64)?;
+            let labels = Labels::of(host, link)?;
+            let free = free_slots(link, parent, &labels, *start, addresses.len() as u64)?;
             Ok(addresses
                 .zip(free)
                 .map(|(address, slot)| item(slot, address.into()))
@@ -139,12 +148,18 @@ fn choose_slots(link: &Link, parent: &Parent, wanted: &AliasRequest) -> Result<V
 }
 
 /// The lowest free slots from `start` on.
-fn free_slots(link: &Link, parent: &Parent, start: u32, count: u64) -> Result<Vec<u32>> {
+fn free_slots(
+    link: &Link,
+    parent: &Parent,
+    labels: &Labels,
+    start: u32,
+    count: u64,
+) -> Result<Vec<u32>> {
     if count > u64::from(parent.limit().saturating_sub(start)) {
         return Err(full(link, parent, count, start));
     }
     let free: Vec<u32> = (start..parent.limit())
-        .filter(|slot| parent.is_free(*slot))
+        .filter(|slot| parent.is_free(*slot) && !labels.have(*slot))
         .take(usize::try_from(count).unwrap_or(usize::MAX))
         .collect();
     if (free.len() as u64) < count {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressMessage, AddressScope,
+    AddressAttribute, AddressFlags, AddressMessage, AddressScope, CacheInfo,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -107,6 +107,23 @@ impl Address {
     pub fn is_secondary(&self) -> bool {
         self.address.is_ipv4() && self.flags & AddressFlags::Secondary.bits() != 0
     }
+
+    /// Whether it is no source of what the host says (IFA_F_DEPRECATED).
+    pub fn is_deprecated(&self) -> bool {
+        self.flags & AddressFlags::Deprecated.bits() != 0
+    }
+
+    /// As it would be wanted, to change it in its place.
+    pub fn as_wanted(&self) -> AddressSpec {
+        let is = |flag: AddressFlags| self.flags & flag.bits() != 0;
+        AddressSpec {
+            label: self.label.clone(),
+            no_prefix_route: is(AddressFlags::Noprefixroute),
+            no_dad: is(AddressFlags::Nodad),
+            broadcast: self.broadcast,
+            ..self.spec()
+        }
+    }
 }
 
 impl Request {
@@ -122,28 +139,29 @@ impl Request {
         Self::new_address(spec, NLM_F_CREATE | NLM_F_REPLACE)
     }
 
-    fn new_address(spec: &AddressSpec, create: u16) -> Self {
-        let mut message = address_message(spec);
-        let mut flags = AddressFlags::empty();
-        flags.set(AddressFlags::Noprefixroute, spec.no_prefix_route);
-        flags.set(AddressFlags::Nodad, spec.no_dad);
-        message.header.scope = match spec.address {
-            IpAddr::V4(address) if address.is_loopback() => AddressScope::Host,
-            _ => AddressScope::Universe,
-        };
-        // The header has room for the low 8 flags only.
-        message.attributes.push(AddressAttribute::Flags(flags));
+    /// Makes an address that is there preferred, or deprecated (preferred for 0 seconds):
+    /// the kernel takes it for no source then. It stays in any case. Errors: those of
+    /// [`Request::add_address`].
+    pub fn prefer_address(spec: &AddressSpec, preferred: bool) -> Self {
+        let mut lifetimes = CacheInfo::default();
+        // INFINITY_LIFE_TIME of net/addrconf.h.
+        lifetimes.ifa_valid = u32::MAX;
+        lifetimes.ifa_preferred = if preferred { u32::MAX } else { 0 };
+        let mut message = wanted(spec);
         message
             .attributes
-            .extend(spec.label.clone().map(AddressAttribute::Label));
-        message
-            .attributes
-            .extend(spec.broadcast.map(AddressAttribute::Broadcast));
-        message
-            .attributes
-            .extend(spec.metric.map(AddressAttribute::RoutePriority));
+            .push(AddressAttribute::CacheInfo(lifetimes));
         Self::new(
             RouteNetlinkMessage::NewAddress(message),
+            NLM_F_REPLACE,
+            address_object(spec),
+            "change address",
+        )
+    }
+
+    fn new_address(spec: &AddressSpec, create: u16) -> Self {
+        Self::new(
+            RouteNetlinkMessage::NewAddress(wanted(spec)),
             create,
             address_object(spec),
             "add address",
@@ -156,6 +174,30 @@ impl Request {
         let message = RouteNetlinkMessage::DelAddress(address_message(spec));
         Self::new(message, 0, address_object(spec), "delete address")
     }
+}
+
+/// The message that makes an address.
+fn wanted(spec: &AddressSpec) -> AddressMessage {
+    let mut message = address_message(spec);
+    let mut flags = AddressFlags::empty();
+    flags.set(AddressFlags::Noprefixroute, spec.no_prefix_route);
+    flags.set(AddressFlags::Nodad, spec.no_dad);
+    message.header.scope = match spec.address {
+        IpAddr::V4(address) if address.is_loopback() => AddressScope::Host,
+        _ => AddressScope::Universe,
+    };
+    // The header has room for the low 8 flags only.
+    message.attributes.push(AddressAttribute::Flags(flags));
+    message
+        .attributes
+        .extend(spec.label.clone().map(AddressAttribute::Label));
+    message
+        .attributes
+        .extend(spec.broadcast.map(AddressAttribute::Broadcast));
+    message
+        .attributes
+        .extend(spec.metric.map(AddressAttribute::RoutePriority));
+    message
 }
 
 fn address_message(spec: &AddressSpec) -> AddressMessage {

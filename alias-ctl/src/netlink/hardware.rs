@@ -1,4 +1,4 @@
-//! What only ioctls reach: multicast filters, offloads, the driver's name.
+//! What only ioctls reach: multicast filters, offloads, the driver's name, who has a label.
 //!
 //! All functions act in the calling thread's network namespace.
 
@@ -102,6 +102,24 @@ pub fn driver(ifname: &str) -> Result<String> {
     Ok(text(&info.driver))
 }
 
+/// Whether an IPv4 address of a device has this label, `eth0:0`. The kernel looks for
+/// it; a dump of all addresses would be as long as there are addresses.
+///
+/// Errors: those of the ioctl, but for ENODEV and EADDRNOTAVAIL, which are the answer no.
+pub fn has_label(label: &str) -> Result<bool> {
+    const OPERATION: &str = "look for label";
+    if label.len() >= libc::IFNAMSIZ {
+        return Ok(false);
+    }
+    let mut request = named(label);
+    // SAFETY: the command writes an address to `request` and follows no pointer.
+    match unsafe { ioctl(label, libc::SIOCGIFADDR, &mut request, OPERATION) } {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.errno(), libc::ENODEV | libc::EADDRNOTAVAIL) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn flags(ifname: &str) -> Result<u32> {
     value(ifname, ETHTOOL_GFLAGS, 0, "read VLAN offload")
 }
@@ -155,12 +173,17 @@ fn request_for(ifname: &str, operation: &'static str) -> Result<libc::ifreq> {
     if ifname.is_empty() || ifname.contains([':', '\0']) {
         return refused(libc::EINVAL);
     }
+    Ok(named(ifname))
+}
+
+/// A `struct ifreq` with a name that fits.
+fn named(name: &str) -> libc::ifreq {
     // SAFETY: all zero is a valid `struct ifreq`.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(ifname.bytes()) {
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }
-    Ok(request)
+    request
 }
 
 /// Sends one ioctl through a socket of the calling thread's namespace.

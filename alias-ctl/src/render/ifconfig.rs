@@ -1,4 +1,4 @@
-//! `ifconfig`'s listings: net-tools 1.60's layout, and that of BSD and AIX.
+//! `ifconfig`'s listings: net-tools 1.60's layout, and those of BSD, AIX and Solaris.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,6 +12,8 @@ use crate::model::statistics::Statistics;
 pub struct DeviceView {
     /// Its name.
     pub name: String,
+    /// Its number.
+    pub ifindex: u32,
     /// IFF_* of linux/if.h.
     pub flags: u32,
     /// ARPHRD_* of linux/if_arp.h.
@@ -40,7 +42,7 @@ impl DeviceView {
     }
 
     fn has(&self, flag: Flag) -> bool {
-        flags::decode(Style::Linux, self.flags).contains(&flag)
+        flags::decode(Style::Linux, self.flags.into()).contains(&flag)
     }
 }
 
@@ -55,6 +57,8 @@ pub struct InetView {
     pub broadcast: Option<Ipv4Addr>,
     /// RT_SCOPE_* of linux/rtnetlink.h.
     pub scope: u8,
+    /// It is no source of what the host says.
+    pub deprecated: bool,
 }
 
 impl InetView {
@@ -75,8 +79,40 @@ pub struct AliasView {
     pub address: String,
     /// Its packets are matched.
     pub enabled: bool,
+    /// IFF_* of the device that it has, if it has one.
+    pub device: Option<u32>,
     /// Whose it is, or where it leads.
     pub note: Option<String>,
+    /// TCP options of its sockets, in AIX's words.
+    pub tcp: Vec<(&'static str, u32)>,
+}
+
+impl AliasView {
+    /// IFF_* of an alias: its device's, but that it is up and running as what it has is;
+    /// one that is disabled is neither.
+    #[must_use]
+    pub fn flags(&self, device: &DeviceView) -> u32 {
+        let state = (libc::IFF_UP | libc::IFF_RUNNING).cast_unsigned();
+        let of = self.device.unwrap_or(device.flags);
+        let now = if self.enabled { of & state } else { 0 };
+        device.flags & !state | now
+    }
+
+    /// Whether it is up.
+    #[must_use]
+    pub fn is_up(&self, device: &DeviceView) -> bool {
+        self.flags(device) & libc::IFF_UP.cast_unsigned() != 0
+    }
+
+    /// `tcp_sendspace 131072 rfc1323 1`, if there is something to say.
+    fn tcp_words(&self) -> Option<String> {
+        let words = self
+            .tcp
+            .iter()
+            .map(|(word, value)| format!("{word} {value}"));
+        let words: Vec<String> = words.collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
 }
 
 /// The listing.
@@ -87,6 +123,7 @@ pub fn render(devices: &[DeviceView], form: Form, style: Style) -> String {
         (Form::Table, _) => table(devices),
         (Form::Blocks, Style::Linux) => linux(devices),
         (Form::Blocks, Style::Bsd | Style::Aix) => bsd(devices, style),
+        (Form::Blocks, Style::Solaris) => solaris(devices),
     }
 }
 
@@ -97,7 +134,7 @@ fn names(devices: &[DeviceView], style: Style) -> String {
         if !device.only_aliases {
             names.push(&device.name);
         }
-        if style == Style::Linux {
+        if matches!(style, Style::Linux | Style::Solaris) {
             names.extend(device.aliases.iter().map(|alias| alias.name.as_str()));
         }
     }
@@ -129,7 +166,7 @@ fn table(devices: &[DeviceView]) -> String {
             );
         }
         for alias in &device.aliases {
-            let flags = letters(alias_flags(device, alias));
+            let flags = letters(alias.flags(device));
             let _ = writeln!(
                 text,
                 "{:<16} {mtu:>5} {:<60} {flags}",
@@ -157,19 +194,9 @@ fn letters(linux: u32) -> String {
         (Flag::Running, 'R'),
         (Flag::Up, 'U'),
     ];
-    let flags = flags::decode(Style::Linux, linux);
+    let flags = flags::decode(Style::Linux, linux.into());
     let set = all.into_iter().filter(|(flag, _)| flags.contains(flag));
     set.map(|(_, letter)| letter).collect()
-}
-
-/// An alias has its device's flags; one that is disabled is not up.
-fn alias_flags(device: &DeviceView, alias: &AliasView) -> u32 {
-    let off = flags::encode(Style::Linux, &[Flag::Up, Flag::Running]);
-    if alias.enabled {
-        device.flags
-    } else {
-        device.flags & !off
-    }
 }
 
 const INDENT: &str = "          ";
@@ -197,7 +224,10 @@ fn linux(devices: &[DeviceView]) -> String {
             if let Some(note) = &alias.note {
                 let _ = writeln!(text, "{INDENT}({note})");
             }
-            linux_flags(&mut text, alias_flags(device, alias), device.mtu);
+            if let Some(words) = alias.tcp_words() {
+                let _ = writeln!(text, "{INDENT}{words}");
+            }
+            linux_flags(&mut text, alias.flags(device), device.mtu);
             text.push('\n');
         }
     }
@@ -259,7 +289,7 @@ fn linux_inet(text: &mut String, inet: &InetView) {
 
 fn linux_flags(text: &mut String, linux: u32, mtu: u32) {
     text.push_str(INDENT);
-    let flags = flags::decode(Style::Linux, linux);
+    let flags = flags::decode(Style::Linux, linux.into());
     for flag in &flags {
         let _ = write!(text, "{} ", flag.name());
     }
@@ -341,6 +371,9 @@ fn bsd(devices: &[DeviceView], style: Style) -> String {
                     let _ = writeln!(text, "\taddr {}{note}", alias.address);
                 }
             }
+            if let Some(words) = alias.tcp_words() {
+                let _ = writeln!(text, "\t {words}");
+            }
         }
     }
     text
@@ -364,5 +397,95 @@ fn bsd_inet(text: &mut String, inet: &InetView, note: &str) {
             )
         }
         IpAddr::V6(_) => writeln!(text, "\tinet6 {address} prefixlen {prefix_len}{note}"),
+    };
+}
+
+/// A block for each logical interface, those of IPv4 before those of IPv6.
+fn solaris(devices: &[DeviceView]) -> String {
+    let mut text = String::new();
+    for is_ipv6 in [false, true] {
+        for device in devices {
+            solaris_device(&mut text, device, is_ipv6);
+        }
+    }
+    text
+}
+
+fn solaris_device(text: &mut String, device: &DeviceView, is_ipv6: bool) {
+    let of_family = |inet: &&InetView| inet.address.is_ipv6() == is_ipv6;
+    let mut own = device.inet.iter().filter(of_family).peekable();
+    // A device without an address has a block too.
+    let is_bare = device.inet.is_empty() && !is_ipv6;
+    if !device.only_aliases && (own.peek().is_some() || is_bare) {
+        solaris_head(text, device, &device.name, (device.flags, is_ipv6, false));
+        for inet in own {
+            solaris_inet(text, inet);
+        }
+        if device.hardware_type == 1 {
+            let [a, b, c, d, e, f] = device.mac;
+            let _ = writeln!(text, "\tether {a:x}:{b:x}:{c:x}:{d:x}:{e:x}:{f:x}");
+        }
+    }
+    for alias in &device.aliases {
+        let inet = alias.inet.as_ref();
+        if inet.is_some_and(|inet| inet.address.is_ipv6()) != is_ipv6 {
+            continue;
+        }
+        let deprecated = inet.is_some_and(|inet| inet.deprecated);
+        let flags = (alias.flags(device), is_ipv6, deprecated);
+        solaris_head(text, device, &alias.name, flags);
+        match inet {
+            Some(inet) => solaris_inet(text, inet),
+            None => {
+                let _ = writeln!(text, "\taddr {}", alias.address);
+            }
+        }
+        if let Some(note) = &alias.note {
+            let _ = writeln!(text, "\t({note})");
+        }
+        if let Some(words) = alias.tcp_words() {
+            let _ = writeln!(text, "\t {words}");
+        }
+    }
+}
+
+fn solaris_head(
+    text: &mut String,
+    device: &DeviceView,
+    name: &str,
+    (linux, is_ipv6, deprecated): (u32, bool, bool),
+) {
+    let mut flags = flags::translate(Style::Solaris, linux);
+    flags.push(if is_ipv6 { Flag::Ipv6 } else { Flag::Ipv4 });
+    if is_ipv6 {
+        flags.retain(|flag| *flag != Flag::Broadcast);
+    }
+    if deprecated {
+        flags.push(Flag::Deprecated);
+    }
+    let word = flags::encode(Style::Solaris, &flags);
+    let words = flags::print(word, &flags::decode(Style::Solaris, word));
+    let DeviceView { mtu, ifindex, .. } = device;
+    let _ = writeln!(text, "{name}: {words} mtu {mtu} index {ifindex}");
+}
+
+fn solaris_inet(text: &mut String, inet: &InetView) {
+    let InetView {
+        address,
+        prefix_len,
+        ..
+    } = inet;
+    let _ = match address {
+        IpAddr::V4(_) => {
+            let broadcast = inet
+                .broadcast
+                .map_or(String::new(), |address| format!(" broadcast {address}"));
+            writeln!(
+                text,
+                "\tinet {address} netmask {:x}{broadcast}",
+                inet.mask()
+            )
+        }
+        IpAddr::V6(_) => writeln!(text, "\tinet6 {address}/{prefix_len}"),
     };
 }

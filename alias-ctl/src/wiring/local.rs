@@ -23,6 +23,7 @@ use super::transaction::On;
 
 /// Metric of the route to a `local` alias's network: behind the operator's own.
 const ROUTE_METRIC: u32 = 1000;
+
 /// Puts addresses on the parent itself, as host addresses: the kernel then has
 /// no primary among them whose removal takes the others along. The network's
 /// route is ours, and goes with its last alias.
@@ -35,6 +36,7 @@ pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
         let wanted = batch.items.iter().filter(|item| item.assign);
         wanted.filter_map(|item| Some((item.slot, item.address.ip()?)))
     };
+    name_shortly(host, link, assigned())?;
     let requests: Vec<Request> = assigned()
         .map(|(slot, ip)| {
             Request::add_address(&address(link, slot, ip)).about(alias_name(&link.name, slot))
@@ -77,6 +79,11 @@ pub fn assign_again(on: &mut On<'_>) -> Result<()> {
         .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
         .filter_map(|(slot, record)| Some((slot, address_of(&record).ip()?, record.prefix_len)))
         .collect();
+    name_shortly(
+        on.host,
+        link,
+        assigned.iter().map(|(slot, ip, _)| (*slot, *ip)),
+    )?;
     let requests: Vec<Request> = assigned
         .iter()
         .map(|(slot, ip, _)| Request::add_address(&address(link, *slot, *ip)))
@@ -177,6 +184,7 @@ pub fn unassign(
         requests.len(),
         &requests,
     )?)?;
+    name_no_more(host, link, parent)?;
     let route_of = |record: &Record| {
         let destination = network(address_of(record).ip()?, record.prefix_len);
         (record.prefix_len < bits(destination)).then_some((destination, record.prefix_len))
@@ -209,18 +217,76 @@ pub fn unassign(
 
 /// The address of a `local` alias.
 fn address(link: &Link, slot: u32, address: IpAddr) -> AddressSpec {
-    let label = alias_name(&link.name, slot);
     AddressSpec {
         ifindex: link.ifindex,
         address,
         prefix_len: bits(address),
-        // IFNAMSIZ bounds a label; a longer one is the device's name.
-        label: (label.len() < libc::IFNAMSIZ && address.is_ipv4()).then_some(label),
+        label: address.is_ipv4().then(|| label_of(link, slot)),
         no_prefix_route: true,
         metric: None,
         no_dad: true,
         broadcast: None,
     }
+}
+
+/// What other tools call an alias of IPv4: by its name, where that fits. An address
+/// without a label of its own has the device's, and the old `ifconfig DEVICE` would take it
+/// for the device's own.
+fn label_of(link: &Link, slot: u32) -> String {
+    let fits = |label: &String| label.len() < libc::IFNAMSIZ;
+    let labels = [
+        alias_name(&link.name, slot),
+        alias_name(&short_name(link), slot),
+    ];
+    labels.into_iter().find(fits).unwrap_or_else(|| {
+        // As the kernel does when a device is renamed.
+        let end = format!(":{slot}");
+        let room = libc::IFNAMSIZ - 1 - end.len();
+        let name: String = link.name.chars().take(room).collect();
+        name + &end
+    })
+}
+
+/// A name of a parent whose own is too long for labels of its aliases: other tools cut a
+/// label at its colon and ask for the device that is before it.
+fn short_name(link: &Link) -> String {
+    format!("al{}", link.ifindex)
+}
+
+/// Whether an alias's label needs the parent's short name.
+fn needs_short_name(link: &Link, slot: u32, address: IpAddr) -> bool {
+    address.is_ipv4() && alias_name(&link.name, slot).len() >= libc::IFNAMSIZ
+}
+
+/// Gives the parent its short name if one of these aliases needs it.
+fn name_shortly(
+    host: &mut Host,
+    link: &Link,
+    mut aliases: impl Iterator<Item = (u32, IpAddr)>,
+) -> Result<()> {
+    let short = short_name(link);
+    if link.answers_to(&short) || !aliases.any(|(slot, ip)| needs_short_name(link, slot, ip)) {
+        return Ok(());
+    }
+    match host.netlink.run(Request::add_altname(link.ifindex, &short)) {
+        // Another device's, or given meanwhile: the label is one all the same.
+        Err(error) if error.errno() == libc::EEXIST => Ok(()),
+        named => Ok(named?),
+    }
+}
+
+/// Takes the short name away with the last alias that needed it.
+fn name_no_more(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
+    let short = short_name(link);
+    let is_needed = |(slot, record): (u32, Record)| {
+        let ip = address_of(&record).ip();
+        record.is(TargetKind::Local) && ip.is_some_and(|ip| needs_short_name(link, slot, ip))
+    };
+    if !link.altnames.contains(&short) || parent.live().any(is_needed) {
+        return Ok(());
+    }
+    let request = Request::del_altname(link.ifindex, &short);
+    Ok(all_gone(host.netlink.batch(&[request])?)?)
 }
 
 /// The route of a `local` alias's network.

@@ -1,4 +1,4 @@
-//! Flag words: the bits behind `UP BROADCAST RUNNING`. Three systems share the low
+//! Flag words: the bits behind `UP BROADCAST RUNNING`. Four systems share the low
 //! ones and differ above.
 
 use super::Style;
@@ -29,6 +29,32 @@ pub enum Flag {
     Dynamic,
     GroupRt,
     Bits64,
+    Intelligent,
+    MultiBroadcast,
+    Unnumbered,
+    DhcpRunning,
+    Private,
+    NoXmit,
+    NoLocal,
+    Deprecated,
+    AddrConf,
+    Router,
+    NoNud,
+    AnyCast,
+    NoRtExch,
+    Ipv4,
+    Ipv6,
+    NoFailover,
+    Failed,
+    Standby,
+    Inactive,
+    Offline,
+    XResolv,
+    CoS,
+    Preferred,
+    Temporary,
+    FixedMtu,
+    Virtual,
 }
 
 impl Flag {
@@ -58,12 +84,38 @@ impl Flag {
             Flag::Dynamic => "DYNAMIC",
             Flag::GroupRt => "GROUPRT",
             Flag::Bits64 => "64BIT",
+            Flag::Intelligent => "INTELLIGENT",
+            Flag::MultiBroadcast => "MULTI_BCAST",
+            Flag::Unnumbered => "UNNUMBERED",
+            Flag::DhcpRunning => "DHCP",
+            Flag::Private => "PRIVATE",
+            Flag::NoXmit => "NOXMIT",
+            Flag::NoLocal => "NOLOCAL",
+            Flag::Deprecated => "DEPRECATED",
+            Flag::AddrConf => "ADDRCONF",
+            Flag::Router => "ROUTER",
+            Flag::NoNud => "NONUD",
+            Flag::AnyCast => "ANYCAST",
+            Flag::NoRtExch => "NORTEXCH",
+            Flag::Ipv4 => "IPv4",
+            Flag::Ipv6 => "IPv6",
+            Flag::NoFailover => "NOFAILOVER",
+            Flag::Failed => "FAILED",
+            Flag::Standby => "STANDBY",
+            Flag::Inactive => "INACTIVE",
+            Flag::Offline => "OFFLINE",
+            Flag::XResolv => "XRESOLV",
+            Flag::CoS => "CoS",
+            Flag::Preferred => "PREFERRED",
+            Flag::Temporary => "TEMPORARY",
+            Flag::FixedMtu => "FIXEDMTU",
+            Flag::Virtual => "VIRTUAL",
         }
     }
 }
 
-/// The bits that all three have, and those of one, by value.
-const COMMON: [(u32, Flag); 9] = [
+/// The bits that all four have, and those of one, by value.
+const COMMON: [(u64, Flag); 9] = [
     (0x1, Flag::Up),
     (0x2, Flag::Broadcast),
     (0x4, Flag::Debug),
@@ -75,7 +127,7 @@ const COMMON: [(u32, Flag); 9] = [
     (0x200, Flag::AllMulti),
 ];
 /// `linux/if.h`.
-const LINUX: [(u32, Flag); 5] = [
+const LINUX: [(u64, Flag); 5] = [
     (0x20, Flag::NoTrailers),
     (0x400, Flag::Master),
     (0x800, Flag::Slave),
@@ -83,7 +135,7 @@ const LINUX: [(u32, Flag); 5] = [
     (0x8000, Flag::Dynamic),
 ];
 /// FreeBSD's `net/if.h`, when ifconfig printed these words.
-const BSD: [(u32, Flag); 6] = [
+const BSD: [(u64, Flag); 6] = [
     (0x400, Flag::OActive),
     (0x800, Flag::Simplex),
     (0x1000, Flag::Link0),
@@ -92,7 +144,7 @@ const BSD: [(u32, Flag); 6] = [
     (0x8000, Flag::Multicast),
 ];
 /// AIX's `net/if.h`. Its words have a bit 0x8000000 too, which AIX does not name.
-const AIX: [(u32, Flag); 6] = [
+const AIX: [(u64, Flag); 6] = [
     (0x20, Flag::NoTrailers),
     (0x800, Flag::Simplex),
     (0x2_0000, Flag::AllCast),
@@ -100,19 +152,51 @@ const AIX: [(u32, Flag); 6] = [
     (0x200_0000, Flag::GroupRt),
     (0x400_0000, Flag::Bits64),
 ];
+/// Solaris's `net/if.h`.
+const SOLARIS: [(u64, Flag); 28] = [
+    (0x20, Flag::NoTrailers),
+    (0x400, Flag::Intelligent),
+    (0x800, Flag::Multicast),
+    (0x1000, Flag::MultiBroadcast),
+    (0x2000, Flag::Unnumbered),
+    (0x4000, Flag::DhcpRunning),
+    (0x8000, Flag::Private),
+    (0x1_0000, Flag::NoXmit),
+    (0x2_0000, Flag::NoLocal),
+    (0x4_0000, Flag::Deprecated),
+    (0x8_0000, Flag::AddrConf),
+    (0x10_0000, Flag::Router),
+    (0x20_0000, Flag::NoNud),
+    (0x40_0000, Flag::AnyCast),
+    (0x80_0000, Flag::NoRtExch),
+    (0x100_0000, Flag::Ipv4),
+    (0x200_0000, Flag::Ipv6),
+    (0x800_0000, Flag::NoFailover),
+    (0x1000_0000, Flag::Failed),
+    (0x2000_0000, Flag::Standby),
+    (0x4000_0000, Flag::Inactive),
+    (0x8000_0000, Flag::Offline),
+    (0x1_0000_0000, Flag::XResolv),
+    (0x2_0000_0000, Flag::CoS),
+    (0x4_0000_0000, Flag::Preferred),
+    (0x8_0000_0000, Flag::Temporary),
+    (0x10_0000_0000, Flag::FixedMtu),
+    (0x20_0000_0000, Flag::Virtual),
+];
 
-const fn own(style: Style) -> &'static [(u32, Flag)] {
+const fn own(style: Style) -> &'static [(u64, Flag)] {
     match style {
         Style::Linux => &LINUX,
         Style::Bsd => &BSD,
         Style::Aix => &AIX,
+        Style::Solaris => &SOLARIS,
     }
 }
 
 /// The flags of a system's word, lowest bit first. Bits without a name are left out.
 #[must_use]
-pub fn decode(style: Style, word: u32) -> Vec<Flag> {
-    let mut known: Vec<(u32, Flag)> = COMMON.iter().chain(own(style)).copied().collect();
+pub fn decode(style: Style, word: u64) -> Vec<Flag> {
+    let mut known: Vec<(u64, Flag)> = COMMON.iter().chain(own(style)).copied().collect();
     known.sort_by_key(|(bit, _)| *bit);
     let set = known.into_iter().filter(|(bit, _)| word & bit != 0);
     set.map(|(_, flag)| flag).collect()
@@ -120,7 +204,7 @@ pub fn decode(style: Style, word: u32) -> Vec<Flag> {
 
 /// A system's word of these flags. A flag that the system has no bit for is left out.
 #[must_use]
-pub fn encode(style: Style, flags: &[Flag]) -> u32 {
+pub fn encode(style: Style, flags: &[Flag]) -> u64 {
     let known = COMMON.iter().chain(own(style));
     known
         .filter(|(_, flag)| flags.contains(flag))
@@ -131,7 +215,7 @@ pub fn encode(style: Style, flags: &[Flag]) -> u32 {
 /// broadcasts does not hear itself there, and AIX routes to groups with 64 bits.
 #[must_use]
 pub fn translate(style: Style, linux: u32) -> Vec<Flag> {
-    let mut flags = decode(Style::Linux, linux);
+    let mut flags = decode(Style::Linux, linux.into());
     if style == Style::Linux {
         return flags;
     }
@@ -144,7 +228,7 @@ pub fn translate(style: Style, linux: u32) -> Vec<Flag> {
 
 /// `flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST>`.
 #[must_use]
-pub fn print(word: u32, flags: &[Flag]) -> String {
+pub fn print(word: u64, flags: &[Flag]) -> String {
     let names: Vec<&str> = flags.iter().map(|flag| flag.name()).collect();
     format!("flags={word:x}<{}>", names.join(","))
 }
@@ -154,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_three_systems() {
+    fn words_of_four_systems() {
         for (style, word, expected) in [
             (
                 Style::Aix,
@@ -189,6 +273,21 @@ mod tests {
             (Style::Linux, 0x1c00, "flags=1c00<MASTER,SLAVE,MULTICAST>"),
             (Style::Bsd, 0x7400, "flags=7400<OACTIVE,LINK0,LINK1,LINK2>"),
             (Style::Linux, 0, "flags=0<>"),
+            (
+                Style::Solaris,
+                0x100_0843,
+                "flags=1000843<UP,BROADCAST,RUNNING,MULTICAST,IPv4>",
+            ),
+            (
+                Style::Solaris,
+                0x20_0100_0849,
+                "flags=2001000849<UP,LOOPBACK,RUNNING,MULTICAST,IPv4,VIRTUAL>",
+            ),
+            (
+                Style::Solaris,
+                0x904_0843,
+                "flags=9040843<UP,BROADCAST,RUNNING,MULTICAST,DEPRECATED,IPv4,NOFAILOVER>",
+            ),
         ] {
             assert_eq!(print(word, &decode(style, word)), expected);
         }
@@ -196,7 +295,7 @@ mod tests {
 
     #[test]
     fn every_word_survives_the_way_there_and_back() {
-        for style in [Style::Linux, Style::Bsd, Style::Aix] {
+        for style in [Style::Linux, Style::Bsd, Style::Aix, Style::Solaris] {
             let all = COMMON
                 .iter()
                 .chain(own(style))
@@ -218,6 +317,7 @@ mod tests {
             (Style::Linux, 0x1043),
             (Style::Bsd, 0x8843),
             (Style::Aix, 0x608_0843),
+            (Style::Solaris, 0x843),
         ] {
             let flags = translate(style, 0x1_1043);
             assert_eq!(encode(style, &flags), expected, "{style:?}");

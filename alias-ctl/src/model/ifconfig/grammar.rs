@@ -6,10 +6,11 @@ use crate::error::{Refusal, Result};
 use crate::model::netmask;
 use crate::model::tcp_options::TcpChange;
 
-use super::words::{self, refused, unknown};
+use super::refusals::unknown;
+use super::words::{self, refused};
 use super::{
-    AddressChange, Configure, Family, Form, Given, Ifconfig, LinkChange, Listing, State, Style,
-    Unread, broadcast_of,
+    AddressChange, Broadcast, Configure, Family, Form, Given, Ifconfig, Length, LinkChange,
+    Listing, Mask, State, Style, Unread, broadcast_of,
 };
 
 /// Reads the words behind `ifconfig`. `style` is the layout when no word chooses one.
@@ -81,8 +82,10 @@ struct Options {
     form: Form,
     /// A listing was asked for in so many words.
     lists: bool,
+    /// Solaris's `-4`, `-6`.
+    family: Option<Family>,
     cascade: bool,
-    flags: Option<u32>,
+    flags: Option<u64>,
 }
 
 impl Options {
@@ -94,6 +97,7 @@ impl Options {
             down: false,
             form: Form::Blocks,
             lists: false,
+            family: None,
             cascade: false,
             flags: None,
         }
@@ -101,7 +105,7 @@ impl Options {
 
     fn style(&mut self, name: &str) -> std::result::Result<(), Unread> {
         self.style = Style::parse(name)
-            .ok_or_else(|| Unread::Usage(format!("--style {name}: linux, bsd or aix")))?;
+            .ok_or_else(|| Unread::Usage(format!("--style {name}: {}", Style::NAMES)))?;
         Ok(())
     }
 
@@ -121,6 +125,8 @@ impl Options {
                 'd' => self.down = true,
                 'l' => self.form = Form::Names,
                 's' => self.form = Form::Table,
+                '4' => self.family(Family::Inet)?,
+                '6' => self.family(Family::Inet6)?,
                 // net-tools and BSD: more of the same.
                 'v' => continue,
                 _ => return Err(no_option(word)),
@@ -130,11 +136,24 @@ impl Options {
         Ok(())
     }
 
+    fn family(&mut self, family: Family) -> std::result::Result<(), Unread> {
+        if self.family.is_some_and(|other| other != family) {
+            return Err(Unread::Usage(
+                "a listing is of one family, or of all".into(),
+            ));
+        }
+        self.family = Some(family);
+        Ok(())
+    }
+
     fn listing(
-        &self,
+        &mut self,
         name: Option<&str>,
         family: Option<Family>,
     ) -> std::result::Result<Ifconfig, Unread> {
+        if let Some(family) = family {
+            self.family(family)?;
+        }
         if self.up && self.down {
             return Err(Unread::Usage("-u and -d exclude each other".into()));
         }
@@ -151,7 +170,7 @@ impl Options {
         };
         Ok(Ifconfig::List(Listing {
             name: name.map(str::to_owned),
-            family,
+            family: self.family,
             state,
             form: self.form,
             style: self.style,
@@ -164,28 +183,37 @@ impl Options {
 enum Verb {
     Assign,
     Add,
+    AddFirst,
+    AddLogical,
     Remove,
     Del,
+    RemoveLogical,
+    Unplumb,
 }
 
 /// Words that were read, before they are put together.
 struct Read<'a> {
+    /// Of what they are said.
+    name: &'a str,
     verb: Verb,
     family: Option<Family>,
     /// The address, the length behind its slash, and the word itself.
     address: Option<(IpAddr, Option<&'a str>, &'a str)>,
     /// The mask, and its word.
-    mask: Option<(u8, &'a str)>,
+    mask: Option<(Mask, &'a str)>,
     prefix_len: Option<&'a str>,
-    broadcast: Option<(Ipv4Addr, &'a str)>,
+    broadcast: Option<(Broadcast, &'a str)>,
     link: LinkChange,
     tcp: TcpChange,
+    deprecated: Option<bool>,
+    plumb: bool,
     detach: bool,
     cascade: bool,
 }
 
 fn configure(name: &str, words: &[&str], cascade: bool) -> Result<Configure> {
     let mut read = Read {
+        name,
         verb: Verb::Assign,
         family: None,
         address: None,
@@ -194,6 +222,8 @@ fn configure(name: &str, words: &[&str], cascade: bool) -> Result<Configure> {
         broadcast: None,
         link: LinkChange::default(),
         tcp: TcpChange::default(),
+        deprecated: None,
+        plumb: false,
         detach: false,
         cascade,
     };
@@ -209,7 +239,7 @@ fn configure(name: &str, words: &[&str], cascade: bool) -> Result<Configure> {
         read.word(word, &mut behind.by_ref().copied())?;
         rest = behind.as_slice();
     }
-    read.put_together(name)
+    read.put_together()
 }
 
 impl<'a> Read<'a> {
@@ -227,14 +257,31 @@ impl<'a> Read<'a> {
             "prefixlen" => once(&mut self.prefix_len, Some(value()?), word)?,
             "broadcast" => {
                 let value = value()?;
-                let parsed = value
-                    .parse()
-                    .map_err(|_| refused(value, "not an IPv4 address", libc::EINVAL))?;
-                once(&mut self.broadcast, Some((parsed, value)), word)?;
+                once(
+                    &mut self.broadcast,
+                    Some((words::broadcast(value)?, value)),
+                    word,
+                )?;
             }
             "alias" | "add" => self.verb(Verb::Add, word)?,
+            "firstalias" => self.verb(Verb::AddFirst, word)?,
+            "addif" => self.verb(Verb::AddLogical, word)?,
             "delete" | "-alias" | "remove" => self.verb(Verb::Remove, word)?,
             "del" => self.verb(Verb::Del, word)?,
+            "removeif" => self.verb(Verb::RemoveLogical, word)?,
+            "plumb" => self.plumb = true,
+            "unplumb" => self.verb(Verb::Unplumb, word)?,
+            "set" => {
+                let value = value()?;
+                let address = words::address(value)
+                    .ok_or_else(|| refused(value, "not an address", libc::EINVAL))?;
+                self.address(value, address)?;
+            }
+            "deprecated" | "-deprecated" => {
+                once(&mut self.deprecated, Some(word == "deprecated"), word)?;
+            }
+            // An alias is used at once anyway.
+            "no_dad" => {}
             "detach" => self.detach = true,
             "--cascade" => self.cascade = true,
             "up" => once(&mut self.link.up, Some(true), word)?,
@@ -272,17 +319,29 @@ impl<'a> Read<'a> {
                 once(&mut self.link.mac, Some(mac), word)?;
             }
             _ => {
-                let (address, length) = words::address(word).ok_or_else(|| unknown(word))?;
-                if self.address.is_some() {
-                    return Err(refused(
-                        word,
-                        "a second address: point-to-point links have no aliases",
-                        libc::EINVAL,
-                    ));
-                }
-                self.address = Some((address, length, word));
+                let address = words::address(word).ok_or_else(|| unknown(word, self.name))?;
+                self.address(word, address)?;
             }
         }
+        Ok(())
+    }
+
+    fn address(&mut self, word: &'a str, found: (IpAddr, Option<&'a str>)) -> Result<()> {
+        if self.address.is_some() {
+            let is_logical = matches!(self.verb, Verb::AddLogical | Verb::RemoveLogical);
+            let hint = match is_logical {
+                true => "nothing was changed; say addif and removeif in a command of their own",
+                false => "nothing was changed; write one address",
+            };
+            return Err(refused(
+                word,
+                "a second address: point-to-point links have no aliases",
+                libc::EINVAL,
+            )
+            .hint(hint));
+        }
+        let (address, length) = found;
+        self.address = Some((address, length, word));
         Ok(())
     }
 
@@ -298,25 +357,36 @@ impl<'a> Read<'a> {
         Ok(())
     }
 
-    fn put_together(self, name: &str) -> Result<Configure> {
-        let address = self.address_change(name)?;
+    fn put_together(self) -> Result<Configure> {
+        let address = self.address_change()?;
+        let is_made = matches!(address, None | Some(AddressChange::Assign(_)));
+        if self.plumb && !is_made {
+            return Err(refused(
+                "plumb",
+                "it contradicts another word",
+                libc::EINVAL,
+            ));
+        }
         Ok(Configure {
-            name: name.to_owned(),
+            name: self.name.to_owned(),
             address,
             link: self.link,
             tcp: self.tcp,
+            deprecated: self.deprecated,
+            plumb: self.plumb,
             detach: self.detach,
             cascade: self.cascade,
         })
     }
 
-    fn address_change(&self, name: &str) -> Result<Option<AddressChange>> {
+    fn address_change(&self) -> Result<Option<AddressChange>> {
+        let name = self.name;
         if names_deletion(name) {
             // Whatever address is given is ignored, and never added.
             return Ok(Some(AddressChange::Delete));
         }
         let Some((address, length, word)) = self.address else {
-            return self.without_address(name);
+            return self.without_address();
         };
         let is_inet6 = self.family.map(|family| family == Family::Inet6);
         if is_inet6.is_some_and(|inet6| inet6 != address.is_ipv6()) {
@@ -334,31 +404,54 @@ impl<'a> Read<'a> {
                 self.prefix_len(address, length)?;
                 return Ok(Some(AddressChange::Del(address)));
             }
-            Verb::Assign | Verb::Add => {}
+            Verb::RemoveLogical => {
+                self.prefix_len(address, length)?;
+                return Ok(Some(AddressChange::RemoveLogical(address)));
+            }
+            Verb::Unplumb => return Err(self.unplumbed_with_address(word)),
+            Verb::Assign | Verb::Add | Verb::AddFirst | Verb::AddLogical => {}
         }
         // Only a device's own address may be a loopback one: lo's.
         let own = self.verb == Verb::Assign && !name.contains(':');
-        words::unicast(address, own)?;
+        words::unicast(address, own || name == "lo" || name.starts_with("lo:"))?;
+        let length = match (self.prefix_len(address, length)?, address) {
+            (Some(Mask::Bits(length)), _) => Length::Said(length),
+            (None, IpAddr::V4(v4)) => Length::Usual(netmask::of_class(v4)?),
+            (None, IpAddr::V6(_)) => Length::Usual(128),
+            (Some(Mask::Known), IpAddr::V4(v4)) => Length::Known(netmask::of_class(v4)?),
+            // A mask is refused of IPv6.
+            (Some(Mask::Known), IpAddr::V6(_)) => Length::Known(128),
+        };
         let given = Given {
             address,
-            prefix_len: match (self.prefix_len(address, length)?, address) {
-                (Some(length), _) => length,
-                (None, IpAddr::V4(v4)) => netmask::of_class(v4)?,
-                (None, IpAddr::V6(_)) => 128,
-            },
+            length,
             broadcast: self.broadcast.map(|(broadcast, _)| broadcast),
         };
         self.check_broadcast(&given, own)?;
         Ok(Some(match self.verb {
             Verb::Add => AddressChange::Add(given),
+            Verb::AddFirst => AddressChange::AddFirst(given),
+            Verb::AddLogical => AddressChange::AddLogical(given),
             _ => AddressChange::Assign(given),
         }))
     }
 
-    fn without_address(&self, name: &str) -> Result<Option<AddressChange>> {
+    fn without_address(&self) -> Result<Option<AddressChange>> {
+        let name = self.name;
         let is_alias = name.contains(':');
         match self.verb {
-            Verb::Remove if is_alias => return Ok(Some(AddressChange::Delete)),
+            Verb::Remove | Verb::Unplumb if is_alias => return Ok(Some(AddressChange::Delete)),
+            Verb::Unplumb => {
+                return Err(refused(
+                    "unplumb",
+                    "a device of Linux keeps its IP",
+                    libc::EOPNOTSUPP,
+                )
+                .hint(format!(
+                    "nothing was changed; its aliases and programs go by: alias-ctl ifconfig {name} detach \
+                     --cascade; its own address by: alias-ctl ifconfig {name} 0.0.0.0"
+                )));
+            }
             Verb::Assign => {}
             _ => {
                 return Err(refused(name, "which address is not said", libc::EINVAL)
@@ -368,7 +461,7 @@ impl<'a> Read<'a> {
         let mask = match (self.mask, self.prefix_len) {
             (None, None) => None,
             (Some((mask, _)), None) => Some(mask),
-            (_, Some(word)) => Some(words::prefix_len(word, 128)?),
+            (_, Some(word)) => Some(Mask::Bits(words::prefix_len(word, 128)?)),
         };
         let broadcast = self.broadcast.map(|(broadcast, _)| broadcast);
         let some = mask.is_some() || broadcast.is_some();
@@ -376,7 +469,7 @@ impl<'a> Read<'a> {
     }
 
     /// What `/LEN`, `netmask` and `prefixlen` say, which must be one thing.
-    fn prefix_len(&self, address: IpAddr, slash: Option<&str>) -> Result<Option<u8>> {
+    fn prefix_len(&self, address: IpAddr, slash: Option<&str>) -> Result<Option<Mask>> {
         let all = if address.is_ipv6() { 128 } else { 32 };
         if let (Some((_, word)), true) = (self.mask, address.is_ipv6()) {
             return Err(
@@ -384,8 +477,9 @@ impl<'a> Read<'a> {
                     .hint("write ADDRESS/LENGTH"),
             );
         }
-        let slash = slash.map(|word| words::prefix_len(word, all)).transpose()?;
-        let keyword = self.prefix_len.map(|word| words::prefix_len(word, all));
+        let length = |word: &str| words::prefix_len(word, all).map(Mask::Bits);
+        let slash = slash.map(length).transpose()?;
+        let keyword = self.prefix_len.map(length);
         let all_said = [slash, self.mask.map(|(mask, _)| mask), keyword.transpose()?];
         let mut said = all_said.into_iter().flatten();
         let first = said.next();
@@ -400,6 +494,13 @@ impl<'a> Read<'a> {
         Ok(first)
     }
 
+    fn unplumbed_with_address(&self, word: &str) -> Refusal {
+        let device = self.name.split(':').next().unwrap_or(self.name);
+        refused(word, "unplumb takes no address", libc::EINVAL).hint(format!(
+            "nothing was changed; write: alias-ctl ifconfig {device} removeif {word}"
+        ))
+    }
+
     /// An alias has its network's broadcast address, or none.
     fn check_broadcast(&self, given: &Given, own: bool) -> Result<()> {
         let Some((broadcast, word)) = self.broadcast else {
@@ -408,24 +509,35 @@ impl<'a> Read<'a> {
         let IpAddr::V4(v4) = given.address else {
             return Err(refused(word, "IPv6 has no broadcast", libc::EINVAL));
         };
-        let expected = broadcast_of(v4, given.prefix_len);
-        if own || broadcast == expected {
-            return Ok(());
+        match (given.length, broadcast) {
+            _ if own => Ok(()),
+            // Which network that is, is asked later.
+            (Length::Known(_), _) => Ok(()),
+            (Length::Said(length) | Length::Usual(length), broadcast) => {
+                fits_network(broadcast, v4, length)
+            }
         }
-        Err(not_its_broadcast(word, expected))
     }
 }
 
-/// The refusal of a broadcast address that is not the network's.
-pub(super) fn not_its_broadcast(word: &str, expected: Ipv4Addr) -> Refusal {
-    refused(
-        word,
-        "an alias's broadcast address is that of its network",
-        libc::EINVAL,
-    )
-    .hint(format!(
-        "nothing was changed; write {expected}, or leave it out"
-    ))
+/// Refuses a broadcast address that is not the network's.
+///
+/// # Errors
+///
+/// EINVAL.
+pub fn fits_network(broadcast: Broadcast, address: Ipv4Addr, prefix_len: u8) -> Result<()> {
+    let expected = broadcast_of(address, prefix_len);
+    match broadcast {
+        Broadcast::Said(said) if said != expected => Err(refused(
+            &said.to_string(),
+            "an alias's broadcast address is that of its network",
+            libc::EINVAL,
+        )
+        .hint(format!(
+            "nothing was changed; write {expected}, or leave it out"
+        ))),
+        Broadcast::Said(_) | Broadcast::Network => Ok(()),
+    }
 }
 
 /// Sets what may be said once; twice the same is once.

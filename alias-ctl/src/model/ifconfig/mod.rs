@@ -1,12 +1,13 @@
-//! `ifconfig`'s command line as values. Three systems' grammars are one here: what
-//! System V and Linux, BSD, and AIX wrote does not contradict itself, so that all
-//! of it is understood everywhere. A [`Style`] only chooses the listing's layout.
+//! `ifconfig`'s command line as values. Four systems' grammars are one here: what
+//! Linux, Solaris, BSD and AIX wrote does not contradict itself, so that all of it
+//! is understood everywhere. A [`Style`] only chooses the listing's layout.
 //!
 //! Nothing here looks at the machine. Whether a name is a device's is asked later,
 //! so names stay as they were written.
 
 pub mod flags;
 mod grammar;
+mod refusals;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -16,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::error::Refusal;
 use crate::model::tcp_options::TcpChange;
 
-pub use grammar::read;
+pub use grammar::{fits_network, read};
 
 /// What a command line asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,7 +27,7 @@ pub enum Ifconfig {
     /// Change a device or an alias.
     Configure(Configure),
     /// Say which bits a flag word of a system has.
-    Flags(Style, u32),
+    Flags(Style, u64),
 }
 
 /// Why words are no command.
@@ -54,9 +55,14 @@ pub enum Style {
     Bsd,
     /// The same with AIX's bits.
     Aix,
+    /// Solaris: a block for each logical interface, `eth0:1: flags=1000843<UP,…,IPv4>`.
+    Solaris,
 }
 
 impl Style {
+    /// Their names, as a user is told of them.
+    pub const NAMES: &str = "linux, bsd, aix or solaris";
+
     /// By its name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Style> {
@@ -64,6 +70,7 @@ impl Style {
             "linux" => Style::Linux,
             "bsd" => Style::Bsd,
             "aix" => Style::Aix,
+            "solaris" => Style::Solaris,
             _ => return None,
         })
     }
@@ -128,6 +135,10 @@ pub struct Configure {
     pub link: LinkChange,
     /// AIX's TCP options of its sockets.
     pub tcp: TcpChange,
+    /// Solaris's `deprecated`: no source of what the host itself says.
+    pub deprecated: Option<bool>,
+    /// Solaris's `plumb`: an alias that is there already is not given another address.
+    pub plumb: bool,
     /// Take the programs off, and the aliases with `cascade`.
     pub detach: bool,
     /// Aliases that stand in the way go too.
@@ -139,14 +150,20 @@ pub struct Configure {
 pub enum AddressChange {
     /// An address alone: the alias's, or the device's first one.
     Assign(Given),
-    /// `alias`, `add`: one more, in the lowest free slot.
+    /// `alias`, `add`: one more, in the lowest free slot; that it is there is fine.
     Add(Given),
+    /// `firstalias` (AIX): the same.
+    AddFirst(Given),
+    /// `addif` (Solaris): one more, whose name is printed.
+    AddLogical(Given),
     /// A mask or a broadcast address alone.
-    Remask(Option<u8>, Option<Ipv4Addr>),
+    Remask(Option<Mask>, Option<Broadcast>),
     /// `delete`, `-alias`, `remove` with an address (BSD): any may go.
     Remove(IpAddr),
     /// `del` (Linux): an alias; the device's own only after its aliases.
     Del(IpAddr),
+    /// `removeif` (Solaris): an alias, and never the device's own.
+    RemoveLogical(IpAddr),
     /// The address 0: the alias goes, or the device's own after its aliases.
     Clear,
     /// The alias that is named goes: `eth0:0-`, `eth0:0 delete`.
@@ -158,10 +175,39 @@ pub enum AddressChange {
 pub struct Given {
     /// The address.
     pub address: IpAddr,
-    /// Prefix length in bits: given, else the class's; of IPv6, the address alone.
-    pub prefix_len: u8,
+    /// How much of it is its network's.
+    pub length: Length,
     /// The broadcast address, if it was given.
-    pub broadcast: Option<Ipv4Addr>,
+    pub broadcast: Option<Broadcast>,
+}
+
+/// The prefix length of an address's network, in bits, and who says so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Length {
+    /// The user.
+    Said(u8),
+    /// Nobody: the address's class; of IPv6, the address alone.
+    Usual(u8),
+    /// Solaris's `netmask +`: the network that the device is in, else this.
+    Known(u8),
+}
+
+/// A mask without an address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mask {
+    /// Its length in bits.
+    Bits(u8),
+    /// Solaris's `+`: that of the network which the device is in.
+    Known,
+}
+
+/// A broadcast address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Broadcast {
+    /// As written.
+    Said(Ipv4Addr),
+    /// Solaris's `+`: that of the network.
+    Network,
 }
 
 /// A change of a device; `None` stays.

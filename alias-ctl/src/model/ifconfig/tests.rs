@@ -14,8 +14,19 @@ fn given(address: &str) -> Given {
     let (address, length) = address.split_once('/').unwrap();
     Given {
         address: address.parse().unwrap(),
-        prefix_len: length.parse().unwrap(),
+        length: Length::Said(length.parse().unwrap()),
         broadcast: None,
+    }
+}
+
+/// The same where nobody said how long the prefix is.
+fn usual(address: &str) -> Given {
+    let Length::Said(length) = given(address).length else {
+        panic!("{address}: not said");
+    };
+    Given {
+        length: Length::Usual(length),
+        ..given(address)
     }
 }
 
@@ -57,9 +68,9 @@ fn check_address(lines: &[&str], expected: Option<AddressChange>) {
 fn an_aliass_address_in_any_order() {
     check_address(
         &[
-            "eth0:0 198.51.100.8",
             "eth0:0 198.51.100.8/24",
-            "eth0:0 inet 198.51.100.8",
+            "eth0:0 set 198.51.100.8/24",
+            "eth0:0 198.51.100.8/24 no_dad",
             "eth0:0 198.51.100.8 netmask 255.255.255.0",
             "eth0:0 netmask 255.255.255.0 198.51.100.8",
             "eth0:0 netmask 0xffffff00 198.51.100.8",
@@ -76,9 +87,16 @@ fn an_aliass_address_in_any_order() {
         ],
         assign("2001:db8::8/64"),
     );
-    check_address(&["eth0:0 2001:db8::8"], assign("2001:db8::8/128"));
+    check_address(
+        &["eth0:0 2001:db8::8"],
+        Some(AddressChange::Assign(usual("2001:db8::8/128"))),
+    );
+    check_address(
+        &["eth0:0 198.51.100.8", "eth0:0 inet 198.51.100.8"],
+        Some(AddressChange::Assign(usual("198.51.100.8/24"))),
+    );
     let mut with_broadcast = given("198.51.100.8/24");
-    with_broadcast.broadcast = Some("198.51.100.255".parse().unwrap());
+    with_broadcast.broadcast = Some(Broadcast::Said("198.51.100.255".parse().unwrap()));
     for line in [
         "eth0:0 198.51.100.8 netmask 255.255.255.0 broadcast 198.51.100.255 up",
         "eth0:0 up broadcast 198.51.100.255 198.51.100.8/24",
@@ -106,7 +124,8 @@ fn the_classes_where_no_mask_is_given() {
         ("199.99.99.99", 24),
     ] {
         let line = format!("eth0 {address} alias");
-        check_address(&[line.as_str()], add(&format!("{address}/{length}")));
+        let expected = usual(&format!("{address}/{length}"));
+        check_address(&[line.as_str()], Some(AddressChange::Add(expected)));
     }
 }
 
@@ -175,10 +194,12 @@ fn addresses_that_go() {
 
 #[test]
 fn a_device_alone() {
-    check_address(&["lo 127.0.0.1"], assign("127.0.0.1/8"));
+    for line in ["lo 127.0.0.1", "lo:0 127.0.0.1"] {
+        check_address(&[line], Some(AddressChange::Assign(usual("127.0.0.1/8"))));
+    }
     check_address(
         &["eth0 netmask 255.255.0.0"],
-        Some(AddressChange::Remask(Some(16), None)),
+        Some(AddressChange::Remask(Some(Mask::Bits(16)), None)),
     );
     check(
         "eth0 -arp promisc -allmulti multicast mtu 1400 txqueuelen 0 hw ether 02:00:5e:00:53:01 down",
@@ -273,6 +294,196 @@ fn listings() {
 }
 
 #[test]
+fn solaris() {
+    let known = |address: &str, class: u8, broadcast: bool| Given {
+        length: Length::Known(class),
+        broadcast: broadcast.then_some(Broadcast::Network),
+        ..given(address)
+    };
+    let up = LinkChange {
+        up: Some(true),
+        ..LinkChange::default()
+    };
+    for line in [
+        "e1000g0:1 plumb 192.0.2.10 netmask + broadcast + up",
+        "e1000g0:1 netmask + broadcast + 192.0.2.10 up plumb",
+    ] {
+        let expected = Configure {
+            name: "e1000g0:1".into(),
+            address: Some(AddressChange::Assign(known("192.0.2.10/0", 24, true))),
+            link: up,
+            plumb: true,
+            ..Configure::default()
+        };
+        check(line, expected);
+    }
+    for name in ["eth0", "eth0:1"] {
+        let expected = Configure {
+            name: name.into(),
+            plumb: true,
+            ..Configure::default()
+        };
+        check(&format!("{name} plumb"), expected);
+    }
+    check_address(&["eth0:1 unplumb"], Some(AddressChange::Delete));
+    check_address(
+        &["eth0 addif 192.0.2.11/24", "eth0 192.0.2.11/24 addif"],
+        Some(AddressChange::AddLogical(given("192.0.2.11/24"))),
+    );
+    check_address(
+        &["eth0 removeif 192.0.2.11", "eth0 removeif 192.0.2.11/24"],
+        Some(AddressChange::RemoveLogical(ip("192.0.2.11"))),
+    );
+    check_address(
+        &["eth0 addif 10.1.2.3 netmask +"],
+        Some(AddressChange::AddLogical(known("10.1.2.3/0", 8, false))),
+    );
+    check_address(
+        &["eth0:1 netmask + broadcast +"],
+        Some(AddressChange::Remask(
+            Some(Mask::Known),
+            Some(Broadcast::Network),
+        )),
+    );
+    for (line, deprecated) in [("eth0:1 deprecated", true), ("eth0:1 -deprecated", false)] {
+        let expected = Configure {
+            name: "eth0:1".into(),
+            deprecated: Some(deprecated),
+            ..Configure::default()
+        };
+        check(line, expected);
+    }
+}
+
+#[test]
+fn aixs_first_alias() {
+    check_address(
+        &[
+            "en0 firstalias 192.0.2.10/24",
+            "en0 192.0.2.10/24 firstalias",
+        ],
+        Some(AddressChange::AddFirst(given("192.0.2.10/24"))),
+    );
+}
+
+#[test]
+fn listings_of_one_family() {
+    for (line, state, family) in [
+        ("-a4", State::Any, Family::Inet),
+        ("-a6", State::Any, Family::Inet6),
+        ("-au4", State::Up, Family::Inet),
+        ("-ad6", State::Down, Family::Inet6),
+        ("-4 --style solaris", State::Any, Family::Inet),
+        ("-a6 inet6", State::Any, Family::Inet6),
+    ] {
+        match command(line) {
+            Ok(Ifconfig::List(found)) => {
+                assert_eq!((found.state, found.family), (state, Some(family)), "{line}");
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+/// A word of a system's manual is refused by its name, with what does it here; the rest
+/// is unknown.
+#[test]
+fn words_that_others_know_have_a_way_here() {
+    for (line, word, way) in [
+        ("eth0 vhid 1 192.0.2.20 alias", "vhid", "keepalived"),
+        (
+            "eth0 192.0.2.20/24 alias advskew 100",
+            "advskew",
+            "keepalived",
+        ),
+        ("eth0 192.0.2.20/24 alias pass secret", "pass", "keepalived"),
+        ("eth0 inet6 2001:db8::1 pltime 0", "pltime", "preferred_lft"),
+        ("eth0 192.0.2.20/24 anycast", "anycast", "many hosts"),
+        ("eth0 -no_dad", "-no_dad", "arping"),
+        ("eth0 name web0", "name", "ip link set dev eth0 name"),
+        (
+            "eth0 description x",
+            "description",
+            "ip link set dev eth0 alias",
+        ),
+        ("eth0 -tso", "-tso", "ethtool -K eth0"),
+        ("eth0 media 100baseTX", "media", "ethtool -s eth0"),
+        ("eth0 vnet web", "vnet", "--netns"),
+        ("eth0:1 zone web", "zone", "--netns"),
+        ("eth0 metric 1", "metric", "ip route"),
+        (
+            "eth0 192.0.2.1 pointopoint 192.0.2.2",
+            "pointopoint",
+            "peer",
+        ),
+        ("eth0 create", "create", "ip link add"),
+        ("eth0 group web", "group", "ip link set dev eth0 group"),
+        (
+            "eth0 transfer 192.0.2.1 toInterface en1",
+            "transfer",
+            "delete it there",
+        ),
+        ("eth0 auto-dhcp start", "auto-dhcp", "DHCP client"),
+        ("eth0 brd 192.0.2.255", "brd", "broadcast"),
+        ("eth0 dev eth1", "dev", "device's name comes first"),
+        ("eth0 unplumb", "unplumb", "detach"),
+        ("eth0 keepalive 5", "keepalive", "leave the word out"),
+    ] {
+        match command(line) {
+            Err(Unread::Word(refusal)) => {
+                assert_eq!(
+                    (refusal.object.as_str(), refusal.errno),
+                    (word, libc::EOPNOTSUPP),
+                    "{line}"
+                );
+                assert!(refusal.hint.contains(way), "{line}: {refusal}");
+                assert!(refusal.hint.starts_with("nothing was changed; "), "{line}");
+                assert!(!refusal.hint.contains("DEVICE"), "{line}: {refusal}");
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_range_is_adds() {
+    for (word, range) in [
+        ("192.0.2.20-29/32", "192.0.2.20-192.0.2.29/32"),
+        ("192.0.2.20-29", "192.0.2.20-192.0.2.29"),
+        ("192.0.2.20-192.0.2.29/24", "192.0.2.20-192.0.2.29/24"),
+        ("2001:db8::1-f/64", "2001:db8::1-2001:db8::f/64"),
+    ] {
+        for line in [
+            format!("eth0 inet {word} alias"),
+            format!("eth0 {word}"),
+            format!("eth0:3 {word}"),
+        ] {
+            let Err(Unread::Word(refusal)) = command(&line) else {
+                panic!("{line}: not refused");
+            };
+            assert_eq!(
+                (refusal.object.as_str(), refusal.errno),
+                (word, libc::EINVAL)
+            );
+            let expected = format!("alias-ctl add eth0 --range {range} --local");
+            assert!(refusal.hint.contains(&expected), "{line}: {refusal}");
+        }
+    }
+    for word in [
+        "192.0.2.20-",
+        "192.0.2.20-300",
+        "192.0.2.20-29/x",
+        "a-b",
+        "-",
+    ] {
+        let Err(Unread::Word(refusal)) = command(&format!("eth0 {word}")) else {
+            panic!("{word}: not refused");
+        };
+        assert_eq!(refusal.reason, "unknown word", "{word}");
+    }
+}
+
+#[test]
 fn what_does_not_go_together_is_usage() {
     for line in [
         "-u -d",
@@ -282,6 +493,8 @@ fn what_does_not_go_together_is_usage() {
         "--nonsense",
         "-l eth0",
         "-a eth0 192.0.2.1",
+        "-46",
+        "-a4 inet6",
         "--style sunos",
         "--style",
         "--flags xyz",
@@ -345,6 +558,26 @@ fn words_that_are_refused() {
         ("eth0 192.0.2.1 192.0.2.2", "192.0.2.2", libc::EINVAL),
         ("eth0 192.0.2.1 add delete", "delete", libc::EINVAL),
         ("eth0 up down", "down", libc::EINVAL),
+        ("eth0:1 deprecated -deprecated", "-deprecated", libc::EINVAL),
+        ("eth0:1 plumb unplumb", "plumb", libc::EINVAL),
+        ("eth0 plumb addif 192.0.2.1", "plumb", libc::EINVAL),
+        ("eth0 addif", "eth0", libc::EINVAL),
+        ("eth0 removeif", "eth0", libc::EINVAL),
+        (
+            "eth0 addif 192.0.2.1 removeif 192.0.2.1",
+            "removeif",
+            libc::EINVAL,
+        ),
+        (
+            "eth0 addif 192.0.2.1 addif 192.0.2.2",
+            "192.0.2.2",
+            libc::EINVAL,
+        ),
+        ("eth0:1 unplumb 192.0.2.1", "192.0.2.1", libc::EINVAL),
+        ("eth0:1 set", "set", libc::EINVAL),
+        ("eth0:1 set web", "web", libc::EINVAL),
+        ("eth0:1 2001:db8::1 netmask +", "+", libc::EINVAL),
+        ("eth0:1 2001:db8::1 broadcast +", "+", libc::EINVAL),
         ("eth0 mtu 0", "0", libc::EINVAL),
         ("eth0 mtu -1", "-1", libc::EINVAL),
         ("eth0 mtu many", "many", libc::EINVAL),
@@ -384,6 +617,11 @@ fn flag_words() {
     for (line, style, word) in [
         ("--style aix --flags e08084b", Style::Aix, 0xe08_084b),
         ("--flags 0x8943 --style bsd", Style::Bsd, 0x8943),
+        (
+            "--flags 2001000849 --style solaris",
+            Style::Solaris,
+            0x20_0100_0849,
+        ),
     ] {
         match command(line) {
             Ok(found) => assert_eq!(found, Ifconfig::Flags(style, word), "{line}"),

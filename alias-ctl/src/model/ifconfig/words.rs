@@ -1,4 +1,4 @@
-//! Single words of the grammar: values, and words that are known and refused.
+//! Single words of the grammar: values.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,77 +6,11 @@ use crate::error::{Refusal, Result};
 use crate::model::address;
 use crate::model::netmask;
 
-use super::Family;
-
-/// Address families that ifconfig has words for and nobody has registered here.
-const OTHER_FAMILIES: [&str; 14] = [
-    "ax25",
-    "ddp",
-    "atalk",
-    "appletalk",
-    "ipx",
-    "netrom",
-    "rose",
-    "x25",
-    "econet",
-    "ash",
-    "ns",
-    "xns",
-    "iso",
-    "osi",
-];
-
-/// Words of one system or another for what Linux has not, or not in a device.
-const NOT_HERE: [&str; 26] = [
-    "metric",
-    "pointopoint",
-    "-pointopoint",
-    "dstaddr",
-    "tunnel",
-    "irq",
-    "io_addr",
-    "mem_start",
-    "media",
-    "mediaopt",
-    "keepalive",
-    "outfill",
-    "trailers",
-    "-trailers",
-    "debug",
-    "-debug",
-    "dynamic",
-    "-dynamic",
-    "link0",
-    "link1",
-    "link2",
-    "-link0",
-    "-link1",
-    "-link2",
-    "ipdst",
-    "-broadcast",
-];
+use super::{Broadcast, Family, Mask};
 
 /// The refusal that names a word.
 pub(super) fn refused(word: &str, reason: &str, errno: i32) -> Refusal {
     Refusal::new(word, "ifconfig", reason, errno)
-}
-
-/// What is wrong with a word that is none of the grammar's.
-pub(super) fn unknown(word: &str) -> Refusal {
-    if OTHER_FAMILIES.contains(&word) {
-        return refused(
-            word,
-            "no alias type of this address family is registered",
-            libc::EAFNOSUPPORT,
-        )
-        .hint("nothing was changed; inet and inet6 are always there");
-    }
-    if NOT_HERE.contains(&word) {
-        return refused(word, "Linux has no such setting", libc::EOPNOTSUPP)
-            .hint("nothing was changed; leave the word out");
-    }
-    refused(word, "unknown word", libc::EINVAL)
-        .hint("nothing was changed; see alias-ctl ifconfig --help")
 }
 
 pub(super) fn family(word: &str) -> Option<Family> {
@@ -88,11 +22,11 @@ pub(super) fn family(word: &str) -> Option<Family> {
 }
 
 /// A flag word: hexadecimal digits, with or without `0x`.
-pub(super) fn flag_word(word: &str) -> Option<u32> {
+pub(super) fn flag_word(word: &str) -> Option<u64> {
     let digits = word.strip_prefix("0x").unwrap_or(word);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     plain
-        .then(|| u32::from_str_radix(digits, 16).ok())
+        .then(|| u64::from_str_radix(digits, 16).ok())
         .flatten()
 }
 
@@ -123,16 +57,30 @@ pub(super) fn prefix_len(word: &str, all: u8) -> Result<u8> {
         })
 }
 
-/// A mask that leaves a network: [`netmask::parse`] without the empty one.
-pub(super) fn mask(word: &str) -> Result<u8> {
+/// A mask that leaves a network: [`netmask::parse`] without the empty one, or
+/// Solaris's `+`.
+pub(super) fn mask(word: &str) -> Result<Mask> {
+    if word == "+" {
+        return Ok(Mask::Known);
+    }
     match netmask::parse(word)? {
         0 => Err(refused(
             word,
             "a mask without a bit names no network",
             libc::EINVAL,
         )),
-        length => Ok(length),
+        length => Ok(Mask::Bits(length)),
     }
+}
+
+/// A broadcast address, or Solaris's `+`.
+pub(super) fn broadcast(word: &str) -> Result<Broadcast> {
+    if word == "+" {
+        return Ok(Broadcast::Network);
+    }
+    word.parse()
+        .map(Broadcast::Said)
+        .map_err(|_| refused(word, "not an IPv4 address", libc::EINVAL))
 }
 
 /// A unicast address of a network. A loopback address is one only where `loopback`.

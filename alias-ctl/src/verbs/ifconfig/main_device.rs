@@ -7,18 +7,22 @@ use alias_common::key::Vlan;
 
 use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
-use crate::lifecycle::delete;
+use crate::lifecycle::delete::{self, Staying};
 use crate::lifecycle::reconcile::events::{Events, Extent};
 use crate::lifecycle::{reconcile, transaction};
-use crate::model::bits::network;
-use crate::model::ifconfig::{AddressChange, Configure, Given, LinkChange, broadcast_of};
+use crate::model::ifconfig::{
+    AddressChange, Broadcast, Configure, Given, Length, LinkChange, Mask, broadcast_of,
+};
+use crate::model::name::alias_name;
 use crate::model::request::Victims;
-use crate::netlink::{Address, AddressSpec, Link, LinkSettings, Request, sysctl};
+use crate::netlink::{Address, AddressSpec, Link, LinkSettings, Request};
+use crate::render::output;
 use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 use crate::wiring::veth;
 
-use super::alias;
+use super::addresses::{find, is_own, own_address, remove};
+use super::{alias, label};
 
 /// Changes a device: what is refused in the end, undoes what came before.
 pub(super) fn configure(tx: &mut Transaction<'_>, link: &Link, asked: &Configure) -> Result<()> {
@@ -40,7 +44,31 @@ pub(super) fn configure(tx: &mut Transaction<'_>, link: &Link, asked: &Configure
         )
         .hint("nothing was changed; name the alias"));
     }
-    if !asked.tcp.is_empty() && !matches!(asked.address, Some(AddressChange::Add(_))) {
+    let made = match asked.address {
+        Some(
+            AddressChange::Add(given)
+            | AddressChange::AddFirst(given)
+            | AddressChange::AddLogical(given),
+        ) => Some(given),
+        _ => None,
+    };
+    if let Some(given) = made {
+        label::refuse_loopback(link, &link.name, &given)?;
+    }
+    if asked.deprecated.is_some() && made.is_none() {
+        return Err(Refusal::new(
+            "deprecated",
+            "ifconfig",
+            "it is said of an alias, not of a device",
+            libc::EOPNOTSUPP,
+        )
+        .hint(format!(
+            "nothing was changed; name an alias: {0}:0; of its own address: ip addr change ADDRESS dev {0} \
+             preferred_lft 0",
+            link.name
+        )));
+    }
+    if !asked.tcp.is_empty() && made.is_none() {
         return Err(Refusal::new(
             &link.name,
             "ifconfig",
@@ -127,30 +155,68 @@ fn apply(tx: &mut Transaction<'_>, link: &Link, change: &LinkChange) -> Result<L
 fn addresses(tx: &mut Transaction<'_>, link: &Link, asked: &Configure) -> Result<()> {
     match asked.address {
         None | Some(AddressChange::Delete) => Ok(()),
-        Some(AddressChange::Add(given)) => alias::put(tx, link, None, &given, &asked.tcp),
+        Some(AddressChange::Add(given)) => alias::put(tx, link, None, &given, asked).map(drop),
+        Some(AddressChange::AddFirst(given)) => {
+            alias::put(tx, link, None, &given, asked)?;
+            alias::note(&format!(
+                "firstalias: no alias is before the others; who shall be a route's source: \
+                 ip route change NETWORK dev {} src {}",
+                link.name, given.address
+            ));
+            Ok(())
+        }
+        Some(AddressChange::AddLogical(given)) => {
+            let slot = alias::put(tx, link, None, &given, asked)?;
+            let name = alias_name(&link.name, slot);
+            output::write(&format!("Created new logical interface {name}\n"))
+        }
         Some(AddressChange::Assign(given)) => assign(tx.host, link, &given),
         Some(AddressChange::Remask(mask, broadcast)) => {
             let own = own_address(tx.host, link)?.ok_or_else(|| no_address(link))?;
             let given = Given {
                 address: own.address,
-                prefix_len: mask.unwrap_or(own.prefix_len),
+                length: match mask {
+                    Some(Mask::Bits(bits)) if bits > 32 => return Err(no_address(link)),
+                    Some(Mask::Bits(bits)) => Length::Said(bits),
+                    Some(Mask::Known) => Length::Known(own.prefix_len),
+                    None => Length::Said(own.prefix_len),
+                },
                 broadcast,
             };
-            if given.prefix_len > 32 {
-                return Err(no_address(link));
-            }
             assign(tx.host, link, &given)
         }
         Some(AddressChange::Remove(address)) => {
             if alias::slot_of(tx.host, link, address)?.is_some() {
-                return delete_alias(tx, link, address);
+                // It is named: then it goes, whoever put it there.
+                for staying in delete_alias(tx, link, address)? {
+                    remove(tx.host, link, &staying.address)?;
+                }
+                return Ok(());
             }
             let found = find(tx.host, link, address)?;
             remove(tx.host, link, &found)
         }
+        Some(AddressChange::RemoveLogical(address)) => {
+            if alias::slot_of(tx.host, link, address)?.is_none() {
+                find(tx.host, link, address)?;
+                return Err(Refusal::new(
+                    address.to_string(),
+                    "removeif",
+                    format!("it is an address of {}, and no alias's", link.name),
+                    libc::EINVAL,
+                )
+                .hint(format!(
+                    "nothing was changed; if it shall go: alias-ctl ifconfig {} {address} delete",
+                    link.name
+                )));
+            }
+            let staying = delete_alias(tx, link, address)?;
+            alias::leave(tx.host, link, staying)
+        }
         Some(AddressChange::Del(address)) => {
             if alias::slot_of(tx.host, link, address)?.is_some() {
-                return delete_alias(tx, link, address);
+                let staying = delete_alias(tx, link, address)?;
+                return alias::leave(tx.host, link, staying);
             }
             let found = find(tx.host, link, address)?;
             if is_own(link, &found) {
@@ -168,13 +234,13 @@ fn addresses(tx: &mut Transaction<'_>, link: &Link, asked: &Configure) -> Result
     }
 }
 
-fn delete_alias(tx: &mut Transaction<'_>, link: &Link, address: IpAddr) -> Result<()> {
+fn delete_alias(tx: &mut Transaction<'_>, link: &Link, address: IpAddr) -> Result<Vec<Staying>> {
     let victims = Victims::Address {
         device: link.name.clone(),
         address: address.into(),
         vlan: Vlan::NONE,
     };
-    delete::delete(tx, &victims)
+    delete::delete_aliases(tx, &victims)
 }
 
 fn no_address(link: &Link) -> Refusal {
@@ -185,38 +251,6 @@ fn no_address(link: &Link) -> Refusal {
         libc::EADDRNOTAVAIL,
     )
     .hint("nothing was changed; name the address too")
-}
-
-/// The device's own: not an alias's label, and so nobody's alias.
-fn is_own(link: &Link, address: &Address) -> bool {
-    address
-        .label
-        .as_deref()
-        .is_none_or(|label| label == link.name)
-}
-
-/// The address that `ifconfig eth0 …` means: the first IPv4 one that is the
-/// device's own.
-fn own_address(host: &mut Host, link: &Link) -> Result<Option<Address>> {
-    let addresses = host.netlink.addresses(Some(link.ifindex))?;
-    let parent = Parent::open(&host.directory, link.ifindex)?;
-    let is_alias = |address: &Address| {
-        // A long label is cut by nobody: such an alias has the device's.
-        let slot = parent
-            .as_ref()
-            .and_then(|p| p.slot_of(address.address, Vlan::NONE));
-        slot.is_some() && address.prefix_len == 32
-    };
-    let mut own = addresses
-        .into_iter()
-        .filter(|address| address.address.is_ipv4() && is_own(link, address));
-    Ok(own.find(|address| !is_alias(address)))
-}
-
-fn find(host: &mut Host, link: &Link, address: IpAddr) -> Result<Address> {
-    let addresses = host.netlink.addresses(Some(link.ifindex))?;
-    let found = addresses.into_iter().find(|found| found.address == address);
-    found.ok_or_else(|| alias::absent(link, address))
 }
 
 /// System V: the device's own address goes after its aliases.
@@ -260,24 +294,26 @@ fn assign(host: &mut Host, link: &Link, given: &Given) -> Result<()> {
         .hint("nothing was changed; delete that alias first"));
     }
     let old = own_address(host, link)?;
+    let prefix_len = alias::prefix_len(host, link, given)?;
+    let broadcast = match given.broadcast {
+        Some(Broadcast::Said(broadcast)) => Some(broadcast),
+        Some(Broadcast::Network) => Some(broadcast_of(v4, prefix_len)),
+        None => None,
+    };
     let new = AddressSpec {
         ifindex: link.ifindex,
         address: given.address,
-        prefix_len: given.prefix_len,
+        prefix_len,
         label: Some(link.name.clone()),
         no_prefix_route: false,
         metric: None,
         no_dad: false,
-        broadcast: given
-            .broadcast
-            .or_else(|| default_broadcast(link, v4, given.prefix_len)),
+        broadcast: broadcast.or_else(|| default_broadcast(link, v4, prefix_len)),
     };
     let same = |old: &Address| (old.address, old.prefix_len) == (new.address, new.prefix_len);
     match old {
         None => Ok(host.netlink.run(Request::add_address(&new))?),
-        Some(old) if same(&old) && given.broadcast.is_none_or(|b| old.broadcast == Some(b)) => {
-            Ok(())
-        }
+        Some(old) if same(&old) && broadcast.is_none_or(|b| old.broadcast == Some(b)) => Ok(()),
         // Only the broadcast address differs, and the kernel changes none in place.
         Some(old) if same(&old) => {
             remove(host, link, &old)?;
@@ -307,43 +343,4 @@ fn assign(host: &mut Host, link: &Link, given: &Given) -> Result<()> {
 fn default_broadcast(link: &Link, address: Ipv4Addr, prefix_len: u8) -> Option<Ipv4Addr> {
     let broadcasts = link.flags & libc::IFF_BROADCAST.cast_unsigned() != 0;
     (broadcasts && prefix_len < 31).then(|| broadcast_of(address, prefix_len))
-}
-
-/// Removes one address and no other: without this the kernel removes all of the
-/// same subnet that came after a subnet's first.
-fn remove(host: &mut Host, link: &Link, address: &Address) -> Result<()> {
-    let subnet = |of: &Address| (of.prefix_len, network(of.address, of.prefix_len));
-    let addresses = host.netlink.addresses(Some(link.ifindex))?;
-    let depend = !address.is_secondary()
-        && addresses
-            .iter()
-            .any(|other| other.is_secondary() && subnet(other) == subnet(address));
-    let _promotion = if depend { Promotion::of(link)? } else { None };
-    Ok(host.netlink.run(Request::delete_address(&address.spec()))?)
-}
-
-/// Makes the kernel promote secondary addresses while it lives.
-struct Promotion {
-    path: String,
-}
-
-impl Promotion {
-    /// `None`: it does so anyway.
-    fn of(link: &Link) -> Result<Option<Promotion>> {
-        let path = |of: &str| format!("ipv4/conf/{of}/promote_secondaries");
-        let on = |path: &str| Ok::<_, Refusal>(sysctl::read(path)? != "0");
-        let own = path(&link.name);
-        if on(&own)? || on(&path("all"))? {
-            return Ok(None);
-        }
-        sysctl::write(&own, "1")?;
-        Ok(Some(Promotion { path: own }))
-    }
-}
-
-impl Drop for Promotion {
-    fn drop(&mut self) {
-        // Left on, it spares an address one day; there is nobody to tell.
-        let _ = sysctl::write(&self.path, "0");
-    }
 }

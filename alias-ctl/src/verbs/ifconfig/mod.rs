@@ -1,10 +1,12 @@
-//! `ifconfig`: the grammar of Linux, BSD and AIX over the engine of the other verbs.
+//! `ifconfig`: the grammar of Linux, Solaris, BSD and AIX over the engine of the other verbs.
 //!
 //! An alias that it makes is a `local` one: an address of the parent's own stack,
 //! as `eth0:0` always was. What somebody else put on a device it shows and leaves
 //! alone, unless that very address is named.
 
+mod addresses;
 mod alias;
+mod label;
 mod list;
 mod main_device;
 mod object;
@@ -44,12 +46,13 @@ fn configure(tx: &mut Transaction<'_>, asked: &Configure) -> Result<()> {
         Some(name) if name.contains(':') => name,
         _ => &asked.name,
     };
-    let found = find(tx.host, name).map_err(|refusal| Refusal {
-        object: asked.name.clone(),
-        ..refusal
-    })?;
+    let found = match find(tx.host, name) {
+        Ok(found) => found,
+        Err(refusal) => return Err(label::of_nobody(tx.host, asked, refusal)?),
+    };
     match found {
         Object::Alias(link, slot) => alias::configure(tx, &link, slot, asked),
+        Object::Label(link, address) => Err(label::of_others(&link, &address, asked)),
         Object::Main(link) if asked.detach => {
             if asked.address.is_some()
                 || asked.link != LinkChange::default()
