@@ -119,6 +119,7 @@ fn every_way_to_delete_takes_it_away_or_says_that_it_stays() {
         &["del", "eth0:0"][..],
         &["del", "eth0", "192.0.2.50"],
         &["del", "eth0", "--all"],
+        &["set", "eth0:0", "198.51.100.8/24"],
     ] {
         let lab = with_a_label();
         lab.ctl_ok(&["add", "eth0:0", "192.0.2.50/24", "--local"]);

@@ -16,6 +16,7 @@ use crate::wiring::batch::{Batch, Item, Past, Placement};
 use crate::wiring::host::Host;
 use crate::wiring::transaction::{On, Transaction};
 
+use super::delete::{self, Staying};
 use super::refusals::{self, device_not_alias, no_such_alias};
 use super::{exposure, grow, replace, resolve, target, tcp_options, verdict};
 
@@ -32,7 +33,13 @@ pub fn set(tx: &mut Transaction<'_>, name: &str, change: &Change) -> Result<()> 
     if !parent.is_live(slot) {
         return Err(no_such_alias(&link, slot, "set"));
     }
-    set_slot(&mut tx.on(&link, &parent)?, slot, change)
+    let staying = delete::stay(tx.host, &link, &parent, &[slot])?;
+    set_slot(&mut tx.on(&link, &parent)?, slot, change)?;
+    let moved = change.address.map(|(address, _)| address);
+    let is_left = |staying: &Staying| moved.is_some_and(|to| to != staying.address.address.into());
+    let left: Vec<Staying> = staying.into_iter().filter(is_left).collect();
+    delete::say(&left);
+    Ok(())
 }
 
 /// The same of a live alias that was found.

@@ -143,7 +143,11 @@ pub fn delete_aliases(tx: &mut Transaction<'_>, victims: &Victims) -> Result<Vec
 }
 
 /// The addresses of these aliases that others put on the parent.
-fn stay(host: &mut Host, link: &Link, parent: &Parent, slots: &[u32]) -> Result<Vec<Staying>> {
+///
+/// # Errors
+///
+/// That of asking the kernel.
+pub fn stay(host: &mut Host, link: &Link, parent: &Parent, slots: &[u32]) -> Result<Vec<Staying>> {
     let records = slots.iter().map(|slot| parent.record(*slot));
     let others: HashSet<IpAddr> = records.filter_map(|r| others_address(&r)).collect();
     if others.is_empty() {
