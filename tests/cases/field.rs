@@ -274,3 +274,22 @@ fn boot_in_any_order() {
         std::fs::remove_file(&saved).expect("the file that was written");
     }
 }
+
+/// `ip netns exec` brings a mount namespace without a bpffs. One that is mounted there goes
+/// with it, and so would the aliases.
+#[test]
+fn in_a_mount_namespace_of_its_own_it_names_nsenter() {
+    let lab = Lab::plain();
+    let output = std::process::Command::new("ip")
+        .args(["netns", "exec", lab.a.name()])
+        .arg(alias_tests::ctl_binary())
+        .arg("show")
+        .env_remove("ALIAS_BPFFS_ROOT")
+        .output()
+        .expect("ip can be run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("ENODEV") && said.contains("nsenter --net="),
+        "{said}"
+    );
+}

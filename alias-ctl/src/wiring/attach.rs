@@ -159,12 +159,13 @@ fn attach_tc(draft: &Path, link: &Link, wanted: Option<Hook>) -> Result<u32> {
     }
 }
 
-/// Whether a link is the device that a parent's state was made for: it has the noted MAC
-/// or the noted name. The XDP link tells while it is attached; one that somebody detached
-/// looks like one whose device was deleted.
+/// Whether a link is the device that a parent's state was made for: it has the noted MAC.
+/// The XDP link tells while it is attached; one that somebody detached looks like one whose
+/// device was deleted, and a device that is made again under its name and number has
+/// another MAC.
 #[must_use]
 pub fn is_noted(link: &Link, header: &Header) -> bool {
-    link.mac == header.mac || header::padded_name(&link.name) == header.name
+    link.mac == header.mac
 }
 
 /// Attaches the XDP program again that another tool has detached. Index, records and
