@@ -41,7 +41,7 @@ fn a_second_address_is_another_alias() {
         &lab,
         &words,
         "EINVAL",
-        "name the device",
+        "alias-ctl ifconfig eth0 inet6 add 2001:db8:5::9",
         "leave the word out",
     );
     lab.ctl_ok(&["ifconfig", "eth0", "inet6", "add", "2001:db8:5::9/64"]);
