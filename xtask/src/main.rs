@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod companions;
 mod compiler;
+mod counts;
 mod demo;
 mod deny;
 mod host;

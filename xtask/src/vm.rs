@@ -24,11 +24,11 @@ use self::kernel::{Kernel, Wanted};
 use self::mirror::Mirrors;
 use self::root::Built;
 use crate::build;
+use crate::counts::Counts;
 use crate::kernel as this_kernel;
 use crate::packages::{self, Manager};
 use crate::process::step;
 use crate::setup;
-use crate::test::Counts;
 use crate::test_binaries::{NAMESPACES, TestBinary};
 use crate::workspace::Workspace;
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::counts::Counts;
 use crate::process;
-use crate::test::Counts;
 
 /// One thing to do in a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
