@@ -293,3 +293,29 @@ fn in_a_mount_namespace_of_its_own_it_names_nsenter() {
         "{said}"
     );
 }
+
+/// journald is started anew: nobody reads the daemon's log any more, and it goes on.
+#[test]
+fn a_daemon_whose_log_nobody_reads_goes_on() {
+    let lab = Lab::attached(Mode::Native);
+    run(&lab, "add eth0:0 192.0.2.13/24 --local");
+    let mut daemon = lab
+        .a
+        .command(alias_tests::ctl_binary())
+        .arg("daemon")
+        .env("ALIAS_BPFFS_ROOT", lab.bpffs())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(daemon.stderr.take());
+    for _ in 0..2 {
+        lab.a.ip("addr del 192.0.2.13/32 dev eth0");
+        wait_for("the address", LIMIT, || {
+            lab.a.ip("addr show dev eth0").contains("192.0.2.13/32")
+        });
+    }
+    let ended = daemon.try_wait().expect("it can be asked for");
+    daemon.kill().expect("it is ours");
+    daemon.wait().expect("it is ours");
+    assert_eq!(ended, None, "it is at work");
+}

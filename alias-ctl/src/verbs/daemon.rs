@@ -53,6 +53,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// EBUSY when one runs in this namespace, and what keeps it from listening. What
 /// a pass meets is said, and tried again.
 pub fn daemon(options: DaemonOptions) -> Result<()> {
+    // Whoever reads its log may be started anew meanwhile: it goes on without.
+    // SAFETY: the disposition of a signal, before there is another thread.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let host = Host::open()?;
     let lock = host.directory.lock()?;
     let daemon_lock = lock.take_seat(options.on_down)?;
