@@ -65,6 +65,12 @@ impl Refusal {
         self
     }
 
+    /// Whether it says which line of a file it is about.
+    #[must_use]
+    pub fn names_line(&self) -> bool {
+        self.reason.starts_with("line ")
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Refusal {

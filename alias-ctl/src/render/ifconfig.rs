@@ -66,6 +66,12 @@ impl InetView {
         let host = u32::MAX.checked_shr(u32::from(self.prefix_len));
         !host.unwrap_or(0)
     }
+
+    /// ` broadcast 192.0.2.255`, or nothing where there is none.
+    fn broadcast_words(&self) -> String {
+        self.broadcast
+            .map_or(String::new(), |address| format!(" broadcast {address}"))
+    }
 }
 
 /// An alias, or an address that others labelled as one.
@@ -387,9 +393,7 @@ fn bsd_inet(text: &mut String, inet: &InetView, note: &str) {
     } = inet;
     let _ = match address {
         IpAddr::V4(_) => {
-            let broadcast = inet
-                .broadcast
-                .map_or(String::new(), |address| format!(" broadcast {address}"));
+            let broadcast = inet.broadcast_words();
             writeln!(
                 text,
                 "\tinet {address} netmask 0x{:08x}{broadcast}{note}",
@@ -477,9 +481,7 @@ fn solaris_inet(text: &mut String, inet: &InetView) {
     } = inet;
     let _ = match address {
         IpAddr::V4(_) => {
-            let broadcast = inet
-                .broadcast
-                .map_or(String::new(), |address| format!(" broadcast {address}"));
+            let broadcast = inet.broadcast_words();
             writeln!(
                 text,
                 "\tinet {address} netmask {:x}{broadcast}",

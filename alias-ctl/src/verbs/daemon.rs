@@ -8,30 +8,27 @@
 
 mod carriers;
 mod notify;
+mod wanted;
 
-use std::collections::{HashMap, HashSet};
-
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use alias_common::header::Header;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::dataplane::parent::holds_on;
 use crate::dataplane::{Directory, Parent};
 use crate::error::{Refusal, Result};
-use crate::lifecycle::configuration::restore;
 use crate::lifecycle::reconcile;
 use crate::lifecycle::reconcile::events::{Events, Extent};
-use crate::model::declaration::Declaration;
 use crate::model::request::DaemonOptions;
 use crate::netlink::{LinkEvents, Watch};
 use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
-use crate::wiring::veth;
 
 use carriers::Carriers;
+use wanted::Wanted;
 
 /// From the first event to the pass: a change is rarely one message.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -78,6 +75,7 @@ struct Pass {
     wanted: Wanted,
     events: Events,
     outcome: Result<Vec<String>>,
+    restored: Vec<String>,
     took: Duration,
 }
 
@@ -137,7 +135,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
             }
             ended = ended(&mut pass), if pass.is_some() => {
                 pass = None;
-                let Pass { host, wanted, events: again, outcome, took } =
+                let Pass { host, wanted, events: again, outcome, restored, took } =
                     ended.map_err(|error| failed(io::Error::other(error)))?;
                 idle = Some((host, wanted));
                 not_before = Instant::now() + (took * REST_FACTOR).min(LONGEST_REST);
@@ -160,6 +158,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                         last_failure = Some(text);
                     }
                 }
+                restored.iter().for_each(|line| say(line));
                 carriers.begin();
                 if !std::mem::replace(&mut ready, true) {
                     say("ready");
@@ -183,13 +182,15 @@ fn programs_detached(directory: &Directory) -> bool {
     let parents = directory.parents().unwrap_or_default();
     parents
         .into_iter()
+        // What cannot be read, as that of another version, no pass can change.
+        .filter(|ifindex| matches!(Parent::peek(directory, *ifindex), Ok(Some(_))))
         .any(|ifindex| !holds_on(&directory.parent(ifindex), ifindex))
 }
 
 /// Looks, and takes the lock only if there is something to put right.
 fn run(mut host: Host, mut wanted: Wanted, events: Events) -> Pass {
     let began = Instant::now();
-    let mut outcome = reconcile::is_due(&mut host, &events).and_then(|due| {
+    let outcome = reconcile::is_due(&mut host, &events).and_then(|due| {
         if !due {
             return Ok(Vec::new());
         }
@@ -203,18 +204,16 @@ fn run(mut host: Host, mut wanted: Wanted, events: Events) -> Pass {
             None => Ok(pass.done),
         }
     });
-    if let Ok(done) = &mut outcome {
-        let noted = wanted.note(&mut host, &events);
-        match noted.and_then(|()| wanted.restore(&mut host)) {
-            Ok(restored) => done.extend(restored),
-            Err(refusal) => done.push(refusal.to_string()),
-        }
-    }
+    // Whatever is in the way of one parent keeps nothing from another.
+    let noted = wanted.note(&mut host, &events);
+    let restored = noted.and_then(|()| wanted.restore(&mut host));
+    let restored = restored.unwrap_or_else(|refusal| vec![refusal.to_string()]);
     Pass {
         host,
         wanted,
         events,
         outcome,
+        restored,
         took: began.elapsed(),
     }
 }
@@ -246,99 +245,6 @@ fn both(earlier: Events, later: Events) -> Events {
     down.extend(later.down);
     up.extend(later.up);
     Events { down, up }
-}
-
-/// What was saved and is not there: it is made when what it needs appears.
-#[derive(Debug, Default)]
-struct Wanted {
-    /// Devices of which something is missing.
-    devices: HashSet<String>,
-    /// What was said of each.
-    said: HashMap<String, String>,
-    /// What there was when it was tried last.
-    seen: Vec<String>,
-}
-
-impl Wanted {
-    /// Whether something has come or gone since.
-    fn is_due(&self) -> bool {
-        self.seen != surroundings()
-    }
-
-    /// Adds the devices that came up and have no aliases, and those of which a restore has
-    /// left something out.
-    fn note(&mut self, host: &mut Host, events: &Events) -> Result<()> {
-        let has_some = |parent: &Parent| parent.live().next().is_some();
-        for ifindex in &events.up {
-            let link = host.netlink.link_by_index(*ifindex)?;
-            let Some(link) = link.filter(|link| link.up && !veth::is_ours(link)) else {
-                continue;
-            };
-            let parent = Parent::open(&host.directory, *ifindex)?;
-            if !parent.as_ref().is_some_and(has_some) {
-                self.devices.insert(link.name);
-            }
-        }
-        for ifindex in host.directory.parents()? {
-            let header = Parent::peek(&host.directory, ifindex).ok().flatten();
-            let is_incomplete = header.is_some_and(|header| header.flags & Header::INCOMPLETE != 0);
-            if is_incomplete && let Some(link) = host.netlink.link_by_index(ifindex)? {
-                self.devices.insert(link.name);
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes what can be made now. Returns what there is to say, nothing twice.
-    fn restore(&mut self, host: &mut Host) -> Result<Vec<String>> {
-        self.seen = surroundings();
-        if self.devices.is_empty() {
-            return Ok(Vec::new());
-        }
-        let wanted = std::mem::take(&mut self.devices);
-        // Read once, whatever has come up.
-        let Some((declaration, types)) = restore::saved(host)? else {
-            return Ok(Vec::new());
-        };
-        let mut done = Vec::new();
-        for parent in declaration.parents {
-            let link = host.netlink.link_by_name(&parent.name)?;
-            let Some(link) = link.filter(|link| link.up && wanted.contains(&link.name)) else {
-                continue;
-            };
-            let mut tx = Transaction::wait(host)?;
-            let parents = vec![parent];
-            let refused = restore::restore_each(&mut tx, &types, Declaration { parents });
-            let said = match refused.is_empty() {
-                true => format!("{}: came up: restored what was saved", link.name),
-                false => {
-                    self.devices.insert(link.name.clone());
-                    let refused = refused.iter().map(ToString::to_string);
-                    refused.collect::<Vec<_>>().join("\nalias-ctl: ")
-                }
-            };
-            if self.said.insert(link.name, said.clone()).as_ref() != Some(&said) {
-                done.push(said);
-            }
-        }
-        Ok(done)
-    }
-}
-
-/// Names of the namespaces that have some, and of the devices here: what something that is
-/// wanted may wait for.
-fn surroundings() -> Vec<String> {
-    let listed = |directory: &str| {
-        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
-    };
-    let mut names: Vec<String> = listed("/run/netns").collect();
-    // Not by sysfs, which may be another namespace's.
-    let devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
-    let devices = devices.lines().filter_map(|line| line.split_once(':'));
-    names.extend(devices.map(|(name, _)| name.trim().to_owned()));
-    names.sort_unstable();
-    names
 }
 
 async fn sleep_until(moment: Option<Instant>) {

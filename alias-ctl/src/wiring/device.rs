@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, AsRawFd};
 use alias_common::names;
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::parent::address_of;
 use crate::dataplane::{Parent, sys};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
@@ -185,36 +184,6 @@ pub(super) fn after_up(
     let ip = address.ip();
     ip.map(|ip| Request::put_address(&device_address(device, ip, prefix_len, beside)))
         .into_iter()
-}
-
-/// Sets the device of an alias up, and gives the alias again what the kernel took from it
-/// when it went down.
-///
-/// # Errors
-///
-/// What the kernel refused; ENOENT when its namespace is gone.
-pub fn raise(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
-    let record = parent.record(slot);
-    let name = alias_name(&link.name, slot);
-    let (device, address) = (record.device_ifindex, address_of(&record));
-    let interface_id = parent.fixed().interface_id;
-    let beside_parent = record.netns_inode == 0;
-    let before = before_up(interface_id, record.port_ifindex, device, address);
-    let requests: Vec<Request> = before
-        .chain([Request::set_up(device)])
-        .chain(after_up(device, address, record.prefix_len, beside_parent))
-        .map(|request| request.about(&name))
-        .collect();
-    let opened: Vec<Request> = local_route::open(device, address).into_iter().collect();
-    let raise = || -> Result<()> {
-        let mut netlink = Conversation::new()?;
-        all_done(netlink.batch(&requests)?)?;
-        local_route::open_all(&mut netlink, &opened)
-    };
-    match namespace(&record)? {
-        Some(netns) => netns.within(raise)?,
-        None => raise(),
-    }
 }
 
 /// Deletes ports, and with each its device.

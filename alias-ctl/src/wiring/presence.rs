@@ -14,13 +14,14 @@ use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::name::alias_name;
 use crate::model::prefix::Prefix;
-use crate::netlink::{Conversation, Netns};
+use crate::netlink::{Conversation, Netns, Request};
 
 use super::device;
 use super::host::Host;
 use super::local_route;
 use super::sysctl::{accept_by_any_route, ask_no_routers};
 use super::transaction::On;
+use super::veth::namespace;
 
 /// An alias whose packets are a device's.
 struct Holder {
@@ -94,12 +95,16 @@ pub fn missing<'a>(
 ) -> Result<Vec<u32>> {
     let interface_id = parent.fixed().interface_id;
     let mut missing = Vec::new();
-    for group in by_namespace(aliases) {
+    let groups = by_namespace(aliases);
+    let namespaces = namespaces(&groups);
+    for group in groups {
         let with_prefixes = group
             .holders
             .iter()
             .any(|holder| holder.address.prefix().is_some());
-        let there = group.within(host, |netlink| There::read(netlink, with_prefixes))?;
+        let there = group.within(host, &namespaces, |netlink| {
+            There::read(netlink, with_prefixes)
+        })?;
         let Some(there) = there else { continue };
         let lacks = group
             .holders
@@ -123,11 +128,13 @@ pub fn put_back(on: &mut On<'_>, slots: &[u32]) -> Result<()> {
         .map(|slot| (*slot, parent.record(*slot)))
         .collect();
     let mut outcome = Ok(());
-    for group in by_namespace(aliases.iter()) {
-        let put = group.within(on.host, |netlink| {
+    let groups = by_namespace(aliases.iter());
+    let namespaces = namespaces(&groups);
+    for group in groups {
+        let put = group.within(on.host, &namespaces, |netlink| {
             let mut outcome = Ok(());
             for holder in &group.holders {
-                let put = put(netlink, interface_id, holder);
+                let put = put(netlink, interface_id, holder, false);
                 let name = alias_name(&link.name, holder.slot);
                 outcome = outcome.and(put.map_err(|refusal| named(name, refusal)));
             }
@@ -138,6 +145,26 @@ pub fn put_back(on: &mut On<'_>, slots: &[u32]) -> Result<()> {
     outcome
 }
 
+/// Sets the device of an alias up, and gives the alias again what the kernel took from it
+/// when it went down. What has no device of its own is left as it is.
+///
+/// # Errors
+///
+/// What the kernel refused; ENOENT when its namespace is gone.
+pub fn raise(host: &mut Host, parent: &Parent, slot: u32) -> Result<()> {
+    let record = parent.record(slot);
+    let Some(holder) = Holder::of(slot, &record) else {
+        return Ok(());
+    };
+    let interface_id = parent.fixed().interface_id;
+    match namespace(&record)? {
+        Some(netns) => {
+            netns.within(|| put(&mut Conversation::new()?, interface_id, &holder, true))?
+        }
+        None => put(&mut host.netlink, interface_id, &holder, true),
+    }
+}
+
 fn named(name: String, refusal: Refusal) -> Refusal {
     Refusal {
         object: name,
@@ -146,7 +173,8 @@ fn named(name: String, refusal: Refusal) -> Refusal {
     }
 }
 
-fn put(netlink: &mut Conversation, interface_id: u32, holder: &Holder) -> Result<()> {
+/// `up`: whether the device is to come up on the way.
+fn put(netlink: &mut Conversation, interface_id: u32, holder: &Holder, up: bool) -> Result<()> {
     let Some(device) = netlink.link_by_index(holder.device)? else {
         // It is missed by the port.
         return Ok(());
@@ -164,7 +192,8 @@ fn put(netlink: &mut Conversation, interface_id: u32, holder: &Holder) -> Result
         holder.prefix_len,
         holder.beside,
     );
-    let outcome = (before.into_iter().chain(after))
+    let up = up.then(|| Request::set_up(holder.device));
+    let outcome = (before.chain(up).chain(after))
         .try_for_each(|request| netlink.run(request).map_err(Refusal::from));
     let outcome = outcome.and_then(|()| {
         let route = local_route::open(holder.device, holder.address);
@@ -215,21 +244,46 @@ fn by_namespace<'a>(aliases: impl Iterator<Item = &'a (u32, Record)>) -> Vec<Gro
     groups.into_values().collect()
 }
 
+/// The namespaces of these groups, by their cookies: found in one walk, because there may
+/// be as many of them as aliases.
+fn namespaces(groups: &[Group]) -> HashMap<u64, Netns> {
+    let mut wanted: HashMap<u64, u64> = groups
+        .iter()
+        .filter(|group| group.cookie != 0)
+        .map(|group| (group.inode, group.cookie))
+        .collect();
+    let mut found = HashMap::new();
+    if wanted.is_empty() {
+        return found;
+    }
+    for netns in Netns::all() {
+        let Some(cookie) = wanted.get(&netns.inode()).copied() else {
+            continue;
+        };
+        // An inode is given to the next namespace as soon as its own is gone.
+        if netns.cookie().is_ok_and(|own| own == cookie) {
+            wanted.remove(&netns.inode());
+            found.insert(cookie, netns);
+        }
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
 impl Group {
     /// Does something inside; `None` when nothing leads there.
     fn within<T: Send>(
         &self,
         host: &mut Host,
+        namespaces: &HashMap<u64, Netns>,
         work: impl FnOnce(&mut Conversation) -> Result<T> + Send,
     ) -> Result<Option<T>> {
         if self.cookie == 0 {
             return work(&mut host.netlink).map(Some);
         }
-        let is_it = |netns: &Netns| {
-            let is = netns.inode() == self.inode;
-            is && netns.cookie().is_ok_and(|cookie| cookie == self.cookie)
-        };
-        let Some(netns) = Netns::all().find(is_it) else {
+        let Some(netns) = namespaces.get(&self.cookie) else {
             return Ok(None);
         };
         netns.within(|| work(&mut Conversation::new()?))?.map(Some)

@@ -111,7 +111,7 @@ fn restore_runs(tx: &mut Transaction<'_>, types: &[Named], parent: &Parent) -> V
         made.push(run.clone());
         if let Err(refusal) = restore_parent(tx, types, with(made.clone())) {
             made.pop();
-            refused.push(match refusal.reason.starts_with("line ") {
+            refused.push(match refusal.names_line() {
                 true => refusal,
                 false => refusal.at_line(run.line),
             });

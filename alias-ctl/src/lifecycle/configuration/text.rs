@@ -66,7 +66,7 @@ impl Text {
     /// Says of which file a refusal is that names only a line of it, or nothing.
     #[must_use]
     pub fn in_file(&self, mut refusal: Refusal) -> Refusal {
-        if refusal.reason.starts_with("line ") && refusal.object != self.object {
+        if refusal.names_line() && refusal.object != self.object {
             refusal.reason = format!("{}, {}", self.object, refusal.reason);
         }
         refusal

@@ -19,8 +19,8 @@ use crate::model::ifconfig::{AddressChange, Configure, Given, Length, Mask, fits
 use crate::model::name::alias_name;
 use crate::model::request::{Change, Victims};
 use crate::netlink::{Address, Link, Request};
-use crate::wiring::device;
 use crate::wiring::host::Host;
+use crate::wiring::presence;
 use crate::wiring::transaction::Transaction;
 
 use super::addresses::{absent, find, own_address, remove};
@@ -354,10 +354,7 @@ fn raise_if_asked(
     }
     verdict::enable(tx, &alias_name(&link.name, slot), true)?;
     let parent = tx.host.attached(link, "ifconfig")?;
-    match parent.record(slot).kind() {
-        Some(TargetKind::Device | TargetKind::Join) => device::raise(link, &parent, slot),
-        _ => Ok(()),
-    }
+    presence::raise(tx.host, &parent, slot)
 }
 
 /// `deprecated`: the kernel takes the address for no source of what the host says.
