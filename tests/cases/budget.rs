@@ -89,6 +89,18 @@ fn every_program_that_verify_loads_keeps_to_its_budget() {
     assert!(seen >= BUDGET.len() + SHARED.len(), "{seen} programs");
 }
 
+/// A machine that has just booted into a shell, or a chroot, has none mounted.
+#[test]
+fn verify_needs_no_bpffs() {
+    let lab = Lab::builder()
+        .env("ALIAS_BPFFS_ROOT", "/nonexistent")
+        .build();
+    let rows = lab.ctl_json(&["verify"]);
+    let rows = rows.as_array().expect("rows");
+    assert!(rows.len() >= BUDGET.len() + SHARED.len(), "{rows:?}");
+    lab.ctl_err(&["show"], "ENODEV");
+}
+
 /// Of every program that is pinned, the parent's and the namespace's.
 fn verified(lab: &Lab) -> BTreeMap<String, u32> {
     let mut verified = BTreeMap::new();

@@ -2,6 +2,7 @@
 //! all of it away again. Nothing is attached.
 
 use std::fs;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,8 @@ use alias_common::key::HashKey;
 use alias_common::names;
 use aya::programs::{CgroupSockopt, Program};
 use aya::{Btf, EbpfLoader};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
-use super::directory::bpffs;
 use super::object::{self, Constants, SMALL_MAPS, TYPES_MAPS};
 use super::shape::{Extent, shapes};
 use super::{listing, tcp_options};
@@ -37,8 +38,8 @@ pub struct Verified {
 ///
 /// # Errors
 ///
-/// ENOSYS without embedded programs, ENODEV without bpffs, what making maps was refused
-/// for. A program that is refused is no error here.
+/// ENOSYS without embedded programs, what making maps was refused for, EPERM without
+/// CAP_SYS_ADMIN. A program that is refused is no error here.
 pub fn verify(files: &[PathBuf], capacity: u32) -> Result<Vec<Verified>> {
     let mut all = Vec::new();
     for (name, bytes) in [
@@ -89,8 +90,9 @@ const GENERIC: &str = "_generic";
 fn verify_object(name: &str, bytes: &[u8], capacity: u32, all: &mut Vec<Verified>) -> Result<()> {
     for generic in [false, true] {
         let scratch = Scratch::new()?;
+        let pins = scratch.path();
         let extent = Extent { capacity, rows: 2 };
-        object::make_maps(&scratch.0, extent)
+        object::make_maps(&pins, extent)
             .map_err(|error| Refusal::io(name, "make its maps", &error))?;
         let header = Header {
             hash_key: HashKey::from_random([1, 3, 5]),
@@ -105,7 +107,7 @@ fn verify_object(name: &str, bytes: &[u8], capacity: u32, all: &mut Vec<Verified
         let shapes = shapes(extent);
         let maps = shapes.iter().map(|shape| shape.name);
         for map in maps.chain(SMALL_MAPS).chain(TYPES_MAPS) {
-            loader.map_pin_path(map, scratch.0.join(map));
+            loader.map_pin_path(map, pins.join(map));
         }
         let mut ebpf = loader.load(bytes).map_err(|error| refused(&error))?;
         for (program, loaded) in ebpf.programs_mut() {
@@ -161,28 +163,24 @@ fn load_sockopt(
     program.load()
 }
 
-/// A directory on bpffs that is gone when this is.
-struct Scratch(PathBuf);
+/// A bpffs of its own, mounted nowhere and gone when this is: to ask the verifier needs
+/// none that the machine has mounted.
+struct Scratch(OwnedFd);
 
 impl Scratch {
     fn new() -> Result<Scratch> {
-        let path = bpffs()?.join(format!("alias-verify-{}", std::process::id()));
-        fs::create_dir(&path)
-            .map_err(|error| Refusal::io(path.display().to_string(), "create", &error))?;
-        Ok(Scratch(path))
+        let mount = || {
+            let context = fsopen("bpf", FsOpenFlags::FSOPEN_CLOEXEC)?;
+            fsconfig_create(context.as_fd())?;
+            let flags = FsMountFlags::FSMOUNT_CLOEXEC;
+            fsmount(context.as_fd(), flags, MountAttrFlags::empty())
+        };
+        mount()
+            .map(Scratch)
+            .map_err(|errno| Refusal::io("bpffs", "mount it to try", &errno.into()))
     }
-}
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        remove(&self.0);
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }
-}
-
-fn remove(path: &Path) {
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        // What cannot be removed now is told by the directory that stays.
-        let _ = fs::remove_file(entry.path());
-    }
-    let _ = fs::remove_dir(path);
 }
