@@ -49,8 +49,8 @@ pub const TAG_LEN: usize = 4;
 /// A frame's link layer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Link<'a> {
-    /// Destination MAC.
-    pub destination: &'a [u8; 6],
+    /// Destination MAC, and the first two bytes of the source's.
+    pub destination: &'a [u8; 8],
     /// Source MAC.
     pub source: &'a [u8; 6],
     /// The VLAN that its tags give.
@@ -76,7 +76,7 @@ impl Link<'_> {
     #[inline(always)]
     #[must_use]
     pub fn is_for(&self, station: Mac) -> bool {
-        let destination = Mac::of(self.destination);
+        let destination = Mac::beginning(self.destination);
         destination == station || destination.is_group()
     }
 }
@@ -92,7 +92,7 @@ impl Link<'_> {
 pub fn parse<'a>(packet: Packet<'a>, stripped: Option<Vlan>) -> Result<Link<'a>, Truncated> {
     let header = packet.window::<HEADER_LEN>(0)?;
     let mut link = Link {
-        destination: part::<0, 6, _>(header),
+        destination: part::<0, 8, _>(header),
         source: part::<6, 6, _>(header),
         vlan: match stripped {
             Some(vlan) => vlan,

@@ -130,6 +130,19 @@ impl Mac {
         Mac(u64::from(u32_of(head)) | u64::from(u16_of(tail)) << 32)
     }
 
+    /// The one that eight bytes begin with: one load, where six bytes are two.
+    #[inline(always)]
+    #[must_use]
+    pub fn beginning(bytes: &[u8; 8]) -> Mac {
+        Mac(match cfg!(target_endian = "little") {
+            true => u64_of(bytes) & (u64::MAX >> 16),
+            false => {
+                u64::from(u32_of(part::<0, 4, _>(bytes)))
+                    | u64::from(u16_of(part::<4, 2, _>(bytes))) << 32
+            }
+        })
+    }
+
     /// From such a number, as the controller stores it
     /// ([`Front::station`](alias_common::layout::Front::station)).
     #[inline(always)]

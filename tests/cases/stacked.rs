@@ -3,8 +3,10 @@
 //! them; `cargo xtask vm` boots some that have.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
+use std::time::Duration;
 
-use alias_tests::{Lab, Mode, Namespace, RawSocket, wait_for};
+use alias_tests::{Lab, Mode, Namespace, RawSocket, bpf, wait_for};
 
 use crate::scene::{FAMILIES, Family, LIMIT, Place, Scene, from_b_to_a};
 
@@ -334,4 +336,77 @@ fn a_parent_in_a_vrf() {
         lab.a.wait_until_up("eth0");
     };
     check("VRF", "type vrf table 99", "eth0", BOTH, lay, |_, _| {});
+}
+
+/// Takes `alias_deliver` off a parent, and leaves the rest.
+#[track_caller]
+fn take_off_delivery(lab: &Lab, parent: &str) {
+    let directory = lab.a.ifindex(parent).to_string();
+    let pins = lab.pins();
+    let mut links = pins.iter().filter(|pin| {
+        pin.ends_with("alias_deliver_link") && pin.iter().any(|part| *part == *directory)
+    });
+    match links.next() {
+        Some(link) => bpf::detach_link(link).expect("our own link"),
+        // A kernel without tcx.
+        None => {
+            lab.a
+                .run(&format!("tc filter del dev {parent} ingress"))
+                .ok();
+        }
+    }
+}
+
+/// A port and the bridge above it are both parents, with aliases in the same slot of
+/// each: what the lower orders, and has nobody to carry out, the upper does not obey.
+#[test]
+fn a_port_and_its_bridge_are_both_parents() {
+    for mode in BOTH {
+        for family in FAMILIES {
+            let mut scene = Scene::empty(Lab::builder(), family, Place::OwnNamespace);
+            if !has(&scene.lab, "bridge", "type bridge") {
+                return;
+            }
+            for host in [&scene.lab.a, &scene.lab.b] {
+                host.ip("addr flush dev eth0");
+                bridge(host);
+            }
+            address_top0(&scene.lab);
+            scene.lab.ctl_ok(&["attach", "eth0", "--mode", mode.name()]);
+            scene.lab.ctl_ok(&["attach", "top0", "--mode", "generic"]);
+            scene.add("eth0:0", 0, &[]);
+            scene.add("top0:0", 1, &[]);
+            let lab = &scene.lab;
+            let (lower, upper) = (family.alias(0), family.alias(1));
+            for address in [lower, upper, lower, upper] {
+                lab.b.ping_ok(address, 5);
+            }
+            for alias in ["eth0:0", "top0:0"] {
+                lab.wait_for_counter(alias, "rx_packets", 10);
+                lab.wait_for_counter(alias, "tx_packets", 10);
+            }
+
+            let above = RawSocket::open(scene.home("top0:0"), "top0:0");
+            take_off_delivery(lab, "eth0");
+            assert_eq!(lab.b.ping(lower, 3).received, 0, "{mode:?} {family:?}");
+            lab.b.ping_ok(upper, 5);
+            let lower = octets(family.alias_ip(0));
+            let strayed = above.receive(Duration::ZERO, |frame| {
+                frame.windows(lower.len()).any(|part| part == lower)
+            });
+            assert_eq!(strayed, None, "{mode:?} {family:?}");
+            assert_eq!(
+                lab.counter("top0:0", "rx_packets"),
+                15,
+                "{mode:?} {family:?}"
+            );
+        }
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
 }

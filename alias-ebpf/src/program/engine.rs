@@ -40,8 +40,8 @@ pub struct Engine<'a> {
 /// What an engine looks for: that of `alias_rx`, or the full one, which replaces it when
 /// there are prefixes or alias types.
 pub trait Reach {
-    /// The alias that an address is for.
-    fn find(table: Table, address: Copied, vlan: Vlan) -> Option<Hit>;
+    /// The alias that an address is for, to which a frame of this class goes.
+    fn find(table: Table, address: Copied, vlan: Vlan, class: Class) -> Option<Hit>;
     /// The verdict on a frame of a family that is not built in.
     fn foreign(engine: Engine<'_>, link: Link<'_>) -> u32;
 }
@@ -76,6 +76,8 @@ impl<'a> Engine<'a> {
                 Err(Truncated) => self.malformed(),
             },
             EtherType::IPV6 => match receive::ipv6(packet, at) {
+                // Twice in the machine code: most packets are data, and carry no class along.
+                Ok(to) if to.class == Class::Data => self.decide::<R>(packet, link, to),
                 Ok(to) => self.decide::<R>(packet, link, self.of_any_class(to)),
                 Err(Truncated) => self.malformed(),
             },
@@ -111,7 +113,7 @@ impl<'a> Engine<'a> {
         let tagged = only_value(tagged.wrapping_add(nothing));
         let vlan = Vlan::from_packed(tagged);
         let address = Copied::of(to.address);
-        let Some(hit) = R::find(self.table, address, vlan) else {
+        let Some(hit) = R::find(self.table, address, vlan, to.class) else {
             return self.no_alias(address, vlan, to.class, (tagged >> 24) as u8);
         };
         self.count_received(linear, end, to.class, hit);

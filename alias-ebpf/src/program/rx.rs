@@ -4,6 +4,7 @@
 use alias_common::key::Vlan;
 use alias_common::table::Hit;
 use alias_ebpf::link::Link;
+use alias_ebpf::network::Class;
 use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
@@ -16,8 +17,11 @@ struct Plain;
 
 impl Reach for Plain {
     #[inline(always)]
-    fn find(table: Table, address: Copied, vlan: Vlan) -> Option<Hit> {
-        table.find(address, vlan)
+    fn find(table: Table, address: Copied, vlan: Vlan, class: Class) -> Option<Hit> {
+        match class {
+            Class::Data => table.find_plainly(address, vlan),
+            Class::Neighbor | Class::Answer => table.find(address, vlan),
+        }
     }
 
     #[inline(always)]

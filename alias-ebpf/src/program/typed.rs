@@ -34,7 +34,7 @@ struct Full;
 
 impl Reach for Full {
     #[inline(always)]
-    fn find(table: Table, address: Copied, vlan: Vlan) -> Option<Hit> {
+    fn find(table: Table, address: Copied, vlan: Vlan, _: Class) -> Option<Hit> {
         match table.find(address, vlan) {
             Some(hit) => Some(hit),
             None => find_prefix(address, vlan),
