@@ -45,6 +45,7 @@ mod limits;
 mod list;
 mod listing;
 mod losses;
+mod lost_pins;
 mod managers;
 mod many;
 mod moving;

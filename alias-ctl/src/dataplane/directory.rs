@@ -71,6 +71,15 @@ impl Directory {
         Ok(Directory { base, cookie })
     }
 
+    /// Refuses a bpffs that was unmounted meanwhile: what is made there now is no state.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV.
+    pub fn check_mounted(&self) -> Result<()> {
+        check_bpffs(self.base.parent().unwrap_or(&self.base))
+    }
+
     /// Cookie of the namespace (`SO_NETNS_COOKIE`), never used again since boot.
     #[must_use]
     pub const fn cookie(&self) -> u64 {

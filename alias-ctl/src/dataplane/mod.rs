@@ -6,6 +6,7 @@ pub mod cpus;
 pub mod daemon_lock;
 pub mod description;
 pub mod directory;
+pub mod elsewhere;
 pub mod engine;
 mod figures;
 pub mod growth;

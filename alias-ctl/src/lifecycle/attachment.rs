@@ -10,7 +10,7 @@ use crate::netlink::Link;
 use crate::wiring::transaction::Transaction;
 use crate::wiring::{attach, veth};
 
-use super::{grow, retire, sweep};
+use super::{grow, lost, retire, sweep};
 
 /// Attaches a parent, as one of several changes.
 ///
@@ -19,6 +19,9 @@ use super::{grow, retire, sweep};
 /// EEXIST when it is attached; those of [`attach::attach`].
 pub fn attach(tx: &mut Transaction<'_>, device: &str, spec: &AttachSpec) -> Result<()> {
     let link = tx.host.link(device, "attach")?;
+    if let Some(refusal) = tx.host.barred.get(&link.ifindex) {
+        return Err(refusal.clone());
+    }
     if Parent::open(&tx.host.directory, link.ifindex)?.is_some() {
         return Err(
             Refusal::new(device, "attach", "it is attached", libc::EEXIST).hint(format!(
@@ -59,7 +62,7 @@ pub fn open_or_attach(tx: &mut Transaction<'_>, link: &Link) -> Result<Parent> {
     }
 }
 
-fn attach_link(tx: &Transaction<'_>, link: &Link, spec: &AttachSpec) -> Result<Parent> {
+fn attach_link(tx: &mut Transaction<'_>, link: &Link, spec: &AttachSpec) -> Result<Parent> {
     const ARPHRD_ETHER: u16 = 1;
     if link.hardware_type != ARPHRD_ETHER {
         return Err(Refusal::new(
@@ -81,7 +84,8 @@ fn attach_link(tx: &Transaction<'_>, link: &Link, spec: &AttachSpec) -> Result<P
     }
     grow::check_capacity(link, spec.capacity, "attach")?;
     sweep::sweep_dead_namespaces(&tx.host.directory)?;
-    attach::attach(tx.lock(), link, spec)
+    let link = lost::free(tx, link)?;
+    attach::attach(tx.lock(), &link, spec)
 }
 
 /// Detaches a parent, as one of several changes.

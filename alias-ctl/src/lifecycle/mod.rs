@@ -18,6 +18,7 @@ pub mod exposure;
 pub mod families;
 pub mod grow;
 mod labels;
+pub mod lost;
 pub mod names;
 pub mod reconcile;
 pub mod recovery;

@@ -71,6 +71,14 @@ pub fn port_name(parent_ifindex: u32, slot: u32) -> String {
     format!("ap{parent_ifindex}_{slot}")
 }
 
+/// The parent's ifindex that a port's name says.
+#[must_use]
+pub fn parent_of_port(name: &str) -> Option<u32> {
+    let (parent, slot) = name.strip_prefix("ap")?.split_once('_')?;
+    slot.parse::<u32>().ok()?;
+    parent.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

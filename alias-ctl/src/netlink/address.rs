@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressMessage, AddressScope, CacheInfo,
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -17,6 +17,7 @@ const IFA_LOCAL: u16 = 2;
 const IFA_LABEL: u16 = 3;
 const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
 
 /// Bytes of `struct ifaddrmsg`.
 const HEADER: usize = 8;
@@ -40,6 +41,9 @@ pub struct AddressSpec {
     pub no_dad: bool,
     /// IPv4 broadcast address; none is set when `None`.
     pub broadcast: Option<Ipv4Addr>,
+    /// Who made it (IFA_PROTO, Linux 5.18): IFAPROT_* of linux/if_addr.h, or a private
+    /// number; 0 says nothing. Older kernels do not keep it.
+    pub protocol: u8,
 }
 
 /// An address as observed. Source: RTM_NEWADDR of rtnetlink(7).
@@ -59,13 +63,15 @@ pub struct Address {
     pub scope: u8,
     /// IFA_F_* of linux/if_addr.h.
     pub flags: u32,
+    /// Who made it, as in [`AddressSpec::protocol`].
+    pub protocol: u8,
 }
 
 impl Address {
     /// From the bytes after the netlink header; `None` without an address.
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
         let (mut local, mut prefix, mut label, mut broadcast) = (None, None, None, None);
-        let mut flags = u32::from(*payload.get(2)?);
+        let (mut flags, mut protocol) = (u32::from(*payload.get(2)?), 0);
         for (kind, value) in attributes(payload.get(HEADER..)?) {
             match kind {
                 IFA_LOCAL => local = ip(value),
@@ -73,6 +79,7 @@ impl Address {
                 IFA_LABEL => label = Some(text(value)),
                 IFA_BROADCAST => broadcast = <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from),
                 IFA_FLAGS => flags = u32_at(value, 0)?,
+                IFA_PROTO => protocol = *value.first()?,
                 _ => {}
             }
         }
@@ -85,6 +92,7 @@ impl Address {
             broadcast,
             scope: *payload.get(3)?,
             flags,
+            protocol,
         })
     }
 
@@ -99,6 +107,7 @@ impl Address {
             metric: None,
             no_dad: false,
             broadcast: None,
+            protocol: 0,
         }
     }
 
@@ -113,6 +122,13 @@ impl Address {
         self.flags & AddressFlags::Deprecated.bits() != 0
     }
 
+    /// Whether it makes no route and was to be used at once, without looking for duplicates
+    /// (IFA_F_NOPREFIXROUTE, IFA_F_NODAD).
+    pub fn is_quiet(&self) -> bool {
+        let flags = AddressFlags::Noprefixroute | AddressFlags::Nodad;
+        self.flags & flags.bits() == flags.bits()
+    }
+
     /// As it would be wanted, to change it in its place.
     pub fn as_wanted(&self) -> AddressSpec {
         let is = |flag: AddressFlags| self.flags & flag.bits() != 0;
@@ -121,6 +137,7 @@ impl Address {
             no_prefix_route: is(AddressFlags::Noprefixroute),
             no_dad: is(AddressFlags::Nodad),
             broadcast: self.broadcast,
+            protocol: self.protocol,
             ..self.spec()
         }
     }
@@ -197,6 +214,10 @@ fn wanted(spec: &AddressSpec) -> AddressMessage {
     message
         .attributes
         .extend(spec.metric.map(AddressAttribute::RoutePriority));
+    let protocol = (spec.protocol != 0).then(|| AddressProtocol::from(spec.protocol));
+    message
+        .attributes
+        .extend(protocol.map(AddressAttribute::Protocol));
     message
 }
 

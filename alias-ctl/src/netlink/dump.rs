@@ -153,6 +153,15 @@ impl Conversation {
         Ok(joined.into_iter().collect())
     }
 
+    /// The links that have a clsact qdisc whose filters they share with no other link.
+    ///
+    /// Errors: as for [`Self::links`].
+    pub fn clsact_links(&mut self) -> Result<Vec<u32>> {
+        self.dump("qdiscs", traffic_control::clsact_of_its_own, || {
+            RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default())
+        })
+    }
+
     /// Routes that a protocol made in the table of local addresses.
     ///
     /// Errors: the kernel's answer or the socket's error.

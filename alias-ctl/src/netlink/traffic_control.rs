@@ -180,6 +180,17 @@ pub(super) fn ingress_block(payload: &[u8]) -> Option<(u32, u32)> {
     Some((ifindex, u32_at(block, 0)?))
 }
 
+/// The ifindex of a link that has a clsact qdisc of its own.
+pub(super) fn clsact_of_its_own(payload: &[u8]) -> Option<u32> {
+    const HEADER: usize = 20;
+    const IFINDEX: usize = 4;
+    const TCA_KIND: u16 = 1;
+    let is_clsact = |(kind, value): (u16, &[u8])| kind == TCA_KIND && value == b"clsact\0";
+    let mut attributes = attributes(payload.get(HEADER..)?);
+    let shares = ingress_block(payload).is_some();
+    (attributes.any(is_clsact) && !shares).then(|| u32_at(payload, IFINDEX))?
+}
+
 /// Appends one attribute with its padding.
 fn attribute(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = (4 + value.len()) as u16;

@@ -106,6 +106,8 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
     let mut not_before = Instant::now();
     let mut last_failure = None;
     let mut ready = false;
+    // As the last pass left them: their pins make no event when somebody removes them.
+    let mut parents = Vec::new();
     loop {
         let begin_at = due.map(|due| due.max(not_before));
         tokio::select! {
@@ -129,7 +131,8 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
             // namespace that appears.
             () = tokio::time::sleep(LOOK), if due.is_none() && pass.is_none() => {
                 let wanted = idle.as_ref().map(|(_, wanted)| wanted);
-                if programs_detached(&directory) || wanted.is_some_and(Wanted::is_due) {
+                let is_less = directory.parents().unwrap_or_default() != parents;
+                if is_less || programs_detached(&directory) || wanted.is_some_and(Wanted::is_due) {
                     due = Some(Instant::now());
                 }
             }
@@ -138,6 +141,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 let Pass { host, wanted, events: again, outcome, restored, took } =
                     ended.map_err(|error| failed(io::Error::other(error)))?;
                 idle = Some((host, wanted));
+                parents = directory.parents().unwrap_or_default();
                 not_before = Instant::now() + (took * REST_FACTOR).min(LONGEST_REST);
                 match outcome {
                     Ok(done) => {
@@ -188,7 +192,7 @@ fn programs_detached(directory: &Directory) -> bool {
 }
 
 /// Looks, and takes the lock only if there is something to put right.
-fn run(mut host: Host, mut wanted: Wanted, events: Events) -> Pass {
+fn run(mut host: Host, mut wanted: Wanted, mut events: Events) -> Pass {
     let began = Instant::now();
     let outcome = reconcile::is_due(&mut host, &events).and_then(|due| {
         if !due {
@@ -196,6 +200,8 @@ fn run(mut host: Host, mut wanted: Wanted, events: Events) -> Pass {
         }
         let mut tx = Transaction::wait(&mut host)?;
         let pass = reconcile::reconcile(&mut tx, &events, Extent::Whole)?;
+        // What was saved of them is wanted as when they come up.
+        events.up.extend(pass.lost);
         match pass.failed.into_iter().next() {
             Some(refusal) => {
                 pass.done.iter().for_each(|line| say(line));

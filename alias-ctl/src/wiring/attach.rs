@@ -23,7 +23,7 @@ use crate::dataplane::probe::LINEAR_MTU;
 use crate::dataplane::registry::Registered;
 use crate::dataplane::shape::Extent;
 use crate::dataplane::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
-use crate::dataplane::{cpus, listing, object};
+use crate::dataplane::{cpus, elsewhere, listing, object};
 use crate::error::{Refusal, Result};
 use crate::model::declaration::{Hook, Mode};
 use crate::model::request::AttachSpec;
@@ -83,10 +83,7 @@ fn refuse_foreign_program(link: &Link) -> Result<()> {
         ),
         libc::EBUSY,
     )
-    .hint(format!(
-        "if nobody needs it: ip link set dev {} xdp off; or detach it with the tool that made it",
-        link.name
-    )))
+    .hint(elsewhere::take_off_hint(&link.name, xdp.prog_id)))
 }
 
 fn populate(

@@ -194,21 +194,7 @@ pub(super) fn after_up(
 pub fn remove(host: &mut Host, parent: &Parent, going: &[(u32, Record)]) -> Result<()> {
     let devices: Vec<&(u32, Record)> = of_kind(going, TargetKind::Device).collect();
     let indexes = find_ports(host, parent, &devices)?;
-    match indexes[..] {
-        [] => {}
-        [only] => all_gone(host.netlink.batch(&[Request::delete_link(only)])?)?,
-        _ => {
-            let marks: Vec<Request> = indexes
-                .iter()
-                .map(|port| Request::set_group(*port, DELETION_GROUP))
-                .collect();
-            all_gone(host.netlink.batch(&marks)?)?;
-            all_gone(
-                host.netlink
-                    .batch(&[Request::delete_group(DELETION_GROUP)])?,
-            )?;
-        }
-    }
+    delete_ports(host, &indexes)?;
     let noted: Vec<u32> = devices
         .iter()
         .map(|(_, record)| record.port_ifindex)
@@ -222,6 +208,29 @@ pub fn remove(host: &mut Host, parent: &Parent, going: &[(u32, Record)]) -> Resu
         }
     }
     Ok(())
+}
+
+/// Deletes ports by their ifindexes. One that is gone is as good.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub(super) fn delete_ports(host: &mut Host, ports: &[u32]) -> Result<()> {
+    match ports {
+        [] => Ok(()),
+        [only] => Ok(all_gone(
+            host.netlink.batch(&[Request::delete_link(*only)])?,
+        )?),
+        _ => {
+            let marks: Vec<Request> = ports
+                .iter()
+                .map(|port| Request::set_group(*port, DELETION_GROUP))
+                .collect();
+            all_gone(host.netlink.batch(&marks)?)?;
+            let request = Request::delete_group(DELETION_GROUP);
+            Ok(all_gone(host.netlink.batch(&[request])?)?)
+        }
+    }
 }
 
 /// Ifindexes of the ports that are there: by the number that was noted, for a

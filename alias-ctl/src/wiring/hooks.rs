@@ -143,11 +143,7 @@ impl AttachPoint<'_> {
     /// That of asking the kernel.
     pub fn is_attached(&self, pins: &Path) -> Result<bool> {
         if self.hook == Hook::Clsact {
-            let request = Request::get_filter(self.filter()).about(self.device.name);
-            return match Conversation::new()?.run(request) {
-                Err(error) if says_none(&error) => Ok(false),
-                done => Ok(done.map(|()| true)?),
-            };
+            return self.has_filter(&mut Conversation::new()?);
         }
         if self.is_on_parent() {
             let link = sys::obj_get(&pins.join(link_name(self.program)));
@@ -162,6 +158,18 @@ impl AttachPoint<'_> {
             found => Ok(found
                 .map_err(|error| self.refused("look for", &error))?
                 .contains(&id)),
+        }
+    }
+
+    /// Whether a clsact filter of this number is there, whatever its program.
+    ///
+    /// # Errors
+    ///
+    /// That of asking the kernel.
+    pub fn has_filter(&self, netlink: &mut Conversation) -> Result<bool> {
+        match netlink.run(Request::get_filter(self.filter()).about(self.device.name)) {
+            Err(error) if says_none(&error) => Ok(false),
+            done => Ok(done.map(|()| true)?),
         }
     }
 

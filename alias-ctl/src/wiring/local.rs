@@ -18,7 +18,7 @@ use super::host::Host;
 use super::local_route;
 use super::presence;
 use super::progress::batch as batch_of;
-use super::routes::{self, MAIN_TABLE, RTPROT_ALIAS};
+use super::routes::{self, IFAPROT_ALIAS, MAIN_TABLE, RTPROT_ALIAS};
 use super::transaction::On;
 
 /// Metric of the route to a `local` alias's network: behind the operator's own.
@@ -226,6 +226,7 @@ fn address(link: &Link, slot: u32, address: IpAddr) -> AddressSpec {
         metric: None,
         no_dad: true,
         broadcast: None,
+        protocol: IFAPROT_ALIAS,
     }
 }
 
@@ -251,6 +252,24 @@ fn label_of(link: &Link, slot: u32) -> String {
 /// label at its colon and ask for the device that is before it.
 fn short_name(link: &Link) -> String {
     format!("al{}", link.ifindex)
+}
+
+/// Whether a label may be that of an alias of this device.
+pub(super) fn is_label_of(link: &Link, label: &str) -> bool {
+    label.rsplit_once(':').is_some_and(|(name, slot)| {
+        let is_slot = !slot.is_empty() && slot.bytes().all(|byte| byte.is_ascii_digit());
+        is_slot && (link.name.starts_with(name) || short_name(link) == name)
+    })
+}
+
+/// Takes the short name away of a parent that has no aliases any more.
+pub(super) fn forget_short_name(host: &mut Host, link: &Link) -> Result<()> {
+    let short = short_name(link);
+    if !link.altnames.contains(&short) {
+        return Ok(());
+    }
+    let request = Request::del_altname(link.ifindex, &short);
+    Ok(all_gone(host.netlink.batch(&[request])?)?)
 }
 
 /// Whether an alias's label needs the parent's short name.

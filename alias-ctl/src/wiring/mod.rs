@@ -18,6 +18,7 @@ pub mod progress;
 pub mod redirect;
 pub mod routes;
 pub mod sockets;
+pub mod stray;
 pub mod sysctl;
 pub mod transaction;
 pub mod veth;

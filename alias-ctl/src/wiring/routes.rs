@@ -1,4 +1,4 @@
-//! Routes of our own: how they are marked, and their end.
+//! Routes and addresses of our own: how they are marked; and the end of routes.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -10,6 +10,9 @@ use crate::netlink::{Conversation, Request, RouteSpec};
 /// Who made our routes, in place of an RTPROT_* of `linux/rtnetlink.h`: only what
 /// carries it is deleted unasked. Numbers from 4 on are free for whoever wants one.
 pub const RTPROT_ALIAS: u8 = 0xa1;
+/// The same of addresses on parents, in place of an IFAPROT_* of `linux/if_addr.h`: by it
+/// they are found when nothing else tells of them.
+pub const IFAPROT_ALIAS: u8 = RTPROT_ALIAS;
 /// RT_TABLE_MAIN.
 pub const MAIN_TABLE: u32 = 254;
 /// RT_TABLE_LOCAL.

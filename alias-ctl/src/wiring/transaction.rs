@@ -21,6 +21,7 @@ impl<'a> Transaction<'a> {
     ///
     /// That of locking.
     pub fn wait(host: &'a mut Host) -> Result<Transaction<'a>> {
+        host.directory.check_mounted()?;
         let lock = host.directory.lock()?;
         Ok(Transaction { host, lock })
     }

@@ -59,6 +59,8 @@ pub fn device_address(
         metric: beside_parent.then_some(DEVICE_METRIC),
         no_dad: true,
         broadcast: None,
+        // It goes with its device.
+        protocol: 0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a descriptor is.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::{bpf, owned};
 
@@ -16,13 +16,18 @@ struct InfoAttribute {
 
 fn info<T: Default>(fd: BorrowedFd<'_>) -> io::Result<T> {
     let mut info = T::default();
+    info_into(fd, &mut info)?;
+    Ok(info)
+}
+
+/// The same of a structure that says what else is wanted, and where to.
+fn info_into<T>(fd: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
     let mut attribute = InfoAttribute {
         bpf_fd: fd.as_raw_fd() as u32,
         info_len: size_of::<T>() as u32,
-        info: (&raw mut info) as u64,
+        info: std::ptr::from_mut(info) as u64,
     };
-    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute)?;
-    Ok(info)
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attribute).map(drop)
 }
 
 /// The head of `struct bpf_map_info`.
@@ -96,6 +101,9 @@ struct ProgInfo {
 }
 
 const BPF_PROG_GET_FD_BY_ID: u32 = 13;
+const BPF_MAP_GET_FD_BY_ID: u32 = 14;
+const BPF_LINK_GET_FD_BY_ID: u32 = 30;
+const BPF_LINK_GET_NEXT_ID: u32 = 31;
 
 #[repr(C)]
 struct GetIdAttribute {
@@ -110,19 +118,92 @@ struct GetIdAttribute {
 ///
 /// ENOENT when there is no such program.
 pub fn program_name(id: u32) -> io::Result<String> {
+    let info: ProgInfo = info(program_by_id(id)?.as_fd())?;
+    Ok(text(&info.name))
+}
+
+/// What the kernel keeps of a name.
+fn text(name: &[u8; 16]) -> String {
+    let end = name.iter().position(|byte| *byte == 0);
+    String::from_utf8_lossy(&name[..end.unwrap_or(name.len())]).into_owned()
+}
+
+/// Opens what the kernel calls by this number.
+fn by_id(command: u32, id: u32) -> io::Result<OwnedFd> {
     let mut attribute = GetIdAttribute {
         id,
         next_id: 0,
         open_flags: 0,
     };
-    let program = bpf(BPF_PROG_GET_FD_BY_ID, &mut attribute).map(owned)?;
-    let info: ProgInfo = info(program.as_fd())?;
-    let end = info
-        .name
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(info.name.len());
-    Ok(String::from_utf8_lossy(&info.name[..end]).into_owned())
+    bpf(command, &mut attribute).map(owned)
+}
+
+/// Opens a loaded program.
+///
+/// # Errors
+///
+/// ENOENT when there is no such program, EPERM without CAP_SYS_ADMIN.
+pub fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+    by_id(BPF_PROG_GET_FD_BY_ID, id)
+}
+
+/// A link of a loaded program, by the program's number; of several, any. It is looked for
+/// among all links.
+///
+/// # Errors
+///
+/// EPERM without CAP_SYS_ADMIN.
+pub fn link_of_program(program: u32) -> io::Result<Option<OwnedFd>> {
+    let mut id = 0;
+    loop {
+        let mut attribute = GetIdAttribute {
+            id,
+            next_id: 0,
+            open_flags: 0,
+        };
+        match bpf(BPF_LINK_GET_NEXT_ID, &mut attribute) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
+            done => drop(done?),
+        }
+        id = attribute.next_id;
+        match by_id(BPF_LINK_GET_FD_BY_ID, id) {
+            // Gone meanwhile, or being made.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EAGAIN)) => {}
+            link => {
+                let link = link?;
+                if link_info(link.as_fd())?.prog_id == program {
+                    return Ok(Some(link));
+                }
+            }
+        }
+    }
+}
+
+/// Of the maps of a program, the one that looks so.
+///
+/// # Errors
+///
+/// That of asking the kernel.
+pub fn map_of_program(
+    program: BorrowedFd<'_>,
+    looks_so: impl Fn(&MapInfo) -> bool,
+) -> io::Result<Option<OwnedFd>> {
+    /// `MAX_USED_MAPS` of `linux/bpf.h`.
+    const MOST: usize = 64;
+    let mut ids = [0u32; MOST];
+    let mut found = ProgInfo {
+        nr_map_ids: MOST as u32,
+        map_ids: (&raw mut ids) as u64,
+        ..ProgInfo::default()
+    };
+    info_into(program, &mut found)?;
+    for id in &ids[..(found.nr_map_ids as usize).min(MOST)] {
+        let map = by_id(BPF_MAP_GET_FD_BY_ID, *id)?;
+        if looks_so(&map_info(map.as_fd())?) {
+            return Ok(Some(map));
+        }
+    }
+    Ok(None)
 }
 
 /// Kernel's id of a program.

@@ -20,7 +20,10 @@ pub use attach::{
     link_create, link_detach, link_update, prog_attach, prog_detach, prog_query, prog_replace,
     raw_tracepoint_open,
 };
-pub use info::{LinkInfo, MapInfo, link_info, map_info, program_id, program_name};
+pub use info::{
+    LinkInfo, MapInfo, link_info, link_of_program, map_info, map_of_program, program_by_id,
+    program_id, program_name,
+};
 pub(super) use map::ElementAttribute;
 pub use map::{map_create, map_delete, map_lookup, map_update};
 

@@ -180,6 +180,21 @@ pub(super) fn inspect(
     })
 }
 
+/// Whether a pass looks at all aliases of all parents.
+///
+/// # Errors
+///
+/// That of reading the namespace's state.
+pub(super) fn looks_at_all(host: &Host, extent: Extent) -> Result<bool> {
+    let now = seconds_since_boot();
+    let is_left_out = |ifindex: &u32| {
+        let header = Parent::peek(&host.directory, *ifindex).ok().flatten();
+        header.is_some_and(|header| header.slots_end > FEW && header.looked_at == now)
+    };
+    let parents = host.directory.parents()?;
+    Ok(extent == Extent::Whole || !parents.iter().any(is_left_out))
+}
+
 /// What a parent that is down, or was, means for its aliases.
 struct DownPolicyOutcome {
     /// Those up to this creation number are freed; 0 for none.

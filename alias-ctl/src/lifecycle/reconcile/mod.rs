@@ -16,11 +16,11 @@ use snapshot::Snapshot;
 
 use crate::dataplane::listing;
 use crate::error::{Refusal, Result};
-use crate::wiring::attach;
 use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
+use crate::wiring::{attach, stray};
 
-use super::{grow, recovery};
+use super::{grow, lost, recovery};
 
 /// Whether there is anything to put right. Takes no lock and changes nothing.
 ///
@@ -40,7 +40,7 @@ pub fn is_due(host: &mut Host, events: &Events) -> Result<bool> {
             return Ok(true);
         }
     }
-    Ok(false)
+    Ok(!stray::find(host)?.is_empty())
 }
 
 /// What came of a pass.
@@ -51,6 +51,8 @@ pub struct Reconciled {
     /// What was refused, at most one of each parent: the next pass tries again. It is that
     /// parent's trouble, and bars nobody from another one.
     pub failed: Vec<Refusal>,
+    /// Parents whose pins were gone, by ifindex: nothing is left of them.
+    pub lost: Vec<u32>,
 }
 
 /// Puts everything right.
@@ -70,6 +72,12 @@ pub fn reconcile(tx: &mut Transaction<'_>, events: &Events, extent: Extent) -> R
             host.barred.insert(ifindex, refusal.clone());
             pass.failed.push(refusal);
         }
+    }
+    if findings::looks_at_all(tx.host, extent)? {
+        let cleared = lost::clear(tx)?;
+        pass.done.extend(cleared.done);
+        pass.failed.extend(cleared.failed);
+        pass.lost = cleared.parents;
     }
     let snapshot = Snapshot::default();
     for ifindex in tx.host.directory.parents()? {

@@ -4,7 +4,7 @@ use alias_common::header::Header;
 use alias_common::limits::MAX_SLOTS;
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::{Parent, sys};
+use crate::dataplane::{Parent, elsewhere, sys};
 use crate::error::Result;
 use crate::model::finding::Findings;
 use crate::model::lifecycle::OnDown;
@@ -22,7 +22,7 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
     let parent = match Parent::open(&host.directory, link.ifindex) {
         Ok(Some(parent)) => parent,
         Ok(None) => {
-            not_attached(link, findings);
+            not_attached(host, link, findings);
             return Ok(());
         }
         Err(refusal) => {
@@ -85,11 +85,23 @@ fn physical(link: &Link, findings: &mut Findings) {
     }
 }
 
-fn not_attached(link: &Link, findings: &mut Findings) {
+fn not_attached(host: &Host, link: &Link, findings: &mut Findings) {
     let Some(xdp) = &link.xdp else {
         findings.fine(&link.name, "not attached, and free for it");
         return;
     };
+    if elsewhere::is_own_engine(link.ifindex, xdp.prog_id) {
+        // Where there are no pins at all that was said before.
+        let drafts = host.directory.drafts().unwrap_or_default();
+        if drafts.contains(&link.ifindex) {
+            findings.problem(
+                &link.name,
+                "a command is attaching it, or was ended while it did",
+                "the next command that changes something takes it off",
+            );
+        }
+        return;
+    }
     let name = sys::program_name(xdp.prog_id).unwrap_or_else(|_| "unknown".into());
     findings.problem(
         &link.name,
@@ -97,7 +109,7 @@ fn not_attached(link: &Link, findings: &mut Findings) {
             "another XDP program is attached: id {}, name {name}",
             xdp.prog_id
         ),
-        format!("if nobody needs it: ip link set dev {} xdp off", link.name),
+        elsewhere::take_off_hint(&link.name, xdp.prog_id),
     );
 }
 
@@ -106,7 +118,7 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
     let header = parent.header();
     if !parent.is_alive() {
         match &link.xdp {
-            Some(_) => not_attached(link, findings),
+            Some(_) => not_attached(host, link, findings),
             None => findings.problem(
                 name,
                 "somebody has detached its XDP program: no packet reaches its aliases",

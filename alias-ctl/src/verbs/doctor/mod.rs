@@ -4,6 +4,7 @@
 mod aliases;
 mod device;
 mod firewall;
+mod lost;
 mod system;
 
 use crate::error::Result;
@@ -49,8 +50,10 @@ fn examine_devices(host: &mut Host, device: Option<&str>, findings: &mut Finding
     }
     if let Some(name) = device {
         let link = host.link(name, "examine")?;
+        lost::examine(host, Some(link.ifindex), findings)?;
         return device::examine(host, &link, findings);
     }
+    lost::examine(host, None, findings)?;
     if attached.is_empty() {
         findings.note(
             "alias-ctl",

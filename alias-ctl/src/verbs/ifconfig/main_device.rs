@@ -309,6 +309,7 @@ fn assign(host: &mut Host, link: &Link, given: &Given) -> Result<()> {
         metric: None,
         no_dad: false,
         broadcast: broadcast.or_else(|| default_broadcast(link, v4, prefix_len)),
+        protocol: 0,
     };
     let same = |old: &Address| (old.address, old.prefix_len) == (new.address, new.prefix_len);
     match old {
