@@ -55,6 +55,11 @@ pub(crate) enum Program {
 const FLOOR: usize = 0;
 const FLOOR_METADATA: usize = 1;
 const FLOOR_RANDOM: usize = 2;
+/// Behind the rows of devices.
+const FLOOR_TC: usize = 12;
+
+/// Of linux/pkt_cls.h.
+const TC_ACT_REDIRECT: u32 = 7;
 
 /// All kinds of aliases beside the many. The namespaces are to outlive them.
 pub(crate) fn fill(lab: &Lab) -> [Namespace; 2] {
@@ -196,6 +201,30 @@ pub(crate) fn rows(labs: [&Lab; LABS]) -> Result<Vec<Row>> {
             xdp::PASS,
         )
         .over(FLOOR_METADATA, None),
+        row(
+            "IPv4 device, metadata refused",
+            "no room for more metadata behind that of the runs before, as with a driver that has none",
+            bare(loaded()),
+            to(DEVICE),
+            xdp::PASS,
+        )
+        .over(FLOOR, None),
+        row(
+            "floor of tc",
+            "a tc program that returns TC_ACT_REDIRECT",
+            bare(bpf::load(Kind::Tc, &bpf::only_return(TC_ACT_REDIRECT as i32))),
+            to(DEVICE),
+            TC_ACT_REDIRECT,
+        ),
+        // The row above has had the programs told that metadata was refused.
+        row(
+            "IPv4 device, alias_deliver looks it up",
+            "what a frame without metadata costs at tc, up to the redirect itself",
+            bare(Ok(pinned(thousands, "alias_deliver")?)),
+            to(DEVICE),
+            TC_ACT_REDIRECT,
+        )
+        .over(FLOOR_TC, None),
         row(
             "miss, random of 65,536",
             drawn,
