@@ -12,7 +12,8 @@
 use std::fs::{self, File};
 use std::io;
 
-use super::directory::{Directory, WriteLock, make_private};
+use super::bpffs::make_private;
+use super::directory::{Directory, WriteLock};
 use super::lock_file::{KEEP, SEAT, clear, is_taken, try_flock};
 use crate::error::{Refusal, Result};
 use crate::model::lifecycle::OnDown;

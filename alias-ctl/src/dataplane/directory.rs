@@ -16,24 +16,19 @@
 //! appears, and goes after the last.
 
 use std::cell::Cell;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use alias_common::ABI_VERSION;
 
+use super::bpffs::{check_mounted, check_ours, make_private, mounted, names};
 use super::lock_file;
 use super::pins::{LINK_SUFFIX, read_pin_name};
 use super::sys;
 use crate::error::{Refusal, Result};
-
-/// Overrides where bpffs is mounted, so that tests share nothing.
-pub const ROOT_VARIABLE: &str = "ALIAS_BPFFS_ROOT";
-const DEFAULT_ROOT: &str = "/sys/fs/bpf";
-/// `BPF_FS_MAGIC` of `linux/magic.h`.
-const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 
 /// What the name of a parent's directory begins with while it is made.
 const DRAFT_PREFIX: &str = "new-";
@@ -66,7 +61,7 @@ impl Directory {
     /// ENODEV when bpffs is not mounted; EPERM when `<bpffs>/alias` is not ours
     /// alone.
     pub fn of(cookie: u64) -> Result<Directory> {
-        let base = bpffs()?.join("alias");
+        let base = mounted()?.join("alias");
         check_ours(&base)?;
         Ok(Directory { base, cookie })
     }
@@ -77,7 +72,7 @@ impl Directory {
     ///
     /// ENODEV.
     pub fn check_mounted(&self) -> Result<()> {
-        check_bpffs(self.base.parent().unwrap_or(&self.base))
+        check_mounted(self.base.parent().unwrap_or(&self.base))
     }
 
     /// Cookie of the namespace (`SO_NETNS_COOKIE`), never used again since boot.
@@ -153,7 +148,7 @@ impl Directory {
             make_private(&self.base)?;
             make_private(&self.namespace())?;
             make_private(&self.version())?;
-            if let Some(lock) = self.lock_present(libc::LOCK_EX)? {
+            if let Some(lock) = self.lock_present(File::lock)? {
                 // Whoever held it before may have pruned what was empty.
                 make_private(&self.version())?;
                 return Ok(lock);
@@ -167,10 +162,14 @@ impl Directory {
     ///
     /// That of locking.
     pub fn try_lock(&self) -> Result<Option<WriteLock>> {
-        self.lock_present(libc::LOCK_EX | libc::LOCK_NB)
+        self.lock_present(|file| match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+            Ok(()) => Ok(()),
+        })
     }
 
-    fn lock_present(&self, operation: i32) -> Result<Option<WriteLock>> {
+    fn lock_present(&self, lock: impl Fn(&File) -> io::Result<()>) -> Result<Option<WriteLock>> {
         let path = self.namespace();
         let refused = |error: io::Error| Refusal::io(path.display().to_string(), "lock", &error);
         let file = match File::open(&path) {
@@ -179,15 +178,11 @@ impl Directory {
             Err(error) => return Err(refused(error)),
         };
         loop {
-            // SAFETY: a live descriptor and an integer.
-            if unsafe { libc::flock(file.as_raw_fd(), operation) } == 0 {
-                break;
-            }
-            let error = io::Error::last_os_error();
-            match error.raw_os_error() {
-                Some(libc::EINTR) => {}
-                Some(libc::EWOULDBLOCK) => return Ok(None),
-                _ => return Err(refused(error)),
+            match lock(&file) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(refused(error)),
             }
         }
         // Who waited may hold the lock of a directory that the last detach took
@@ -414,32 +409,13 @@ impl Drop for WriteLock {
         for path in [&self.directory.version(), &self.directory.namespace(), base] {
             let _ = fs::remove_dir(path);
         }
-        // SAFETY: a live descriptor and an integer. Closing would do it too,
-        // but for a child that inherited it.
-        unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) };
+        // Closing would do it too, but for a child that inherited it.
+        let _ = self.file.unlock();
     }
 }
 
 fn is_draft(name: &str) -> bool {
     name.starts_with(DRAFT_PREFIX) || name.starts_with(RETIRED_PREFIX)
-}
-
-pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
-    let refused = |error: io::Error| Refusal::io(directory.display().to_string(), "read", &error);
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(refused(error)),
-    };
-    entries
-        .map(|entry| {
-            Ok(entry
-                .map_err(refused)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned())
-        })
-        .collect()
 }
 
 /// Removes a parent's directory, its links detached first: the kernel releases
@@ -455,97 +431,6 @@ fn remove(directory: &Path) -> Result<()> {
     }
     fs::remove_dir_all(directory)
         .map_err(|error| Refusal::io(directory.display().to_string(), "remove", &error))
-}
-
-/// Makes a directory that only we can enter; one that is there is checked.
-pub(super) fn make_private(path: &Path) -> Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_ours(path),
-        // A parent of it went meanwhile: the caller's loop makes it again.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Refusal::io(path.display().to_string(), "create", &error)),
-    }
-}
-
-/// bpffs's root is world writable (1777), so a stranger can make our directory
-/// before us, or a link to another.
-fn check_ours(path: &Path) -> Result<()> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Refusal::io(path.display().to_string(), "inspect", &error)),
-    };
-    // SAFETY: takes nothing and cannot fail.
-    let me = unsafe { libc::geteuid() };
-    let reason = if !found.is_dir() {
-        "is not a directory".to_owned()
-    } else if found.uid() != me {
-        format!("belongs to user {}, not to user {me}", found.uid())
-    } else if found.mode() & 0o077 != 0 {
-        format!("is open to others (mode {:o})", found.mode() & 0o7777)
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::new(
-        path.display().to_string(),
-        "use as state directory",
-        reason,
-        libc::EPERM,
-    )
-    .hint("look who made it, remove it, and run the command again"))
-}
-
-/// Where bpffs is mounted.
-///
-/// # Errors
-///
-/// ENODEV when it is not.
-pub(super) fn bpffs() -> Result<PathBuf> {
-    let root = std::env::var_os(ROOT_VARIABLE).map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
-    check_bpffs(&root)?;
-    Ok(root)
-}
-
-fn check_bpffs(root: &Path) -> Result<()> {
-    let object = root.display().to_string();
-    let path = std::ffi::CString::new(root.as_os_str().as_encoded_bytes())
-        .map_err(|error| Refusal::new(&object, "open", error.to_string(), libc::EINVAL))?;
-    // SAFETY: all-zero is a valid statfs; it is only written by the call.
-    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: a NUL-terminated path and a live structure.
-    let result = unsafe { libc::statfs(path.as_ptr(), &raw mut found) };
-    if result == 0 && found.f_type as i64 == BPF_FS_MAGIC {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        &object,
-        "open state",
-        "bpffs is not mounted there",
-        libc::ENODEV,
-    )
-    .hint(match is_hidden() {
-        // A bpffs mounted here would go with this mount namespace, and the aliases with it.
-        true => "this mount namespace hides it, as that of `ip netns exec` does: \
-                 nsenter --net=/run/netns/NAME alias-ctl …"
-            .to_owned(),
-        false => format!("mount it: mount -t bpf bpf {object}"),
-    }))
-}
-
-/// Whether the first process has a bpffs and this one's mount namespace is another. In a
-/// container that has a first process of its own, that one's mounts are ours.
-fn is_hidden() -> bool {
-    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
-    let (own, first) = (namespace("self"), namespace("1"));
-    let mounts = fs::read_to_string("/proc/1/mounts").unwrap_or_default();
-    // Who names another place knows where it is.
-    let is_usual = std::env::var_os(ROOT_VARIABLE).is_none();
-    is_usual
-        && own != first
-        && mounts
-            .lines()
-            .any(|line| line.split(' ').nth(2) == Some("bpf"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use alias_common::ABI_VERSION;
 use alias_common::header::Header;
 use alias_common::names;
 
-use super::directory::{Directory, names as entries};
+use super::bpffs::names as entries;
+use super::directory::Directory;
 use super::shape;
 use super::shared::Shared;
 use super::sys::{self, MapInfo};

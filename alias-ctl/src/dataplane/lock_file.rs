@@ -1,9 +1,8 @@
 //! The lock that says whether a daemon holds its lock, and what is left when it ended
 //! without giving it up.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// Names below the namespace's directory.
@@ -31,13 +30,9 @@ pub(super) fn is_taken(path: &Path) -> bool {
 
 /// Whether the lock was free. It goes with the descriptor.
 pub(super) fn try_flock(file: &File) -> io::Result<bool> {
-    // SAFETY: a live descriptor and an integer.
-    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-        return Ok(true);
-    }
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::EWOULDBLOCK) => Ok(false),
-        _ => Err(error),
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
 //! The kernel's side of an alias: programs, maps, pins. This module knows
 //! nothing of devices and addresses; [`crate::netlink`] knows nothing of it.
 
+mod bpffs;
 mod cgroup;
 pub mod cpus;
 pub mod daemon_lock;
@@ -32,6 +33,7 @@ pub mod table;
 pub mod tcp_options;
 pub mod transmit;
 pub mod types;
+mod unseen;
 pub mod verify;
 
 pub use daemon_lock::DaemonLock;

@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
 
 use memchr::memmem;
 
-use super::directory::bpffs;
-use super::{symbols, sys, transmit};
+use super::{symbols, sys, transmit, unseen};
 
 /// Largest MTU at which each frame surely lies in one page, and so in one fragment:
 /// 4,096 bytes without `XDP_PACKET_HEADROOM` (256), `skb_shared_info` (320), an
@@ -84,16 +84,10 @@ pub fn redirects_fragments() -> io::Result<bool> {
 
 /// Whether two directories of bpffs can change places in one step (Linux 5.16).
 fn can_exchange() -> io::Result<bool> {
-    let missing = |_| io::Error::from_raw_os_error(libc::ENODEV);
-    let bpffs = bpffs().map_err(missing)?;
-    let [one, other] =
-        ["a", "b"].map(|name| bpffs.join(format!("alias-probe-{}-{name}", std::process::id())));
-    let outcome = fs::create_dir(&one)
-        .and_then(|()| fs::create_dir(&other))
-        .map(|()| sys::exchange(&one, &other).is_ok());
-    for directory in [one, other] {
-        // What was not made need not be removed.
-        let _ = fs::remove_dir(directory);
-    }
-    outcome
+    let bpffs = unseen::mount("bpf")?;
+    let root = PathBuf::from(format!("/proc/self/fd/{}", bpffs.as_raw_fd()));
+    let [one, other] = ["a", "b"].map(|name| root.join(name));
+    fs::create_dir(&one)?;
+    fs::create_dir(&other)?;
+    Ok(sys::exchange(&one, &other).is_ok())
 }

@@ -194,5 +194,5 @@ pub fn forget(lock: &WriteLock) -> Result<()> {
 }
 
 fn names(directory: &Directory) -> Result<Vec<String>> {
-    super::directory::names(&directory.shared())
+    super::bpffs::names(&directory.shared())
 }

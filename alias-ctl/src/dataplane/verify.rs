@@ -2,21 +2,19 @@
 //! all of it away again. Nothing is attached.
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::object::{self, Constants, SMALL_MAPS, TYPES_MAPS};
+use super::shape::{Extent, shapes};
+use super::{listing, tcp_options, unseen};
+use crate::error::{Refusal, Result};
 use alias_common::header::Header;
 use alias_common::key::HashKey;
 use alias_common::names;
 use aya::programs::{CgroupSockopt, Program};
 use aya::{Btf, EbpfLoader};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
-
-use super::object::{self, Constants, SMALL_MAPS, TYPES_MAPS};
-use super::shape::{Extent, shapes};
-use super::{listing, tcp_options};
-use crate::error::{Refusal, Result};
 
 /// What the verifier said of one program.
 pub struct Verified {
@@ -169,15 +167,9 @@ struct Scratch(OwnedFd);
 
 impl Scratch {
     fn new() -> Result<Scratch> {
-        let mount = || {
-            let context = fsopen("bpf", FsOpenFlags::FSOPEN_CLOEXEC)?;
-            fsconfig_create(context.as_fd())?;
-            let flags = FsMountFlags::FSMOUNT_CLOEXEC;
-            fsmount(context.as_fd(), flags, MountAttrFlags::empty())
-        };
-        mount()
+        unseen::mount("bpf")
             .map(Scratch)
-            .map_err(|errno| Refusal::io("bpffs", "mount it to try", &errno.into()))
+            .map_err(|error| Refusal::io("bpffs", "mount it to try", &error))
     }
 
     fn path(&self) -> PathBuf {

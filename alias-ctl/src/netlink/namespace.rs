@@ -5,11 +5,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{io, mem, panic, thread};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::error::{NetlinkError, Result};
 
@@ -134,12 +137,10 @@ impl Netns {
             return Ok(f());
         }
         let failed = |error: io::Error| NetlinkError::from_io(self.object.clone(), "enter", &error);
-        let inside = || {
-            // SAFETY: the descriptor is open; only this new thread changes its namespace.
-            match unsafe { libc::setns(self.file.as_raw_fd(), libc::CLONE_NEWNET) } {
-                0 => Ok(f()),
-                _ => Err(io::Error::last_os_error()),
-            }
+        let inside = || -> io::Result<T> {
+            // Only this new thread changes its namespace.
+            move_into_link_name_space(self.file.as_fd(), Some(LinkNameSpaceType::Network))?;
+            Ok(f())
         };
         thread::scope(|scope| {
             let thread = thread::Builder::new()
@@ -202,13 +203,7 @@ fn is_pid(spec: &str) -> bool {
 }
 
 fn socket_cookie() -> io::Result<u64> {
-    // SAFETY: socket(2) takes no pointers; the result is checked before it is owned.
-    let socket = unsafe {
-        match libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) {
-            -1 => return Err(io::Error::last_os_error()),
-            fd => OwnedFd::from_raw_fd(fd),
-        }
-    };
+    let socket = UnixDatagram::unbound()?;
     let mut cookie = 0_u64;
     let mut length = mem::size_of_val(&cookie) as libc::socklen_t;
     // SAFETY: the value and its length are live, and the length is the value's size.

@@ -15,8 +15,8 @@ use toml_parser::{ParseError, Raw, Source, Span};
 
 use super::table::{Entry, Fault, Table, Value, join, line_of};
 
-/// How deep arrays and inline tables may be nested: a list of aliases with a table
-/// in each needs 3.
+/// How deep arrays and inline tables may be nested, and how many parts a dotted key may
+/// have: a list of aliases with a table in each needs 3.
 const MAX_DEPTH: u32 = 4;
 /// Tokens of one expression, as a key with its value: bounds what is kept at once.
 const MAX_TOKENS: usize = 1 << 20;
@@ -288,11 +288,20 @@ impl<'a> Reader<'a, '_> {
             ));
         };
         let mut path = self.key(first)?;
+        let mut parts = 1;
         while let Some(event) = cursor.next() {
             if event.kind() != EventKind::KeySep {
                 break;
             }
             let Some(next) = cursor.next() else { break };
+            parts += 1;
+            if parts > MAX_DEPTH {
+                return Err(Fault::new(
+                    first.span().start(),
+                    "",
+                    format!("a key of more than {MAX_DEPTH} parts"),
+                ));
+            }
             path = format!("{path}.{}", self.key(next)?).into();
         }
         Ok((path, first.span().start()))

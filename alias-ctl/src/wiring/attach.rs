@@ -12,6 +12,7 @@ use alias_common::key::HashKey;
 use alias_common::limits::MAX_SLOTS;
 use alias_common::link_local;
 use alias_common::names;
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::dataplane::directory::WriteLock;
 use crate::dataplane::engine::Place;
@@ -286,18 +287,12 @@ fn keep_tags_in_frames(link: &Link) -> u32 {
 }
 
 fn random() -> Result<[u64; 3]> {
-    let mut words = [0u64; 3];
-    // SAFETY: 24 writable bytes. With no flags and fewer than 256 bytes the call
-    // fills all of them once the kernel's generator is seeded.
-    let filled = unsafe { libc::getrandom(words.as_mut_ptr().cast(), size_of_val(&words), 0) };
-    if filled == size_of_val(&words) as isize {
-        return Ok(words);
-    }
-    Err(Refusal::io(
-        "getrandom",
-        "draw a hash key",
-        &io::Error::last_os_error(),
-    ))
+    let mut bytes = [[0; 8]; 3];
+    // With no flags and fewer than 256 bytes the call fills all of them, once the kernel's
+    // generator is seeded.
+    getrandom(bytes.as_flattened_mut(), GetRandomFlags::empty())
+        .map_err(|errno| Refusal::io("getrandom", "draw a hash key", &errno.into()))?;
+    Ok(bytes.map(u64::from_ne_bytes))
 }
 
 /// Detaches a parent whose aliases are gone.

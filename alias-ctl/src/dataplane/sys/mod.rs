@@ -15,6 +15,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
 pub use attach::{
     AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, cgroup_link_create, iterator_create,
     link_create, link_detach, link_update, prog_attach, prog_detach, prog_query, prog_replace,
@@ -104,21 +106,7 @@ pub fn obj_pin(fd: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
 ///
 /// That of `renameat2(2)`: EINVAL where the file system cannot.
 pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    let (one, other) = (c_path(one)?, c_path(other)?);
-    // SAFETY: two NUL-terminated paths and integers.
-    let result = unsafe {
-        libc::renameat2(
-            libc::AT_FDCWD,
-            one.as_ptr(),
-            libc::AT_FDCWD,
-            other.as_ptr(),
-            libc::RENAME_EXCHANGE,
-        )
-    };
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
 /// Waits until every program run that began before has ended. After it, nobody

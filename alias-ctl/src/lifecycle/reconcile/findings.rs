@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use alias_common::header::Header;
 use alias_common::record::{Record, TargetKind};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::dataplane::Parent;
 use crate::dataplane::header::padded_name;
@@ -398,9 +399,5 @@ pub(super) fn unpadded(name: &[u8; 16]) -> &str {
 }
 
 fn seconds_since_boot() -> u32 {
-    // SAFETY: all zero is a valid timespec.
-    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
-    // SAFETY: a clock that exists and a live timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
-    now.tv_sec as u32
+    clock_gettime(ClockId::Boottime).tv_sec as u32
 }

@@ -540,6 +540,14 @@ fn hostile_files_are_refused_in_little_time_and_space() {
     check_refused(&with_head(&deep), libc::EINVAL, &["line 3"]);
     let long = format!("[[{}]]", "a.".repeat(1 << 20));
     check_refused(&with_head(&long), libc::EINVAL, &["line 2"]);
+    let dotted = format!("{}a", "a.".repeat(1 << 18));
+    for text in [
+        format!("{dotted} = 1"),
+        format!("[[{dotted}]]"),
+        format!("[{dotted}]"),
+    ] {
+        check_refused(&with_head(&text), libc::EINVAL, &["line 2", "parts"]);
+    }
     let many: String = (0..100).map(|n| format!("a{n} = 1\n")).collect();
     check_refused(
         &with_head(&format!("[[alias]]\n{many}")),
