@@ -112,8 +112,12 @@ pub struct ParentCell {
     pub undelivered: u64,
     /// Passed untouched: a unicast frame for another station's MAC.
     pub other_station: u64,
+    /// Copies of frames that are for everybody, made for those who hear them.
+    pub heard: u64,
+    /// Copies that were not made: one frame had too many hearers, or the kernel refused.
+    pub unheard: u64,
     /// Zero; the cell is two cache lines, so that CPUs do not share one.
-    pub reserved: [u64; 3],
+    pub reserved: u64,
 }
 
 impl ParentCell {
@@ -135,7 +139,9 @@ impl ParentCell {
             last_to: 0,
             undelivered: self.undelivered.wrapping_add(other.undelivered),
             other_station: self.other_station.wrapping_add(other.other_station),
-            reserved: [0; 3],
+            heard: self.heard.wrapping_add(other.heard),
+            unheard: self.unheard.wrapping_add(other.unheard),
+            reserved: 0,
         }
     }
 }

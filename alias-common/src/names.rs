@@ -41,6 +41,9 @@ pub const RECORD: &str = "record";
 pub const DEVMAP: &str = "devmap";
 /// [`crate::record::Port`] by ifindex.
 pub const PORT: &str = "port";
+/// Who hears what is for everybody: a [`crate::hearer::Head`] and
+/// [`crate::hearer::Hearer`]s.
+pub const HEARERS: &str = "hearers";
 
 /// [`crate::order::Entry`] in the order of creation, after a
 /// [`crate::order::Head`].

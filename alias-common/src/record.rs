@@ -2,6 +2,7 @@
 //! the controller's, kept in the kernel so that no daemon has to remember it.
 
 use crate::Plain;
+use crate::hearer::Hear;
 use crate::key::{Family, Vlan};
 use crate::limits::MAX_SLOTS;
 use crate::tcp_options::TcpOptions;
@@ -274,8 +275,10 @@ pub struct Record {
     pub tcp: TcpOptions,
     /// Ethertype of its family's frames: what its device may send.
     pub ethertype: u16,
+    /// A [`Hear`]: what its device hears beside announcements.
+    pub hear: u8,
     /// Zero.
-    pub reserved3: u16,
+    pub reserved3: u8,
 }
 
 impl Record {
@@ -312,6 +315,12 @@ impl Record {
     #[must_use]
     pub const fn vlan(&self) -> Vlan {
         Vlan::new(self.vlan_outer, self.vlan_inner)
+    }
+
+    /// What its device hears beside announcements.
+    #[must_use]
+    pub const fn hear(&self) -> Hear {
+        Hear(self.hear)
     }
 
     /// Its address family.

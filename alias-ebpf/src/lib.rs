@@ -6,7 +6,8 @@
 //!
 //! Modules in the order in which a packet meets them: [`packet`] (the one bounds check),
 //! [`link`] (Ethernet and VLAN tags), [`network`] (IPv4, IPv6, ARP, ND as wire formats),
-//! [`receive`] (which address a received frame is for), [`metadata`] (what one program
+//! [`receive`] (which address a received frame is for), [`everybody`] (who else must hear it),
+//! [`metadata`] (what one program
 //! tells the next), [`send`] (which address a sent frame claims as its source),
 //! [`rewrite`].
 
@@ -14,6 +15,7 @@
 // For the loads in `packet`; `cargo xtask build` lets the compiler use the feature.
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+pub mod everybody;
 pub mod link;
 pub mod metadata;
 pub mod network;

@@ -1,7 +1,7 @@
 //! The programs of one parent. Each is one file, in the order a packet meets
 //! them: `rx` (XDP on the parent), `deliver` (tc ingress of the parent), `tx`
 //! (tc ingress of a port or of a `--to` device), `egress` (tc egress of the
-//! parent); `lost` counts what the kernel drops afterwards. They share `maps`, `lookup` and
+//! parent); `everybody` belongs to `deliver`; `lost` counts what the kernel drops afterwards. They share `maps`, `lookup` and
 //! `count`.
 //!
 //! A parent has its own copy of every program and map: what is constant for it
@@ -16,6 +16,7 @@ mod program {
     pub mod deliver;
     pub mod egress;
     pub mod engine;
+    pub mod everybody;
     pub mod journal;
     pub mod lookup;
     pub mod lost;

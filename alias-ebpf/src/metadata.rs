@@ -25,17 +25,22 @@ pub struct Metadata(u64);
 impl Metadata {
     /// The frame answers a neighbour's question ([`Class::Answer`]).
     pub const ANSWER: u8 = 8;
+    /// It is a neighbour's at all: of one of the classes that are not [`Class::Data`].
+    pub const NEIGHBOR: u8 = 16;
 
     /// The order for a steered frame with `tags` tags.
     #[inline(always)]
     #[must_use]
     pub const fn new(steer: Steer, class: Class, tags: u8) -> Metadata {
-        let answer = if matches!(class, Class::Answer) {
-            Metadata::ANSWER
-        } else {
+        // Two questions, of which an engine has the first decided by its own path.
+        let class = if matches!(class, Class::Data) {
             0
+        } else if matches!(class, Class::Answer) {
+            Metadata::NEIGHBOR | Metadata::ANSWER
+        } else {
+            Metadata::NEIGHBOR
         };
-        Metadata::of(steer.target(), tags, steer.flags() | answer)
+        Metadata::of(steer.target(), tags, steer.flags() | class)
     }
 
     /// An order of these parts.
@@ -59,7 +64,7 @@ impl Metadata {
         (self.0 >> 32) as u8
     }
 
-    /// [`Steer::PEER`] and [`Metadata::ANSWER`], or nothing.
+    /// Bits of [`Steer::PEER`], [`Metadata::NEIGHBOR`] and [`Metadata::ANSWER`].
     #[inline(always)]
     #[must_use]
     pub const fn flags(self) -> u8 {

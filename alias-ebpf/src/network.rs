@@ -24,19 +24,6 @@ pub enum Class {
     Answer,
 }
 
-impl Class {
-    /// The class with this number.
-    #[inline(always)]
-    #[must_use]
-    pub const fn from_number(number: u8) -> Class {
-        match number {
-            0 => Class::Data,
-            1 => Class::Neighbor,
-            _ => Class::Answer,
-        }
-    }
-}
-
 /// The part of an IPv4 header that the datapath reads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Ipv4<'a> {

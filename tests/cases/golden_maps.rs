@@ -244,8 +244,8 @@ fn parent_counters(cell: &ParentCell) -> [(&'static str, u64); 14] {
         ("lost", cell.lost),
         ("undelivered", cell.undelivered),
         ("other_station", cell.other_station),
-        ("reserved", cell.reserved[0]),
-        ("reserved", cell.reserved[1]),
+        ("heard", cell.heard),
+        ("unheard", cell.unheard),
     ]
 }
 

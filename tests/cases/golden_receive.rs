@@ -94,11 +94,12 @@ pub(crate) fn check(bench: &mut Bench, row: &Row) {
     let order = match *fate {
         Fate::Device { port, peer, .. } => {
             let peer = if peer { Steer::PEER } else { 0 };
-            let answer = match kind {
-                Kind::Answer => Metadata::ANSWER,
-                _ => 0,
+            let class = match kind {
+                Kind::Data => 0,
+                Kind::Neighbor => Metadata::NEIGHBOR,
+                Kind::Answer => Metadata::NEIGHBOR | Metadata::ANSWER,
             };
-            Some(Metadata::of(port, *tags, peer | answer))
+            Some(Metadata::of(port, *tags, peer | class))
         }
         _ => None,
     };

@@ -30,6 +30,7 @@ mod golden_short;
 mod golden_spoof;
 mod growth;
 mod harness;
+mod hear;
 mod hooks;
 mod hosts;
 mod ifconfig;

@@ -12,7 +12,7 @@ use crate::scene::{FAMILIES, Family, LIMIT, Place, Scene, from_b_to_a};
 
 /// Whether this kernel makes devices of that type. If not, it says so past the test
 /// harness, which would keep what a passed test prints to itself.
-fn has(lab: &Lab, kind: &str, example: &str) -> bool {
+pub(crate) fn has(lab: &Lab, kind: &str, example: &str) -> bool {
     let made = lab.a.run(&format!("ip link add probe0 {example}"));
     if made.code() != 0 {
         let said = made.stderr.trim_end();

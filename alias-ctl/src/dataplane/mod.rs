@@ -13,6 +13,7 @@ mod figures;
 pub mod growth;
 mod hash;
 pub mod header;
+pub mod hearers;
 pub mod listing;
 mod lock_file;
 pub mod losses;

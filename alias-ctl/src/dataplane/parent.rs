@@ -43,6 +43,8 @@ pub struct Parent {
     pub(super) record: Shared<Record>,
     pub(super) order: Order,
     pub(super) target: Shared<Target>,
+    /// `alias_common::hearer`.
+    pub(super) hearers: Shared<u64>,
     /// Those of [`Counters`].
     cells: Pinned,
     counters: OnceCell<Counters>,
@@ -95,6 +97,7 @@ impl Parent {
             record: map(&path, &expected, names::RECORD)?,
             order: Order::new(map(&path, &expected, names::ORDER)?, extent.capacity),
             target: Shared::within(&table, layout.targets(), MAX_TARGETS),
+            hearers: map(&path, &expected, names::HEARERS)?,
             counters: OnceCell::new(),
             extent,
             fixed,

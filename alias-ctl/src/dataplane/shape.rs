@@ -9,6 +9,7 @@ use std::sync::Arc;
 use alias_common::Plain;
 use alias_common::alias_type::{MAX_TYPES, TypeRow};
 use alias_common::header::Header;
+use alias_common::hearer::{self, Hearer};
 use alias_common::layout::Layout;
 use alias_common::limits::{MAX_SLOTS, MAX_TARGETS};
 use alias_common::names::{self, MAX_PARENTS};
@@ -92,7 +93,7 @@ impl Extent {
 
 /// The maps of a parent; their keys are all 4 bytes.
 #[must_use]
-pub fn shapes(extent: Extent) -> [Shape; 7] {
+pub fn shapes(extent: Extent) -> [Shape; 8] {
     let Extent { capacity, rows } = extent;
     let layout = Layout::for_capacity(capacity);
     let array = |name, value_size: usize, max_entries| Shape {
@@ -108,6 +109,11 @@ pub fn shapes(extent: Extent) -> [Shape; 7] {
         array(names::COUNTERS, layout.row_len(), rows),
         record(capacity),
         order(capacity),
+        array(
+            names::HEARERS,
+            size_of::<Hearer>(),
+            hearer::elements(capacity),
+        ),
         Shape {
             name: names::DEVMAP,
             kind: DEVMAP,

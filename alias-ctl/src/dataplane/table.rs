@@ -292,6 +292,7 @@ impl ParentMut<'_> {
             .counting(|entry| before.counts(entry))
             .collect();
         self.order.take_over(&kept);
+        self.list_hearers();
         Ok(())
     }
 }

@@ -40,6 +40,9 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
         let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
         sockets::grant(on, tuned.map(|item| item.slot))?;
         neighbour::hear(link, batch)?;
+        if batch.hears() {
+            parent.list_hearers();
+        }
         parent.commit(batch.items.iter().map(|item| item.slot));
         Ok(())
     });

@@ -44,6 +44,7 @@ pub fn complete(on: &mut On<'_>) -> Result<()> {
         replace::finish(on, &change)?;
     }
     retire::retire(on, &unfinished(&parent))?;
+    parent.list_hearers();
     sockets::restore(on)?;
     if !parent.header().prefixes.is_empty() {
         settle::settle(on.link, parent)?;

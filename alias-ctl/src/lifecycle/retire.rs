@@ -5,6 +5,7 @@
 use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::ParentMut;
+use crate::dataplane::hearers::hears;
 use crate::dataplane::table::grace_period;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::Result;
@@ -95,6 +96,9 @@ fn take_out(
         progress.step(1);
     }
     parent.unpublish(slots, || progress.step(1));
+    if going.iter().any(|(_, record)| hears(record)) {
+        parent.list_hearers();
+    }
     sockets::revoke(host, parent, &going)?;
     target::unwire(host, link, parent, &going)?;
     grace_period()?;

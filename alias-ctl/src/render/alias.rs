@@ -237,6 +237,10 @@ pub struct ParentStatsView {
     pub to: u64,
     /// Packets sent by alias devices and `--to` devices.
     pub tx: u64,
+    /// Copies, for alias devices, of frames that are for everybody.
+    pub heard: u64,
+    /// Copies that were not made.
+    pub unheard: u64,
     /// Packets dropped, by reason.
     pub dropped: Dropped,
 }
@@ -244,7 +248,7 @@ pub struct ParentStatsView {
 /// The table of `stats --parent`.
 #[must_use]
 pub fn parent_stats(views: &[ParentStatsView]) -> String {
-    const COLUMNS: [(&str, Align); 12] = [
+    const COLUMNS: [(&str, Align); 14] = [
         ("PARENT", Align::Left),
         ("MODE", Align::Left),
         ("MISS", Align::Right),
@@ -254,6 +258,8 @@ pub fn parent_stats(views: &[ParentStatsView]) -> String {
         ("DEVICE", Align::Right),
         ("TO", Align::Right),
         ("TX", Align::Right),
+        ("HEARD", Align::Right),
+        ("UNHEARD", Align::Right),
         ("POLICY", Align::Right),
         ("SPOOF", Align::Right),
         ("NO-TARGET", Align::Right),
@@ -269,6 +275,8 @@ pub fn parent_stats(views: &[ParentStatsView]) -> String {
                 view.device,
                 view.to,
                 view.tx,
+                view.heard,
+                view.unheard,
                 view.dropped.policy,
                 view.dropped.spoof,
                 view.dropped.no_target,

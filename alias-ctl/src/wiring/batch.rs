@@ -87,6 +87,12 @@ impl Batch {
             .iter()
             .any(|item| item.address.prefix().is_some())
     }
+
+    /// Whether its aliases have a device that may hear what is for everybody.
+    #[must_use]
+    pub const fn hears(&self) -> bool {
+        matches!(self.placement, Placement::Device(_) | Placement::To(..))
+    }
 }
 
 /// A target, found.

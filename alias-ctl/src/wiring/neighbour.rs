@@ -20,8 +20,12 @@ use super::batch::Batch;
 /// `announce` has all the time it needs: it takes none.
 const AT_MOST: Duration = Duration::from_millis(500);
 
-/// Makes the NIC take the solicited-node multicast of IPv6 aliases that its own
-/// stack does not know of (RFC 4291, 2.7.1).
+/// All nodes, ff02::1: where neighbours that have moved say so (RFC 4861, 7.2.6).
+const ALL_NODES: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
+
+/// Makes the NIC take the multicast for IPv6 aliases that its own stack does not know of:
+/// their solicited-node groups (RFC 4291, 2.7.1), and all nodes, which a parent without
+/// IPv6 does not listen to.
 ///
 /// # Errors
 ///
@@ -30,32 +34,34 @@ pub fn hear(link: &Link, batch: &Batch) -> Result<()> {
     if !batch.placement.kind().needs_groups() {
         return Ok(());
     }
-    for item in &batch.items {
-        if let Address::V6(address) = item.address {
-            hardware::multicast_add(&link.name, solicited_node_mac(address))?;
-        }
+    let groups: HashSet<[u8; 6]> = batch
+        .items
+        .iter()
+        .filter_map(|item| groups(item.address))
+        .flatten()
+        .collect();
+    for mac in groups {
+        hardware::multicast_add(&link.name, mac)?;
     }
     Ok(())
 }
 
 /// Takes the groups away again that no alias needs any more.
 pub fn forget(link: &Link, parent: &Parent, going: &[(u32, Record)]) {
-    let group = |record: &Record| match address_of(record) {
-        Address::V6(address) if record.kind().is_some_and(TargetKind::needs_groups) => {
-            Some(solicited_node_mac(address))
-        }
-        _ => None,
+    let group = |record: &Record| {
+        let needs = record.kind().is_some_and(TargetKind::needs_groups);
+        groups(address_of(record))
+            .filter(|_| needs)
+            .into_iter()
+            .flatten()
     };
-    let unwanted: HashSet<[u8; 6]> = going
-        .iter()
-        .filter_map(|(_, record)| group(record))
-        .collect();
+    let unwanted: HashSet<[u8; 6]> = going.iter().flat_map(|(_, record)| group(record)).collect();
     if unwanted.is_empty() {
         return;
     }
     let wanted: HashSet<[u8; 6]> = parent
         .live()
-        .filter_map(|(_, record)| group(&record))
+        .flat_map(|(_, record)| group(&record))
         .collect();
     for mac in unwanted.difference(&wanted) {
         // A group too many costs a NIC little, and no alias anything.
@@ -63,8 +69,16 @@ pub fn forget(link: &Link, parent: &Parent, going: &[(u32, Record)]) {
     }
 }
 
+/// The groups of an IPv6 address.
+const fn groups(address: Address) -> Option<[[u8; 6]; 2]> {
+    match address {
+        Address::V6(address) => Some([solicited_node_mac(address), ALL_NODES]),
+        _ => None,
+    }
+}
+
 /// The Ethernet address of a solicited-node group (RFC 4291, 2.7.1; RFC 2464, 7).
-fn solicited_node_mac(address: Ipv6Addr) -> [u8; 6] {
+const fn solicited_node_mac(address: Ipv6Addr) -> [u8; 6] {
     let [.., a, b, c] = address.octets();
     [0x33, 0x33, 0xff, a, b, c]
 }

@@ -121,6 +121,7 @@ pub fn repoint(parent: ParentMut<'_>, key: u32, device: &Link, mac: Option<[u8; 
         parent.amend(slot, note);
     }
     point(&parent, key, device)?;
+    parent.list_hearers();
     let ports = parent.object(names::PORT)?;
     sys::map_delete(ports.as_fd(), old.ifindex)
         .map_err(|error| Refusal::io(&device.name, "use as target", &error))?;

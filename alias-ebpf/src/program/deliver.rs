@@ -17,12 +17,13 @@ use aya_ebpf::programs::TcContext;
 
 use super::lookup::{self, Copied, Table};
 use super::maps::{DEVMAP_ID, HANDED, HEADER, SECRET};
-use super::{skb, tc_lookup};
+use super::{everybody, skb, tc_lookup};
 
 #[classifier]
 pub fn alias_deliver(ctx: TcContext) -> i32 {
     match order(&ctx).or_else(|| look_up(&ctx)) {
         Some(order) => deliver(&ctx, order),
+        None if everybody::concerns(&ctx) && !everybody::tell(&ctx, 0) => TC_ACT_SHOT,
         None => TC_ACT_UNSPEC,
     }
 }
@@ -81,6 +82,20 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
     if order.tags() == 0 && skb::raw(ctx).vlan_present != 0 {
         return TC_ACT_UNSPEC;
     }
+    // ARP and ND may have news for others too.
+    if order.flags() & Metadata::NEIGHBOR != 0 {
+        if !everybody::tell(ctx, order.port()) {
+            return TC_ACT_SHOT;
+        }
+        // An alias device in its parent's namespace shares the routing table with it: the
+        // parent may have sent the ARP request or the solicitation from the alias's address,
+        // and needs the answer as well.
+        if order.flags() == Metadata::NEIGHBOR | Metadata::ANSWER && order.tags() == 0 {
+            // SAFETY: the program's own context; no packet pointer is live.
+            unsafe { bpf_clone_redirect(ctx.skb.skb, order.port(), 0) };
+            return TC_ACT_UNSPEC;
+        }
+    }
     for tag in 0..2 {
         if tag < order.tags() {
             // SAFETY: the program's own context; no packet pointer is live.
@@ -88,14 +103,6 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
                 return TC_ACT_SHOT;
             }
         }
-    }
-    // An alias device in its parent's namespace shares the routing table with it: the
-    // parent may have sent the ARP request or the solicitation from the alias's address,
-    // and needs the answer as well.
-    if order.flags() == Metadata::ANSWER && order.tags() == 0 {
-        // SAFETY: the program's own context; no packet pointer is live.
-        unsafe { bpf_clone_redirect(ctx.skb.skb, order.port(), 0) };
-        return TC_ACT_UNSPEC;
     }
     note_delivery(ctx, order);
     // Both deliver to the alias device. In another namespace, a peer redirect enters its

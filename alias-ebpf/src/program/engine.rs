@@ -90,13 +90,18 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The same destination, but the verifier does not know its class, so that it walks
-    /// the rest once.
+    /// The same destination, which is a neighbour's; but the verifier does not know which of
+    /// the two classes it is of, so that it walks the rest once.
     #[inline(always)]
     fn of_any_class<'p>(self, to: Destination<'p>) -> Destination<'p> {
-        let class = only_value((to.class as u64).wrapping_add(self.table.nothing()));
+        let answers = u64::from(to.class == Class::Answer);
+        let answers = only_value(answers.wrapping_add(self.table.nothing()));
         Destination {
-            class: Class::from_number(class as u8),
+            class: if answers == 0 {
+                Class::Neighbor
+            } else {
+                Class::Answer
+            },
             ..to
         }
     }

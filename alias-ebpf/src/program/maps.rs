@@ -26,6 +26,8 @@ pub static COUNTERS: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 pub static DEVMAP: DevMap = DevMap::with_max_entries(1, 0);
 #[map(name = "port")]
 pub static PORT: HashMap<u32, Port> = HashMap::with_max_entries(1, 0);
+#[map(name = "hearers")]
+pub static HEARERS: Array<u64> = Array::with_max_entries(1, MMAPABLE);
 
 #[map(name = "handed")]
 pub static HANDED: PerCpuArray<Handed> = PerCpuArray::with_max_entries(1, 0);

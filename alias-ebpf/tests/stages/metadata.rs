@@ -13,7 +13,7 @@ const CLASSES: [Class; 3] = [Class::Data, Class::Neighbor, Class::Answer];
 fn every_order_is_read_back() {
     for port in PORTS {
         for tags in 0..16 {
-            for flags in 0..16 {
+            for flags in 0..32 {
                 let order = Metadata::of(port, tags, flags);
                 assert_eq!(
                     Metadata::from_words(order.to_words(SECRET), SECRET),
@@ -28,11 +28,12 @@ fn every_order_is_read_back() {
 fn an_order_says_what_the_steer_word_and_the_frame_say() {
     for port in PORTS {
         for slot in [0, 1, 0xff_ffff] {
-            for (class, answer) in CLASSES.into_iter().zip([0, 0, Metadata::ANSWER]) {
+            let flags = [0, Metadata::NEIGHBOR, Metadata::NEIGHBOR | Metadata::ANSWER];
+            for (class, flag) in CLASSES.into_iter().zip(flags) {
                 for peer in [0, Steer::PEER] {
                     for tags in 0..=2 {
                         let order = Metadata::new(Steer::new(port, slot, peer), class, tags);
-                        let expected = Metadata::of(port, tags, peer | answer);
+                        let expected = Metadata::of(port, tags, peer | flag);
                         assert_eq!(order, expected);
                         assert_eq!(
                             Metadata::from_words(order.to_words(SECRET), SECRET),

@@ -54,6 +54,7 @@ pub(super) fn follow(on: &mut On<'_>, slot: u32, done: &mut Vec<String>) -> Resu
     };
     parent.amend(slot, note);
     port::follow(&parent, slot)?;
+    parent.list_hearers();
     sockets::grant(on, [slot].into_iter())?;
     parent.set_unfinished(false);
     let record = parent.record(slot);

@@ -71,6 +71,8 @@ fn parent_stats(section: &Section) -> Result<ParentStatsView> {
         device: totals.device,
         to: totals.to,
         tx: totals.tx,
+        heard: totals.heard,
+        unheard: totals.unheard,
         dropped: Dropped {
             policy: totals.dropped,
             spoof: totals.spoof,
