@@ -2,9 +2,14 @@
 //! kernel, because this program runs no other. Rules are not understood beyond that.
 //! Those of the old iptables (x_tables) have no such interface.
 
+mod matches;
+
 use super::attribute::{attributes, text, u32_at};
 use super::error::Result;
 use super::nftables::{Dumps, GENERAL, encoded};
+use matches::{Element, Key, Match, Values};
+
+pub use matches::{Chain, Named};
 
 /// NFNL_SUBSYS_NFTABLES of linux/netfilter/nfnetlink.h, in the high byte of a message's type.
 const NFTABLES: u16 = 10 << 8;
@@ -41,106 +46,6 @@ const ELEMENT_FLAGS: u16 = 3;
 const ELEMENT_KEY_END: u16 = 10;
 /// NFT_SET_ELEM_INTERVAL_END: the first key that is not in an interval any more.
 const INTERVAL_END: u32 = 1;
-
-/// Bytes of a device's name in a register (IFNAMSIZ).
-const NAME: usize = libc::IFNAMSIZ;
-
-/// A device, as rules may name it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Named<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its index.
-    pub ifindex: u32,
-    /// Its group.
-    pub group: u32,
-}
-
-/// A chain, and how its rules name devices.
-#[derive(Debug, Eq, PartialEq)]
-pub struct Chain {
-    /// Family, table and chain, as `nft` prints them.
-    pub name: String,
-    matches: Vec<Match>,
-}
-
-impl Chain {
-    /// Whether one of its rules, or its hook, names a device.
-    #[must_use]
-    pub fn names(&self, device: &Named<'_>) -> bool {
-        self.matches.iter().any(|one| one.is_of(device))
-    }
-}
-
-/// What of a device is compared.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Key {
-    Name,
-    Index,
-    Group,
-}
-
-/// A comparison of it.
-#[derive(Debug, Eq, PartialEq)]
-struct Match {
-    key: Key,
-    values: Values,
-}
-
-impl Match {
-    fn is_of(&self, device: &Named<'_>) -> bool {
-        let mut name = [0; NAME];
-        for (to, from) in name.iter_mut().zip(device.name.bytes()) {
-            *to = from;
-        }
-        match self.key {
-            Key::Name => self.values.hold(&name),
-            Key::Index => self.values.hold(&device.ifindex.to_ne_bytes()),
-            Key::Group => self.values.hold(&device.group.to_ne_bytes()),
-        }
-    }
-}
-
-/// What it is compared with.
-#[derive(Debug, Eq, PartialEq)]
-enum Values {
-    /// All that begin so: a whole value, or the beginning of a name (`eth*`).
-    Prefix(Vec<u8>),
-    /// The elements of a set, in the order of their keys.
-    Set(Vec<Element>),
-}
-
-#[derive(Debug, Eq, PartialEq)]
-struct Element {
-    key: Vec<u8>,
-    /// Last key of a range of concatenated values.
-    last: Option<Vec<u8>>,
-    is_end: bool,
-}
-
-impl Values {
-    /// Whether `value` is among them. Of a concatenation, the first part is looked at.
-    fn hold(&self, value: &[u8]) -> bool {
-        let elements = match self {
-            Values::Prefix(prefix) => return value.starts_with(prefix),
-            Values::Set(elements) => elements,
-        };
-        let part = |key: &[u8]| key[..key.len().min(value.len())].to_vec();
-        let in_range = |one: &Element| {
-            one.last
-                .as_ref()
-                .is_some_and(|last| part(&one.key)[..] <= *value && *value <= part(last)[..])
-        };
-        if elements.iter().any(in_range) {
-            return true;
-        }
-        if !elements.iter().any(|one| one.is_end) {
-            return elements.iter().any(|one| part(&one.key) == value);
-        }
-        let mut before = elements.iter().filter(|one| part(&one.key)[..] <= *value);
-        before.next_back().is_some_and(|one| !one.is_end)
-    }
-}
 
 /// All chains whose rules or hooks name devices, of the calling thread's namespace. None
 /// where the kernel has no nftables.
@@ -366,6 +271,7 @@ fn elements(message: &[u8]) -> Vec<Element> {
 
 #[cfg(test)]
 mod tests {
+    use super::matches::NAME;
     use super::*;
 
     const ETH0: Named<'_> = Named {

@@ -6,11 +6,12 @@ use crate::error::{Refusal, Result};
 use crate::model::netmask;
 use crate::model::tcp_options::TcpChange;
 
+use super::options::{Options, no_option};
 use super::refusals::unknown;
 use super::words::{self, refused};
 use super::{
-    AddressChange, Broadcast, Configure, Family, Form, Given, Ifconfig, Length, LinkChange,
-    Listing, Mask, State, Style, Unread, broadcast_of,
+    AddressChange, Broadcast, Configure, Family, Given, Ifconfig, Length, LinkChange, Mask, Style,
+    Unread, broadcast_of,
 };
 
 /// Reads the words behind `ifconfig`. `style` is the layout when no word chooses one.
@@ -67,115 +68,6 @@ pub fn read(words: &[String], style: Style) -> std::result::Result<Ifconfig, Unr
 /// NET_ALIAS: `eth0:0-` deletes eth0:0.
 fn names_deletion(name: &str) -> bool {
     name.contains(':') && name.ends_with('-')
-}
-
-fn no_option(word: &str) -> Unread {
-    Unread::Usage(format!("there is no option {word}"))
-}
-
-/// What stands before the name.
-struct Options {
-    style: Style,
-    all: bool,
-    up: bool,
-    down: bool,
-    form: Form,
-    /// A listing was asked for in so many words.
-    lists: bool,
-    /// Solaris's `-4`, `-6`.
-    family: Option<Family>,
-    cascade: bool,
-    flags: Option<u64>,
-}
-
-impl Options {
-    fn new(style: Style) -> Options {
-        Options {
-            style,
-            all: false,
-            up: false,
-            down: false,
-            form: Form::Blocks,
-            lists: false,
-            family: None,
-            cascade: false,
-            flags: None,
-        }
-    }
-
-    fn style(&mut self, name: &str) -> std::result::Result<(), Unread> {
-        self.style = Style::parse(name)
-            .ok_or_else(|| Unread::Usage(format!("--style {name}: {}", Style::NAMES)))?;
-        Ok(())
-    }
-
-    fn flag_word(&mut self, word: &str) -> std::result::Result<(), Unread> {
-        let read = words::flag_word(word);
-        self.flags =
-            Some(read.ok_or_else(|| Unread::Usage(format!("--flags {word}: a hexadecimal word")))?);
-        Ok(())
-    }
-
-    fn letters(&mut self, word: &str) -> std::result::Result<(), Unread> {
-        let letters = word.strip_prefix('-').filter(|letters| !letters.is_empty());
-        for letter in letters.ok_or_else(|| no_option(word))?.chars() {
-            match letter {
-                'a' => self.all = true,
-                'u' => self.up = true,
-                'd' => self.down = true,
-                'l' => self.form = Form::Names,
-                's' => self.form = Form::Table,
-                '4' => self.family(Family::Inet)?,
-                '6' => self.family(Family::Inet6)?,
-                // net-tools and BSD: more of the same.
-                'v' => continue,
-                _ => return Err(no_option(word)),
-            }
-            self.lists = true;
-        }
-        Ok(())
-    }
-
-    fn family(&mut self, family: Family) -> std::result::Result<(), Unread> {
-        if self.family.is_some_and(|other| other != family) {
-            return Err(Unread::Usage(
-                "a listing is of one family, or of all".into(),
-            ));
-        }
-        self.family = Some(family);
-        Ok(())
-    }
-
-    fn listing(
-        &mut self,
-        name: Option<&str>,
-        family: Option<Family>,
-    ) -> std::result::Result<Ifconfig, Unread> {
-        if let Some(family) = family {
-            self.family(family)?;
-        }
-        if self.up && self.down {
-            return Err(Unread::Usage("-u and -d exclude each other".into()));
-        }
-        if name.is_some() && self.form == Form::Names {
-            return Err(Unread::Usage("-l lists all names: name none".into()));
-        }
-        let state = match (self.up, self.down) {
-            (true, _) => State::Up,
-            (_, true) => State::Down,
-            // Linux shows what is up unless it is told -a; the others show all.
-            _ if self.all || name.is_some() || self.style != Style::Linux => State::Any,
-            _ if self.form == Form::Names => State::Any,
-            _ => State::Up,
-        };
-        Ok(Ifconfig::List(Listing {
-            name: name.map(str::to_owned),
-            family: self.family,
-            state,
-            form: self.form,
-            style: self.style,
-        }))
-    }
 }
 
 /// What shall happen to the address.

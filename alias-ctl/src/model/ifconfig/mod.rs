@@ -7,6 +7,7 @@
 
 pub mod flags;
 mod grammar;
+mod options;
 mod refusals;
 #[cfg(test)]
 mod tests;
