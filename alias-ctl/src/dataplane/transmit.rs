@@ -194,3 +194,44 @@ fn run(program: BorrowedFd<'_>, frame: &[u8]) -> io::Result<i32> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aya_obj::generated::bpf_attr;
+
+    use super::super::sys::layout::same;
+    use super::*;
+
+    #[test]
+    fn loads_and_runs() {
+        same!(LoadAttribute, bpf_attr:
+            prog_type = __bindgen_anon_3.prog_type,
+            insn_cnt = __bindgen_anon_3.insn_cnt,
+            insns = __bindgen_anon_3.insns,
+            license = __bindgen_anon_3.license,
+            log_level = __bindgen_anon_3.log_level,
+            log_size = __bindgen_anon_3.log_size,
+            log_buf = __bindgen_anon_3.log_buf,
+            kern_version = __bindgen_anon_3.kern_version,
+            prog_flags = __bindgen_anon_3.prog_flags,
+            prog_name = __bindgen_anon_3.prog_name,
+        );
+        same!(RunAttribute, bpf_attr:
+            prog_fd = test.prog_fd,
+            retval = test.retval,
+            data_size_in = test.data_size_in,
+            data_size_out = test.data_size_out,
+            data_in = test.data_in,
+            data_out = test.data_out,
+            repeat = test.repeat,
+            duration = test.duration,
+            ctx_size_in = test.ctx_size_in,
+            ctx_size_out = test.ctx_size_out,
+            ctx_in = test.ctx_in,
+            ctx_out = test.ctx_out,
+            flags = test.flags,
+            cpu = test.cpu,
+            batch_size = test.batch_size,
+        );
+    }
+}

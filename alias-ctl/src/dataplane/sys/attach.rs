@@ -309,3 +309,63 @@ pub fn prog_detach(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aya_obj::generated::bpf_attr;
+
+    use super::super::layout::same;
+    use super::*;
+
+    #[test]
+    fn links() {
+        same!(LinkCreateAttribute, bpf_attr:
+            prog_fd = link_create.__bindgen_anon_1.prog_fd,
+            target_ifindex = link_create.__bindgen_anon_2.target_ifindex,
+            attach_type = link_create.attach_type,
+            flags = link_create.flags,
+            relative = link_create.__bindgen_anon_3.tcx.__bindgen_anon_1.relative_fd,
+            expected_revision = link_create.__bindgen_anon_3.tcx.expected_revision,
+        );
+        same!(IteratorCreateAttribute, bpf_attr:
+            prog_fd = link_create.__bindgen_anon_1.prog_fd,
+            target_fd = link_create.__bindgen_anon_2.target_fd,
+            attach_type = link_create.attach_type,
+            flags = link_create.flags,
+            target = link_create.__bindgen_anon_3.__bindgen_anon_1.iter_info,
+            target_len = link_create.__bindgen_anon_3.__bindgen_anon_1.iter_info_len,
+        );
+        same!(LinkUpdateAttribute, bpf_attr:
+            link_fd = link_update.link_fd,
+            new_prog_fd = link_update.__bindgen_anon_1.new_prog_fd,
+            flags = link_update.flags,
+            old_prog_fd = link_update.__bindgen_anon_2.old_prog_fd,
+        );
+        same!(LinkDetachAttribute, bpf_attr: link_fd = link_detach.link_fd);
+    }
+
+    #[test]
+    fn programs() {
+        same!(RawTracepointAttribute, bpf_attr:
+            name = raw_tracepoint.name,
+            prog_fd = raw_tracepoint.prog_fd,
+        );
+        same!(ProgQueryAttribute, bpf_attr:
+            target_ifindex = query.__bindgen_anon_1.target_ifindex,
+            attach_type = query.attach_type,
+            query_flags = query.query_flags,
+            attach_flags = query.attach_flags,
+            prog_ids = query.prog_ids,
+            count = query.__bindgen_anon_2.count,
+        );
+        same!(ProgAttachAttribute, bpf_attr:
+            target_ifindex = __bindgen_anon_5.__bindgen_anon_1.target_ifindex,
+            attach_bpf_fd = __bindgen_anon_5.attach_bpf_fd,
+            attach_type = __bindgen_anon_5.attach_type,
+            attach_flags = __bindgen_anon_5.attach_flags,
+            replace_bpf_fd = __bindgen_anon_5.replace_bpf_fd,
+            relative_fd = __bindgen_anon_5.__bindgen_anon_2.relative_fd,
+            expected_revision = __bindgen_anon_5.expected_revision,
+        );
+    }
+}

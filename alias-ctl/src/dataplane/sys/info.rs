@@ -214,3 +214,52 @@ pub fn map_of_program(
 pub fn program_id(program: BorrowedFd<'_>) -> io::Result<u32> {
     info::<ProgInfo>(program).map(|info| info.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use aya_obj::generated::{bpf_attr, bpf_link_info, bpf_map_info, bpf_prog_info};
+
+    use super::super::layout::same;
+    use super::*;
+
+    #[test]
+    fn queries() {
+        same!(InfoAttribute, bpf_attr:
+            bpf_fd = info.bpf_fd,
+            info_len = info.info_len,
+            info = info.info,
+        );
+        same!(GetIdAttribute, bpf_attr:
+            id = __bindgen_anon_6.__bindgen_anon_1.prog_id,
+            next_id = __bindgen_anon_6.next_id,
+            open_flags = __bindgen_anon_6.open_flags,
+        );
+    }
+
+    #[test]
+    fn answers() {
+        same!(MapInfo, bpf_map_info:
+            kind = type_,
+            id = id,
+            key_size = key_size,
+            value_size = value_size,
+            max_entries = max_entries,
+            flags = map_flags,
+        );
+        same!(LinkInfo, bpf_link_info:
+            kind = type_,
+            id = id,
+            prog_id = prog_id,
+            ifindex = __bindgen_anon_1.xdp.ifindex,
+        );
+        same!(ProgInfo, bpf_prog_info:
+            kind = type_,
+            id = id,
+            tag = tag,
+            load_time = load_time,
+            nr_map_ids = nr_map_ids,
+            map_ids = map_ids,
+            name = name,
+        );
+    }
+}

@@ -113,3 +113,29 @@ pub fn map_create(
     };
     bpf(BPF_MAP_CREATE, &mut attribute).map(owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use aya_obj::generated::bpf_attr;
+
+    use super::super::layout::same;
+    use super::*;
+
+    #[test]
+    fn maps() {
+        same!(ElementAttribute, bpf_attr:
+            map_fd = __bindgen_anon_2.map_fd,
+            key = __bindgen_anon_2.key,
+            value = __bindgen_anon_2.__bindgen_anon_1.value,
+            flags = __bindgen_anon_2.flags,
+        );
+        same!(MapCreateAttribute, bpf_attr:
+            kind = __bindgen_anon_1.map_type,
+            key_size = __bindgen_anon_1.key_size,
+            value_size = __bindgen_anon_1.value_size,
+            max_entries = __bindgen_anon_1.max_entries,
+            flags = __bindgen_anon_1.map_flags,
+            inner_map_fd = __bindgen_anon_1.inner_map_fd,
+        );
+    }
+}

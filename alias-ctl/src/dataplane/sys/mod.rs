@@ -7,6 +7,8 @@
 
 mod attach;
 mod info;
+#[cfg(test)]
+pub(in crate::dataplane) mod layout;
 mod map;
 
 use std::ffi::CString;
@@ -134,4 +136,21 @@ fn update_map_of_maps() -> io::Result<()> {
     let inner = map_create(ARRAY, 4, 1, 0, None)?;
     let outer = map_create(ARRAY_OF_MAPS, 4, 1, 0, Some(inner.as_fd()))?;
     map_update(outer.as_fd(), 0, &inner.as_raw_fd().to_ne_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use aya_obj::generated::bpf_attr;
+
+    use super::layout::same;
+    use super::*;
+
+    #[test]
+    fn pins() {
+        same!(ObjAttribute, bpf_attr:
+            pathname = __bindgen_anon_4.pathname,
+            fd = __bindgen_anon_4.bpf_fd,
+            file_flags = __bindgen_anon_4.file_flags,
+        );
+    }
 }
