@@ -93,7 +93,7 @@ pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String
         for point in hooks::attach_points(&parent, link, &targets) {
             match point.restore(parent.path()) {
                 Ok(false) => {}
-                Ok(true) => done.push(format!("{point} was taken off: it hangs there again")),
+                Ok(true) => done.push(format!("{point} was detached: attached again")),
                 // Nothing that a change of the aliases would have to wait for.
                 Err(refusal) => done.push(refusal.to_string()),
             }
@@ -102,7 +102,7 @@ pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String
     if !findings.detached_ports.is_empty() {
         done.push(match port::reattach(on, &findings.detached_ports) {
             Ok(()) => format!(
-                "{}: alias_tx was taken off ports: it hangs there again",
+                "{}: alias_tx was detached from ports: attached again",
                 link.name
             ),
             Err(refusal) => refusal.to_string(),
