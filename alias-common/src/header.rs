@@ -79,6 +79,8 @@ impl Header {
     /// The parent was down and kept its aliases: the kernel has removed their routes and
     /// IPv6 addresses, which are to be restored once it is up.
     pub const WAS_DOWN: u32 = 64;
+    /// A device hears multicast, and so the parent is in all-multicast mode, which it was not.
+    pub const ALLMULTI: u32 = 256;
     /// Something of what was saved of the parent could not be restored, and is still wanted.
     pub const INCOMPLETE: u32 = 128;
 }

@@ -190,6 +190,12 @@ impl Hearer {
         self.0 as u32
     }
 
+    /// Whether it hears all multicast.
+    #[must_use]
+    pub const fn hears_multicast(self) -> bool {
+        self.0 >> RANK_SHIFT & 2 != 0
+    }
+
     /// Whether it comes back to the parent's own namespace there.
     #[inline(always)]
     #[must_use]

@@ -244,6 +244,10 @@ pub(super) struct PlacementArguments {
     /// MAC of the far side of --to; found out where it can be
     #[arg(long, requires = "to", value_name = "MAC")]
     pub(super) mac: Option<String>,
+    /// What the device hears of what is said to everybody, beside announcements: multicast,
+    /// broadcast, or both with a comma; none takes it back
+    #[arg(long, value_name = "WHAT", conflicts_with_all = ["join", "local", "drop"])]
+    pub(super) hear: Option<String>,
     /// Do not tell the neighbours
     #[arg(long)]
     pub(super) no_announce: bool,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 
 use crate::error::{Refusal, Result};
@@ -10,6 +11,7 @@ use crate::model::address::{self, Address, Range};
 use crate::model::alias_request::{Addresses, AliasRequest, Target};
 use crate::model::bits::bits;
 use crate::model::declaration::{self, Hook};
+use crate::model::hearing;
 use crate::model::prefix::Prefix;
 use crate::model::request::{
     AttachSpec, Change, FromList, ParentChange, Request, TypedPlacement, Victims, Whom,
@@ -142,6 +144,7 @@ fn add(words: Add) -> Read<Request> {
     }
     let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
     let tcp = words.tcp.lower()?;
+    let hear = hear(&words.placement)?.unwrap_or_default();
     if let Some(file) = words.from {
         let wanted = FromList {
             file,
@@ -149,6 +152,7 @@ fn add(words: Add) -> Read<Request> {
             prefix_len: words.prefix_len,
             vlan,
             announce: !words.placement.no_announce,
+            hear,
             target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
             tcp,
         };
@@ -167,6 +171,7 @@ fn add(words: Add) -> Read<Request> {
             address,
             placement: TypedPlacement {
                 vlan,
+                hear,
                 tcp,
                 target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
             },
@@ -221,6 +226,7 @@ fn add(words: Add) -> Read<Request> {
         addresses,
         prefix_len,
         vlan,
+        hear,
         tcp,
         announce: !words.placement.no_announce,
         target: target(words.placement)?.unwrap_or(Target::Device { netns: None }),
@@ -229,6 +235,10 @@ fn add(words: Add) -> Read<Request> {
         name: words.name,
         wanted,
     })
+}
+
+fn hear(words: &PlacementArguments) -> Result<Option<Hear>> {
+    words.hear.as_deref().map(hearing::parse).transpose()
 }
 
 /// The target that was named; `None`: none was.
@@ -343,6 +353,7 @@ fn set(words: Set) -> Read<Request> {
         vlan: words.vlan.as_deref().map(word::vlan).transpose()?,
         tcp: words.tcp.lower()?,
         announce: !words.placement.no_announce,
+        hear: hear(&words.placement)?,
         target: target(words.placement)?,
     };
     let of_parent = ParentChange {
@@ -366,6 +377,7 @@ fn set(words: Set) -> Read<Request> {
     if words.address.is_some()
         || change.vlan.is_some()
         || change.target.is_some()
+        || change.hear.is_some()
         || !change.tcp.is_empty()
     {
         return Err(Unreadable::Usage(

@@ -93,6 +93,11 @@ impl ParentMut<'_> {
         );
     }
 
+    /// Notes whether its all-multicast mode is our doing.
+    pub fn set_all_multicast(self, is_ours: bool) {
+        self.change_flags(Header::ALLMULTI, if is_ours { Header::ALLMULTI } else { 0 });
+    }
+
     fn change_flags(self, which: u32, to: u32) {
         self.step();
         let header = self.header.at(0);

@@ -8,7 +8,7 @@ use crate::wiring::attach;
 use crate::wiring::transaction::{On, Transaction};
 
 use super::attachment::open_or_attach;
-use super::{change, create, grow, refusals, replace, resolve, target};
+use super::{change, create, grow, hearing, refusals, replace, resolve, target};
 
 /// Makes aliases under a name, as one of several changes.
 ///
@@ -79,6 +79,9 @@ pub fn add_to(on: &mut On<'_>, wanted: &AliasRequest) -> Result<()> {
             let record = on.parent.record(slot);
             if !target::is_intact(on.host, on.link, &record)? {
                 replace::rebuild(on, slot)?;
+            }
+            if !wanted.hear.is_nothing() {
+                hearing::change(on, slot, wanted.hear)?;
             }
             change::set_options(on, slot, &wanted.tcp)
         }

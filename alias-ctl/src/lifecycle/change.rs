@@ -1,5 +1,6 @@
 //! What an alias shall become: what a change names, and else what it is.
 
+use alias_common::hearer::Hear;
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
@@ -18,7 +19,7 @@ use crate::wiring::transaction::{On, Transaction};
 
 use super::delete::{self, Staying};
 use super::refusals::{self, device_not_alias, no_such_alias};
-use super::{exposure, grow, replace, resolve, target, tcp_options, verdict};
+use super::{exposure, grow, hearing, replace, resolve, target, tcp_options, verdict};
 
 /// Changes an alias, as one of several changes.
 ///
@@ -61,6 +62,7 @@ fn set_once(on: &mut On<'_>, slot: u32, change: &Change) -> Result<()> {
     let new = target::record(&wanted, &wanted.items[0]);
     if is_same(&old, &new, &wanted.placement) && target::is_intact(on.host, link, &old)? {
         tcp_options::change(on, slot, new.tcp)?;
+        hearing::change(on, slot, new.hear())?;
         // Who gives the address that it has wants it heard where it is.
         if change.address.is_some() && change.announce {
             verdict::announce_again(link, slot, &old);
@@ -163,15 +165,23 @@ fn wanted(
         };
         exposure::refuse_exposing(host, link, parent, "set", change)?;
     }
+    // What has no device any more hears nothing.
+    let kept = match hearing::can_hear(placement.kind()) {
+        true => old.hear(),
+        false => Hear::NOTHING,
+    };
+    let hear = change.hear.unwrap_or(kept);
     let batch = Batch {
         items: items.to_vec(),
         prefix_len,
         vlan,
         placement,
         announce: change.announce,
+        hear,
         enabled: old.flags & Record::ENABLED != 0,
         declared: old.flags & Record::DECLARED != 0,
     };
+    hearing::check(link, &batch)?;
     tcp_options::check(host, link, parent, &batch, &change.tcp)?;
     Ok(batch)
 }
@@ -192,6 +202,7 @@ fn alias_request(
         vlan,
         target,
         announce,
+        hear: Hear::NOTHING,
         tcp: TcpChange::default(),
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::wiring::batch::Batch;
 use crate::wiring::progress::Progress;
 use crate::wiring::transaction::On;
-use crate::wiring::{neighbour, sockets};
+use crate::wiring::{hearing, neighbour, sockets};
 
 use super::{retire, settle, target, verdict};
 
@@ -41,7 +41,7 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
         sockets::grant(on, tuned.map(|item| item.slot))?;
         neighbour::hear(link, batch)?;
         if batch.hears() {
-            parent.list_hearers();
+            hearing::follow(on.host, Some(link), parent)?;
         }
         parent.commit(batch.items.iter().map(|item| item.slot));
         Ok(())

@@ -17,6 +17,7 @@ pub mod delete;
 pub mod exposure;
 pub mod families;
 pub mod grow;
+pub mod hearing;
 mod labels;
 pub mod lost;
 pub mod names;

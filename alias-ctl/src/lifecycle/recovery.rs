@@ -6,7 +6,7 @@ use alias_common::record::State;
 use crate::dataplane::{Parent, ParentMut};
 use crate::error::Result;
 use crate::wiring::transaction::{On, Transaction};
-use crate::wiring::{attach, sockets};
+use crate::wiring::{attach, hearing, sockets};
 
 use super::verdict::verdict_of;
 use super::{replace, retire, settle};
@@ -44,7 +44,7 @@ pub fn complete(on: &mut On<'_>) -> Result<()> {
         replace::finish(on, &change)?;
     }
     retire::retire(on, &unfinished(&parent))?;
-    parent.list_hearers();
+    hearing::follow(on.host, Some(on.link), parent)?;
     sockets::restore(on)?;
     if !parent.header().prefixes.is_empty() {
         settle::settle(on.link, parent)?;

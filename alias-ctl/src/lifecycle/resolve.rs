@@ -21,7 +21,7 @@ use crate::wiring::host::Host;
 
 use super::labels::{self, Labels};
 use super::refusals::own_address;
-use super::{exposure, target, tcp_options};
+use super::{exposure, hearing, target, tcp_options};
 
 /// Looks up and checks what a request names. `None`: the alias is there already,
 /// just so.
@@ -53,9 +53,11 @@ pub fn resolve(
         vlan: wanted.vlan,
         placement,
         announce: wanted.announce,
+        hear: wanted.hear,
         enabled: true,
         declared: false,
     };
+    hearing::check(link, &batch)?;
     tcp_options::check(host, link, parent, &batch, &wanted.tcp)?;
     Ok(Some(batch))
 }
@@ -313,6 +315,7 @@ pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
         vlan: record.vlan(),
         placement,
         announce: record.flags & Record::ANNOUNCE != 0,
+        hear: record.hear(),
         enabled: record.flags & Record::ENABLED != 0,
         declared: record.flags & Record::DECLARED != 0,
     })

@@ -10,6 +10,7 @@ use crate::dataplane::table::grace_period;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::Result;
 use crate::netlink::Link;
+use crate::wiring::hearing;
 use crate::wiring::host::Host;
 use crate::wiring::progress::Progress;
 use crate::wiring::sockets;
@@ -97,7 +98,7 @@ fn take_out(
     }
     parent.unpublish(slots, || progress.step(1));
     if going.iter().any(|(_, record)| hears(record)) {
-        parent.list_hearers();
+        hearing::follow(host, link, parent)?;
     }
     sockets::revoke(host, parent, &going)?;
     target::unwire(host, link, parent, &going)?;

@@ -1,6 +1,7 @@
 //! What a user wants of aliases, checked as far as that goes without looking at
 //! the machine.
 
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 
 use super::address::{Address, Range};
@@ -46,6 +47,8 @@ pub struct AliasRequest {
     pub target: Target,
     /// Tell the neighbours.
     pub announce: bool,
+    /// What their devices hear beside announcements.
+    pub hear: Hear,
     /// TCP options of their sockets.
     pub tcp: TcpChange,
 }

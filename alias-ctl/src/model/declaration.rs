@@ -5,6 +5,7 @@
 use super::lifecycle::OnDown;
 use std::net::IpAddr;
 
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 use alias_common::tcp_options::TcpOptions;
 
@@ -97,6 +98,8 @@ pub struct Properties {
     pub enabled: bool,
     /// Whether the neighbours are told.
     pub announce: bool,
+    /// What its device hears beside announcements.
+    pub hear: Hear,
     /// TCP options of its sockets.
     pub tcp: TcpOptions,
 }
@@ -312,6 +315,7 @@ mod tests {
             target: Target::Drop,
             enabled: true,
             announce: true,
+            hear: Hear::NOTHING,
             tcp: TcpOptions::default(),
         }
     }

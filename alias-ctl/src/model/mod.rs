@@ -6,6 +6,7 @@ pub mod alias_request;
 pub mod bits;
 pub mod declaration;
 pub mod finding;
+pub mod hearing;
 pub mod ifconfig;
 pub mod lifecycle;
 pub mod list;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 
 use super::address::Address;
@@ -144,6 +145,8 @@ pub struct Change {
     pub target: Option<Target>,
     /// Tell the neighbours.
     pub announce: bool,
+    /// What its device hears beside announcements.
+    pub hear: Option<Hear>,
     /// TCP options of its sockets.
     pub tcp: TcpChange,
 }
@@ -231,6 +234,8 @@ pub struct FromList {
     pub target: Target,
     /// Tell the neighbours.
     pub announce: bool,
+    /// What their devices hear beside announcements.
+    pub hear: Hear,
     /// TCP options of their sockets.
     pub tcp: TcpChange,
 }
@@ -249,6 +254,8 @@ pub struct Spelled {
 pub struct TypedPlacement {
     /// The VLAN it is scoped to.
     pub vlan: Vlan,
+    /// What its device hears beside announcements.
+    pub hear: Hear,
     /// TCP options, which are refused: TCP knows no such addresses.
     pub tcp: TcpChange,
     /// What happens to its packets.

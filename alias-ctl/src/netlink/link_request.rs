@@ -126,6 +126,21 @@ impl Request {
         Self::flags(ifindex, LinkFlags::Up, "set up")
     }
 
+    /// Sets or clears IFF_ALLMULTI. Errors: ENODEV.
+    pub fn set_all_multicast(ifindex: u32, on: bool) -> Self {
+        let mut message = message_for(ifindex);
+        message.header.change_mask = LinkFlags::Allmulti;
+        if on {
+            message.header.flags = LinkFlags::Allmulti;
+        }
+        Self::new(
+            RouteNetlinkMessage::SetLink(message),
+            0,
+            link_object(ifindex),
+            "set all-multicast mode",
+        )
+    }
+
     /// Clears IFF_UP. Errors: ENODEV.
     pub fn set_down(ifindex: u32) -> Self {
         Self::flags(ifindex, LinkFlags::empty(), "set down")

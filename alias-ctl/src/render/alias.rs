@@ -4,11 +4,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use alias_common::hearer::Hear;
 use alias_common::tcp_options::TcpOptions;
 use serde::Serialize;
 
 use super::table::{Align, layout};
 use crate::model::address::Address;
+use crate::model::hearing;
 use crate::model::name::alias_name;
 use crate::model::tcp_options::listed;
 
@@ -39,6 +41,8 @@ pub struct AliasView<'a> {
     pub enabled: bool,
     /// Mode in which XDP runs on the parent.
     pub mode: &'static str,
+    /// What its device hears beside announcements.
+    pub hear: Hear,
     /// TCP options of its sockets; sizes in bytes.
     pub tcp: TcpOptions,
 }
@@ -109,7 +113,7 @@ fn tcp(view: &AliasView<'_>) -> String {
 /// The table of `show`.
 #[must_use]
 pub fn show(views: &[AliasView<'_>]) -> String {
-    const COLUMNS: [(&str, Align); 10] = [
+    const COLUMNS: [(&str, Align); 11] = [
         ("ALIAS", Align::Left),
         ("FAMILY", Align::Left),
         ("ADDRESS", Align::Left),
@@ -119,11 +123,13 @@ pub fn show(views: &[AliasView<'_>]) -> String {
         ("NETNS", Align::Left),
         ("STATE", Align::Left),
         ("PREFIX", Align::Left),
+        ("HEAR", Align::Left),
         ("TCP", Align::Left),
     ];
     // Few aliases are prefixes or have options: no column for nothing.
     let is_shown = |(column, _): &(&str, Align)| match *column {
         "PREFIX" => views.iter().any(|view| view.address.prefix().is_some()),
+        "HEAR" => views.iter().any(|view| !view.hear.is_nothing()),
         "TCP" => views.iter().any(|view| !view.tcp.is_empty()),
         _ => true,
     };
@@ -151,6 +157,10 @@ pub fn show(views: &[AliasView<'_>]) -> String {
                     _ => "-",
                 }
                 .into(),
+                match view.hear.is_nothing() {
+                    true => "-".into(),
+                    false => hearing::word(view.hear),
+                },
                 tcp(view),
             ];
             (row.into_iter().zip(shown))

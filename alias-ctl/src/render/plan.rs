@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use crate::model::alias_request::Target;
 use crate::model::declaration::{Attachment, Properties, Run, fold};
+use crate::model::hearing;
 use crate::model::name::alias_name;
 use crate::model::plan::{Live, Plan};
 use crate::model::tcp_options;
@@ -125,6 +126,9 @@ pub fn plan(parent: &str, live: &[Live], plan: &Plan) -> String {
     for (slot, announce) in &plan.announce {
         change(*slot, &|new| new.announce = *announce);
     }
+    for (slot, hear) in &plan.hear {
+        change(*slot, &|new| new.hear = *hear);
+    }
     for (slot, tcp) in &plan.tune {
         change(*slot, &|new| new.tcp = *tcp);
     }
@@ -203,6 +207,9 @@ fn describe(parent: &str, run: &Run) -> String {
     }
     if properties.vlan.outer() != 0 {
         text += &format!(" vlan {}", word::vlan_word(properties.vlan));
+    }
+    if !properties.hear.is_nothing() {
+        text += &format!(" hear {}", hearing::word(properties.hear));
     }
     for (word, value) in tcp_options::listed(&properties.tcp) {
         text += &format!(" {word} {value}");

@@ -6,6 +6,7 @@ use std::io::Write;
 
 use super::alias::{AliasView, StatsView, by_word};
 use crate::model::address::Address;
+use crate::model::hearing;
 
 /// Writes the object of `show -j`.
 pub fn alias(out: &mut Vec<u8>, view: &AliasView<'_>) {
@@ -60,6 +61,15 @@ fn fields(out: &mut Vec<u8>, view: &AliasView<'_>) {
         b",\"enabled\":false"
     });
     string(out, ",\"mode\":", view.mode);
+    let mut before = ",\"hear\":[";
+    for word in hearing::listed(view.hear) {
+        string(out, before, word);
+        before = ",";
+    }
+    out.extend_from_slice(match view.hear.is_nothing() {
+        true => b",\"hear\":[]",
+        false => b"]",
+    });
     if view.tcp.is_empty() {
         out.extend_from_slice(b",\"tcp\":null");
         return;
@@ -128,6 +138,7 @@ fn address(out: &mut Vec<u8>, address: Address) {
 mod tests {
     use std::collections::BTreeMap;
 
+    use alias_common::hearer::Hear;
     use alias_common::tcp_options::{TcpOption, TcpOptions};
     use serde::Serialize;
 
@@ -153,6 +164,7 @@ mod tests {
         netns: Option<&'a str>,
         enabled: bool,
         mode: &'a str,
+        hear: Vec<&'a str>,
         tcp: Option<BTreeMap<&'a str, u32>>,
     }
 
@@ -184,6 +196,7 @@ mod tests {
             netns: None,
             enabled: true,
             mode: "native",
+            hear: Hear::NOTHING,
             tcp: TcpOptions::default(),
         }
     }
@@ -207,6 +220,7 @@ mod tests {
             netns: view.netns.as_deref(),
             enabled: view.enabled,
             mode: view.mode,
+            hear: hearing::listed(view.hear).collect(),
             tcp: (!view.tcp.is_empty()).then(|| by_word(&view.tcp)),
         };
         let mut found = Vec::new();
@@ -261,6 +275,7 @@ mod tests {
         }
         check(&AliasView {
             slot: u32::MAX,
+            hear: Hear::MULTICAST.and(Hear::BROADCAST),
             vlan: Some(100),
             target: "device",
             device: Some("al3_0".into()),
@@ -275,6 +290,7 @@ mod tests {
         }
         check(&AliasView {
             vlan: Some(4094),
+            hear: Hear::MULTICAST,
             inner_vlan: Some(1),
             device: Some("a \"device\"".into()),
             tcp,

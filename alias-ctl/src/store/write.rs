@@ -9,6 +9,7 @@ use super::read::VERSION;
 use crate::model::alias_request::Target;
 use crate::model::bits::bits;
 use crate::model::declaration::{Attachment, Declaration, Properties, Run};
+use crate::model::hearing;
 use crate::model::name::alias_name;
 use crate::model::tcp_options;
 use crate::model::typed;
@@ -122,6 +123,7 @@ fn properties(text: &mut String, properties: &Properties) {
         vlan,
         enabled,
         announce,
+        hear,
         tcp,
         prefix_len: _,
     } = properties;
@@ -144,6 +146,9 @@ fn properties(text: &mut String, properties: &Properties) {
         if !value {
             key(text, name, "false");
         }
+    }
+    if !hear.is_nothing() {
+        key(text, "hear", &quoted(&hearing::word(*hear)));
     }
     for (name, value) in tcp_options::listed(tcp) {
         key(text, name, &value.to_string());

@@ -28,6 +28,7 @@ pub fn add(name: &str, wanted: FromList) -> Result<()> {
         vlan: wanted.vlan,
         target: wanted.target,
         announce: wanted.announce,
+        hear: wanted.hear,
         tcp: wanted.tcp,
     };
     let mut host = Host::open()?;

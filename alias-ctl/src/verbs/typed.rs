@@ -30,6 +30,7 @@ pub fn add(name: &str, spelled: &Spelled, placement: &TypedPlacement) -> Result<
         },
         prefix_len: address.bits,
         vlan: placement.vlan,
+        hear: placement.hear,
         tcp: placement.tcp.clone(),
         target: placement.target.clone(),
         // No protocol would carry the news.

@@ -28,8 +28,9 @@ use crate::dataplane::{cpus, elsewhere, listing, object};
 use crate::error::{Refusal, Result};
 use crate::model::declaration::{Hook, Mode};
 use crate::model::request::AttachSpec;
-use crate::netlink::{Link, hardware};
+use crate::netlink::{Conversation, Link, hardware};
 
+use super::hearing;
 use super::hooks::Device;
 
 /// Attaches a parent that is not attached.
@@ -306,6 +307,9 @@ pub fn detach(lock: &WriteLock, parent: Parent, link: Option<&Link>) -> Result<(
     {
         // The device may have lost the feature meanwhile: nothing to give back.
         let _ = hardware::set_rx_vlan_offload(&link.name, true);
+    }
+    if let Some(link) = link {
+        hearing::release(&mut Conversation::new()?, link, &parent.header())?;
     }
     let ifindex = parent.ifindex();
     if let Some(link) = link {

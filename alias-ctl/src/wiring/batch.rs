@@ -2,6 +2,7 @@
 //! needs so that only the kernel can still refuse.
 
 use alias_common::counters::RxCell;
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 use alias_common::record::{Record, TargetKind};
 use alias_common::tcp_options::TcpOptions;
@@ -73,6 +74,8 @@ pub struct Batch {
     pub placement: Placement,
     /// Tell the neighbours.
     pub announce: bool,
+    /// What their devices hear beside announcements.
+    pub hear: Hear,
     /// Match their packets.
     pub enabled: bool,
     /// A configuration makes them, and may change or delete them.

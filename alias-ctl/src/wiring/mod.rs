@@ -5,6 +5,7 @@ pub mod announce;
 pub mod attach;
 pub mod batch;
 pub mod device;
+pub mod hearing;
 pub mod hooks;
 pub mod host;
 pub mod join;

@@ -1,6 +1,7 @@
 //! What the link says to everybody reaches the alias devices that must hear it.
 
 mod announced;
+mod asked;
 mod claimed;
 mod followed;
 mod gateway;

@@ -12,7 +12,7 @@ use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
 use crate::lifecycle::verdict::verdict_of;
-use crate::lifecycle::{change, create, exposure, grow, resolve, target, tcp_options};
+use crate::lifecycle::{change, create, exposure, grow, hearing, resolve, target, tcp_options};
 use crate::model::alias_request::{Addresses, AliasRequest, Target};
 use crate::model::declaration::{Attachment, Hook, Properties, Run};
 use crate::model::name::alias_name;
@@ -111,6 +111,11 @@ fn make(tx: &mut Transaction<'_>, one: &Prepared, undo: &mut Undo) -> Result<()>
             undo.push(link, Done::Made(slots));
             progress.advance(items.len());
         }
+    }
+    for (slot, hear) in &plan.hear {
+        let before = parent.record(*slot).hear();
+        hearing::change(&mut tx.on(link, &parent)?, *slot, *hear)?;
+        undo.push(link, Done::Heard(*slot, before));
     }
     for (slot, options) in &plan.tune {
         let before = parent.record(*slot).tcp;
@@ -238,6 +243,7 @@ fn make_group(on: &mut On<'_>, properties: &Properties, items: &[Item]) -> Resul
         vlan: properties.vlan,
         target: properties.target.clone(),
         announce: properties.announce,
+        hear: properties.hear,
         tcp: TcpChange::to(&properties.tcp),
     };
     let placement = target::check(on.host, link, &parent, &wanted, None)?;
@@ -248,6 +254,7 @@ fn make_group(on: &mut On<'_>, properties: &Properties, items: &[Item]) -> Resul
         vlan: properties.vlan,
         placement,
         announce: properties.announce,
+        hear: properties.hear,
         enabled: properties.enabled,
         declared: true,
     };

@@ -170,6 +170,7 @@ pub fn aliases(
                     target,
                     enabled: record.flags & Record::ENABLED != 0,
                     announce: record.flags & Record::ANNOUNCE != 0,
+                    hear: record.hear(),
                     tcp: record.tcp,
                 },
                 declared: record.flags & Record::DECLARED != 0,

@@ -5,7 +5,7 @@ use crate::dataplane::parent::address_of;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
-use crate::lifecycle::{create, resolve, retire, settle, tcp_options};
+use crate::lifecycle::{create, hearing, resolve, retire, settle, tcp_options};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 use crate::wiring::batch::{Item, Past};
@@ -14,6 +14,7 @@ use crate::wiring::veth::is_beside_parent;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use alias_common::hearer::Hear;
 use alias_common::record::{Record, TargetKind};
 use alias_common::tcp_options::TcpOptions;
 
@@ -28,6 +29,8 @@ pub enum Done {
     Chosen(Option<OnDown>),
     /// These aliases were taken down.
     TakenDown(Vec<(u32, Record)>),
+    /// This one heard something else.
+    Heard(u32, Hear),
     /// This one's TCP options were others.
     Tuned(u32, TcpOptions),
     /// These were made; whether in the place of one that was taken down.
@@ -78,6 +81,10 @@ fn undo(
             let parent = tx.host.attached(link, "undo")?;
             parent.edit(tx.lock())?.set_on_down(before);
             Ok(())
+        }
+        Done::Heard(slot, before) => {
+            let parent = tx.host.attached(link, "undo")?;
+            hearing::change(&mut tx.on(link, &parent)?, slot, before)
         }
         Done::Tuned(slot, before) => {
             let parent = tx.host.attached(link, "undo")?;
@@ -209,6 +216,7 @@ fn likeness(record: &Record) -> impl Hash + Eq + use<> {
         record.vlan(),
         record.flags & !Record::ADDRESSED,
         record.netns_cookie,
+        record.hear,
         to,
         joined,
     )

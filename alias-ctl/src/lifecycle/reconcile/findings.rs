@@ -16,7 +16,7 @@ use crate::model::bits::{bits, network};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 use crate::wiring::host::Host;
-use crate::wiring::{attach, hooks, local_route, port, presence, veth};
+use crate::wiring::{attach, hearing, hooks, local_route, port, presence, veth};
 
 use super::events::{Events, Extent};
 use super::snapshot::Snapshot;
@@ -59,6 +59,8 @@ pub(super) struct Findings {
     pub(super) unassigned: bool,
     /// Aliases whose device lost their address, or the route of their prefix.
     pub(super) bare: Vec<u32>,
+    /// A device hears multicast, and the parent's all-multicast mode was ended.
+    pub(super) deaf: bool,
     /// Somebody has taken a tc program off the parent or off a `--to` device.
     pub(super) detached: bool,
     /// Ports of device aliases that lost theirs.
@@ -170,6 +172,7 @@ pub(super) fn inspect(
         let moved: HashSet<u32> = findings.moved.iter().map(|(slot, _)| *slot).collect();
         let with_device =
             staying().filter(|(slot, _)| !gone.contains(slot) && !moved.contains(slot));
+        findings.deaf = hearing::is_deaf(&link, &parent);
         findings.bare = presence::missing(host, &parent, with_device)?;
         targets(host, &parent, &live, snapshot, &mut findings)?;
         detached(host, &link, &parent, &live, snapshot, &mut findings)?;

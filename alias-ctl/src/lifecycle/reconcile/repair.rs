@@ -12,7 +12,7 @@ use crate::lifecycle::target::to;
 use crate::model::name::alias_name;
 use crate::netlink::Request;
 use crate::wiring::transaction::On;
-use crate::wiring::{attach, device, hooks, local, neighbour, port, presence};
+use crate::wiring::{attach, device, hearing, hooks, local, neighbour, port, presence};
 
 use super::findings::{Findings, Reason, unpadded};
 use super::moved;
@@ -72,6 +72,13 @@ pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String
             "{}: the device had lost its address{}: put back",
             alias_name(&link.name, *first),
             and_more(findings.bare.len() - 1)
+        ));
+    }
+    if findings.deaf {
+        hearing::follow(on.host, Some(link), parent)?;
+        done.push(format!(
+            "{}: its all-multicast mode was ended, and a device hears multicast: set again",
+            link.name
         ));
     }
     for (key, name) in &findings.renamed_targets {

@@ -91,6 +91,7 @@ pub fn record(batch: &Batch, item: &Item) -> Record {
             | if item.assign { Record::ADDRESSED } else { 0 }
             | if batch.announce { Record::ANNOUNCE } else { 0 }
             | if batch.declared { Record::DECLARED } else { 0 },
+        hear: batch.hear.0,
         tcp: item.tcp,
         ..Record::default()
     };

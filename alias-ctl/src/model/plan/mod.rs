@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 
+use alias_common::hearer::Hear;
 use alias_common::tcp_options::TcpOptions;
 
 use super::address::Address;
@@ -49,6 +50,8 @@ pub struct Plan {
     pub enable: Vec<(u32, bool)>,
     /// Announced from now on, or not.
     pub announce: Vec<(u32, bool)>,
+    /// Hear something else.
+    pub hear: Vec<(u32, Hear)>,
     /// Get other TCP options.
     pub tune: Vec<(u32, TcpOptions)>,
     /// Made by hand and not declared; they stay.
@@ -154,8 +157,9 @@ impl Planner<'_> {
             let same = alias.address == run.address(slot) && is_same(&alias.properties, wanted);
             let enabled = alias.properties.enabled == wanted.enabled;
             let tuned = alias.properties.tcp == wanted.tcp;
+            let hears = alias.properties.hear == wanted.hear;
             if !alias.declared {
-                if !(same && enabled && tuned) {
+                if !(same && enabled && tuned && hears) {
                     return Err(self.in_the_way(alias, self.name(slot), run));
                 }
                 plan.adopt.push(slot);
@@ -169,6 +173,9 @@ impl Planner<'_> {
             }
             if alias.properties.announce != wanted.announce {
                 plan.announce.push((slot, wanted.announce));
+            }
+            if !hears {
+                plan.hear.push((slot, wanted.hear));
             }
             if !tuned {
                 plan.tune.push((slot, wanted.tcp));
@@ -240,6 +247,7 @@ impl Planner<'_> {
                         plan.replace.push(run.part(slot, slot + 1));
                         plan.enable.retain(|(other, _)| *other != slot);
                         plan.announce.retain(|(other, _)| *other != slot);
+                        plan.hear.retain(|(other, _)| *other != slot);
                         plan.tune.retain(|(other, _)| *other != slot);
                     }
                 } else {

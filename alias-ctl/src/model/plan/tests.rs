@@ -39,6 +39,7 @@ fn properties(target: &str) -> Properties {
         target,
         enabled: true,
         announce: true,
+        hear: Hear::NOTHING,
         tcp: TcpOptions::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 use alias_common::tcp_options::{TcpOption, TcpOptions};
 
@@ -11,6 +12,7 @@ use super::value::{
 };
 use crate::model::alias_request::Target;
 use crate::model::declaration::Properties;
+use crate::model::hearing;
 use crate::model::name::{AliasName, alias_name};
 use crate::model::tcp_options;
 use crate::model::word;
@@ -27,6 +29,7 @@ pub(super) struct Common<'t> {
     vlan_at: usize,
     disabled: bool,
     quiet: bool,
+    hear: Hear,
     tcp: TcpOptions,
 }
 
@@ -57,12 +60,16 @@ impl<'t> Common<'t> {
                 self.vlan_at = entry.value_at;
             }
             "enabled" => self.disabled = !boolean(table, entry)?,
+            "hear" => {
+                let hear = hearing::parse(text(table, entry)?);
+                self.hear = hear.map_err(|why| because(table, entry, why))?;
+            }
             "announce" => self.quiet = !boolean(table, entry)?,
             key => {
                 let Some(option) = tcp_options::by_word(key) else {
                     let tcp = TcpOption::ALL.map(tcp_options::word).join(", ");
                     let known = format!(
-                        "{own}, target, netns, join, to, mac, vlan, enabled, announce, {tcp}"
+                        "{own}, target, netns, join, to, mac, vlan, enabled, announce, hear, {tcp}"
                     );
                     return Err(unknown(table, entry, &known));
                 };
@@ -106,6 +113,11 @@ impl<'t> Common<'t> {
                 );
             }
         }
+        if !self.hear.is_nothing() && !matches!(kind, "device" | "to") {
+            let reason =
+                format!("the target is {kind:?}, which has no device of its own that hears");
+            return fault("hear", reason);
+        }
         let target = match kind {
             "join" => match self.join {
                 Some(alias) if AliasName::parse(&alias).is_ok_and(|name| name.parent == parent) => {
@@ -134,6 +146,7 @@ impl<'t> Common<'t> {
             target,
             enabled: !self.disabled,
             announce: !self.quiet,
+            hear: self.hear,
             tcp: self.tcp,
         })
     }

@@ -1,6 +1,7 @@
 //! Tables of files: what they mean, what is refused and where.
 
 use alias_common::alias_type::AddressFormat;
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 use alias_common::tcp_options::TcpOptions;
 
@@ -72,6 +73,7 @@ fn drop_alias() -> Declaration {
                     target: Target::Drop,
                     enabled: true,
                     announce: true,
+                    hear: Hear::NOTHING,
                     tcp: TcpOptions::default(),
                 },
                 line: 2,

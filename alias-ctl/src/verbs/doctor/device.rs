@@ -10,7 +10,7 @@ use crate::model::finding::Findings;
 use crate::model::lifecycle::OnDown;
 use crate::netlink::{ACTIVE_BACKUP, Link, hardware};
 use crate::wiring::host::Host;
-use crate::wiring::{hooks, redirect, veth};
+use crate::wiring::{hearing, hooks, redirect, veth};
 
 use super::{aliases, firewall};
 
@@ -35,6 +35,17 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
         parent.header().unfinished != 0 || host.directory.growing()?.contains(&link.ifindex);
     if !is_changing {
         hung(host, link, &parent, findings)?;
+    }
+    if hearing::is_deaf(link, &parent) {
+        findings.problem(
+            &link.name,
+            "a device of its aliases is to hear multicast, and its all-multicast mode was ended: \
+             the NIC drops what nobody of the host has joined",
+            format!(
+                "ip link set dev {} allmulticast on; the next command that changes something does it",
+                link.name
+            ),
+        );
     }
     firewall::examine(link, &parent, findings);
     aliases::examine(host, link, &parent, findings)

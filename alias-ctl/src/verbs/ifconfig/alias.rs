@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 use alias_common::record::{Record, TargetKind};
 
@@ -156,6 +157,7 @@ pub(super) fn put(
             vlan: Vlan::NONE,
             target: Target::Local,
             announce: true,
+            hear: Hear::NOTHING,
             tcp: asked.tcp.clone(),
         };
         add::add_to(on, &wanted)

@@ -78,6 +78,7 @@ impl Names {
             }),
             enabled: record.flags & Record::ENABLED != 0,
             mode: mode(&section.parent),
+            hear: record.hear(),
             tcp: record.tcp,
         }
     }
