@@ -105,6 +105,7 @@ fn doctor_prints_what_it_asked_the_kernel() {
     for feature in [
         "tcx",
         "XDP redirect of frames in several fragments",
+        "any TCP option from programs",
         "exchange of two directories",
         "addresses of the kernel's functions",
     ] {

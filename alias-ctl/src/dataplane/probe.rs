@@ -48,6 +48,11 @@ pub fn all() -> Vec<Probe> {
             without: "a parent cannot grow: attach it with --capacity",
         },
         Probe {
+            feature: "any TCP option from programs",
+            there: sets_any_tcp_option(),
+            without: "tcp_nodelay and tcp_mssdflt are refused",
+        },
+        Probe {
             feature: "addresses of the kernel's functions",
             there: Ok(symbols::redirect_site() != [0; 2]),
             without: "losses on the way to alias devices are not counted; \
@@ -77,9 +82,24 @@ pub fn has_tcx() -> io::Result<bool> {
 ///
 /// That of reading the kernel's BTF.
 pub fn redirects_fragments() -> io::Result<bool> {
-    const FEATURE: &[u8] = b"\0xdp_set_features_flag\0";
+    kernel_has(b"\0xdp_set_features_flag\0")
+}
+
+/// Whether `bpf_setsockopt` takes whatever `setsockopt(2)` takes of TCP: before one function
+/// served both (Linux 6.1), it knew a list of its own, without `TCP_NODELAY` and
+/// `TCP_MAXSEG`. To try it would take a connection.
+///
+/// # Errors
+///
+/// That of reading the kernel's BTF.
+pub fn sets_any_tcp_option() -> io::Result<bool> {
+    kernel_has(b"\0sol_tcp_sockopt\0")
+}
+
+/// Whether the kernel's types name this, with a zero byte on each side.
+fn kernel_has(name: &[u8]) -> io::Result<bool> {
     let btf = fs::read("/sys/kernel/btf/vmlinux")?;
-    Ok(memmem::find(&btf, FEATURE).is_some())
+    Ok(memmem::find(&btf, name).is_some())
 }
 
 /// Whether two directories of bpffs can change places in one step (Linux 5.16).

@@ -5,6 +5,7 @@ use alias_common::record::Record;
 use alias_common::tcp_options::{TcpOption, TcpOptions};
 
 use crate::dataplane::Parent;
+use crate::dataplane::probe;
 use crate::dataplane::tcp_options::{SocketPrograms, try_buffer};
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
@@ -67,10 +68,24 @@ pub fn check(
             },
             TcpOption::TcpSendspace => check_buffer(option, libc::SO_SNDBUF, "wmem_max", value)?,
             TcpOption::TcpRecvspace => check_buffer(option, libc::SO_RCVBUF, "rmem_max", value)?,
-            TcpOption::TcpNodelay | TcpOption::TcpMssdflt => {}
+            TcpOption::TcpNodelay | TcpOption::TcpMssdflt => check_settable(&alias, option)?,
         }
     }
     refuse_claimed(host, link, parent, batch, elsewhere)
+}
+
+/// Refuses an option that this kernel lets no program set.
+fn check_settable(alias: &str, option: TcpOption) -> Result<()> {
+    if probe::sets_any_tcp_option().unwrap_or(true) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        alias,
+        "set TCP options",
+        format!("this kernel lets no program set {}", word(option)),
+        libc::EOPNOTSUPP,
+    )
+    .hint("Linux does from 6.1 on; alias-ctl doctor lists what this one does"))
 }
 
 /// Refuses options for sockets that have another alias's: `elsewhere` is the cookie
