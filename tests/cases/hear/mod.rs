@@ -6,6 +6,7 @@ mod claimed;
 mod followed;
 mod gateway;
 mod golden;
+mod kept;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -10,9 +10,9 @@ use crate::model::finding::Findings;
 use crate::model::lifecycle::OnDown;
 use crate::netlink::{ACTIVE_BACKUP, Link, hardware};
 use crate::wiring::host::Host;
-use crate::wiring::{hearing, hooks, redirect, veth};
+use crate::wiring::{hooks, redirect, veth};
 
-use super::{aliases, firewall};
+use super::{aliases, firewall, hearing};
 
 /// Above this share of its capacity, a device is said to be nearly full.
 const NEARLY_FULL_PERCENT: u64 = 90;
@@ -36,17 +36,7 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
     if !is_changing {
         hung(host, link, &parent, findings)?;
     }
-    if hearing::is_deaf(link, &parent) {
-        findings.problem(
-            &link.name,
-            "a device of its aliases is to hear multicast, and its all-multicast mode was ended: \
-             the NIC drops what nobody of the host has joined",
-            format!(
-                "ip link set dev {} allmulticast on; the next command that changes something does it",
-                link.name
-            ),
-        );
-    }
+    hearing::examine(link, &parent, findings)?;
     firewall::examine(link, &parent, findings);
     aliases::examine(host, link, &parent, findings)
 }

@@ -4,6 +4,7 @@
 mod aliases;
 mod device;
 mod firewall;
+mod hearing;
 mod lost;
 mod system;
 
