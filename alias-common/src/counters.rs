@@ -33,7 +33,7 @@ impl RxCell {
 unsafe impl Plain for RxCell {}
 const _: () = assert!(size_of::<RxCell>() == 16);
 
-/// The less frequent counters of one alias, one cell per CPU and slot. One cache line.
+/// The less frequent counters of one alias, one cell per CPU and id. One cache line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct AliasCell {
@@ -104,7 +104,7 @@ pub struct ParentCell {
     /// Redirected, and then refused by the kernel: the `--to` device is down, or
     /// its MTU too small. Not in `to`.
     pub lost: u64,
-    /// Slot of the packet that was redirected last: `alias_lost` counts for it if the
+    /// Id of the alias whose packet was redirected last: `alias_lost` counts for it if the
     /// kernel refuses the redirect.
     pub last_to: u64,
     /// Handed to an alias device that was down or gone, and dropped by the kernel.

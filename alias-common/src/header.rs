@@ -13,11 +13,12 @@ pub struct Header {
     pub abi_version: u32,
     /// The parent's ifindex.
     pub parent_ifindex: u32,
-    /// Slots below this may be created; [`crate::limits::MAX_SLOTS`] when no limit is
+    /// So many aliases there may be; [`crate::limits::MAX_ALIASES`] when no limit is
     /// set.
     pub max_aliases: u32,
-    /// One past the highest slot that is or was in use.
-    pub slots_end: u32,
+    /// One past the highest id that is or was in use. It may be beyond the records of a
+    /// parent that grew for an alias in vain.
+    pub records_end: u32,
     /// Bits of [`Header::GENERIC`] and the like.
     pub flags: u32,
     /// When the parent's aliases were last compared with what the kernel has, in
@@ -55,6 +56,10 @@ pub struct Header {
     /// The part that the link-local addresses of its alias devices have in common
     /// ([`crate::link_local`]).
     pub interface_id: u32,
+    /// No record below this id is free: where to begin to look for one.
+    pub free_from: u32,
+    /// No slot below this is free.
+    pub slots_from: u32,
     /// Zero.
     pub reserved2: u32,
 }
@@ -87,4 +92,4 @@ impl Header {
 
 // SAFETY: fields are ordered without padding (size asserted below).
 unsafe impl Plain for Header {}
-const _: () = assert!(size_of::<Header>() == 144);
+const _: () = assert!(size_of::<Header>() == 152);

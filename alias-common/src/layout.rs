@@ -13,13 +13,13 @@
 //! controller reads.
 //!
 //! ```text
-//! ParentCell | RxCell by position | AliasCell by slot
+//! ParentCell | RxCell by position | AliasCell by id
 //! ```
 
 use crate::Plain;
 use crate::counters::{AliasCell, ParentCell, RxCell};
 use crate::key::WideKey;
-use crate::limits::{MAX_SLOTS, MAX_TARGETS};
+use crate::limits::{MAX_ALIASES, MAX_TARGETS};
 use crate::record::{Steer, Target};
 use crate::table::Geometry;
 use crate::word::Word;
@@ -57,7 +57,7 @@ const _: () = assert!(size_of::<Front>() == 64);
 pub struct Layout {
     /// Positions of the index.
     pub positions: u32,
-    /// Number of slots.
+    /// Number of records.
     pub capacity: u32,
 }
 
@@ -122,8 +122,8 @@ impl Layout {
 }
 
 // The verifier takes no offset into a map of 2^29 bytes or more (BPF_MAX_VAR_OFF of
-// `linux/bpf_verifier.h`): that is what bounds the number of slots.
-const LARGEST: Layout = Layout::for_capacity(MAX_SLOTS);
+// `linux/bpf_verifier.h`): that is what bounds the number of aliases.
+const LARGEST: Layout = Layout::for_capacity(MAX_ALIASES);
 const _: () = assert!(LARGEST.table_len() < 1 << 29);
 const _: () = assert!(LARGEST.row_len() < 1 << 29);
 
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn everything_is_aligned_and_nothing_overlaps() {
-        for capacity in [1, 2, 3, 65_536, 65_537, 1_000_000, MAX_SLOTS] {
+        for capacity in [1, 2, 3, 65_536, 65_537, 1_000_000, MAX_ALIASES] {
             let layout = Layout::for_capacity(capacity);
             assert!(layout.positions > 2 * capacity, "{capacity}");
             // Each on whole elements, which is also what mapping in parts needs.

@@ -35,7 +35,7 @@ pub mod word;
 /// Version of everything in this crate. It is part of the pin path, so a
 /// controller never opens maps of another layout; bump it with any change to a
 /// `#[repr(C)]` type, a key, [`word::Word`] or a map's shape.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// A type that may be read from and written to shared memory as it is:
 /// every bit pattern is valid, and there is no implicit padding.

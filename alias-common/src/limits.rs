@@ -1,7 +1,10 @@
 //! How large things may get. Numbers only, so that every other module can use them.
 
-/// Highest slot number plus one: the verifier takes no larger tables
+/// Aliases that a parent can have: the verifier takes no larger tables
 /// ([`crate::layout`]).
+pub const MAX_ALIASES: u32 = 1 << 22;
+
+/// Highest slot number plus one: what the names of an alias's devices have room for.
 pub const MAX_SLOTS: u32 = 1 << 22;
 
 /// Keys of the devmap: how many devices `--to` can name at once.

@@ -35,8 +35,10 @@ pub const HEADER: &str = "header";
 pub const TABLE: &str = "table";
 /// What the datapath counts, a row for each CPU ([`crate::layout`]).
 pub const COUNTERS: &str = "counters";
-/// [`crate::record::Record`] by slot.
+/// [`crate::record::Record`] by id.
 pub const RECORD: &str = "record";
+/// Which record a slot's alias has: the controller's index of names.
+pub const SLOTS: &str = "slots";
 /// The devmap of `--to` devices.
 pub const DEVMAP: &str = "devmap";
 /// [`crate::record::Port`] by ifindex.
@@ -104,7 +106,7 @@ pub mod constants {
     pub const HOME_SHIFT: &str = "HOME_SHIFT";
     /// [`crate::table::Geometry::positions`].
     pub const POSITIONS: &str = "POSITIONS";
-    /// Number of slots.
+    /// Number of records.
     pub const CAPACITY: &str = "CAPACITY";
     /// Kernel's id of the devmap: by it `alias_lost` knows this parent's redirects.
     pub const DEVMAP_ID: &str = "DEVMAP_ID";

@@ -1,4 +1,4 @@
-//! The order in which a parent's aliases were created (map `order`): a log of slots, so
+//! The order in which a parent's aliases were created (map `order`): a log of ids, so
 //! that a listing need not sort.
 //!
 //! ```text
@@ -13,11 +13,11 @@
 //! The half in use only grows. When it is full, its valid entries are copied into the
 //! other half, and one store of the head makes that the one in use. Creation numbers rise
 //! within a half, so a reader that knows the number it read last finds its place again,
-//! whatever happened meanwhile. An entry is valid if the record of its slot has its
+//! whatever happened meanwhile. An entry is valid if the record of its id has its
 //! creation number. Whether the alias is to be shown is up to the record, never to the
 //! log.
 
-use crate::limits::MAX_SLOTS;
+use crate::limits::MAX_ALIASES;
 
 /// Which half is in use, and how many entries it has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +60,7 @@ impl Head {
 /// ```text
 ///  63                                24 23              0
 /// +------------------------------------+-----------------+
-/// |          creation number           |      slot       |
+/// |          creation number           |       id        |
 /// +------------------------------------+-----------------+
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,8 +70,8 @@ pub struct Entry(pub u64);
 impl Entry {
     /// Packs both. Creation numbers last for 2^40 aliases of a parent.
     #[must_use]
-    pub const fn new(created: u64, slot: u32) -> Entry {
-        Entry(created << 24 | (slot & (MAX_SLOTS - 1)) as u64)
+    pub const fn new(created: u64, id: u32) -> Entry {
+        Entry(created << 24 | (id & (MAX_ALIASES - 1)) as u64)
     }
 
     /// The creation number.
@@ -81,11 +81,11 @@ impl Entry {
         self.0 >> 24
     }
 
-    /// The slot.
+    /// The alias's id.
     #[inline(always)]
     #[must_use]
-    pub const fn slot(self) -> u32 {
-        self.0 as u32 & (MAX_SLOTS - 1)
+    pub const fn id(self) -> u32 {
+        self.0 as u32 & (MAX_ALIASES - 1)
     }
 }
 
@@ -95,8 +95,8 @@ pub const fn words(capacity: u32) -> u32 {
     1 + 2 * capacity
 }
 
-/// Steps of a binary search among [`MAX_SLOTS`] entries.
-const HALVINGS: u32 = MAX_SLOTS.ilog2() + 1;
+/// Steps of a binary search among [`MAX_ALIASES`] entries.
+const HALVINGS: u32 = MAX_ALIASES.ilog2() + 1;
 
 /// The first of `count` entries whose creation number is above `created`.
 #[inline(always)]
@@ -122,11 +122,11 @@ mod tests {
 
     #[test]
     fn words_hold_what_was_packed() {
-        for (created, slot) in [(1, 0), (7, MAX_SLOTS - 1), ((1 << 40) - 1, 5)] {
-            let entry = Entry::new(created, slot);
-            assert_eq!((entry.created(), entry.slot()), (created, slot));
+        for (created, id) in [(1, 0), (7, MAX_ALIASES - 1), ((1 << 40) - 1, 5)] {
+            let entry = Entry::new(created, id);
+            assert_eq!((entry.created(), entry.id()), (created, id));
         }
-        for (second, len) in [(false, 0), (true, 0), (false, MAX_SLOTS), (true, 7)] {
+        for (second, len) in [(false, 0), (true, 0), (false, MAX_ALIASES), (true, 7)] {
             let head = Head::new(second, len);
             assert_eq!((head.second(), head.count()), (second, len));
             assert_eq!(head.place(3), if second { 8 } else { 7 });
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_first_after_a_creation_number() {
         // Numbers 10, 12, 14, …: every second one is missing.
-        for count in [0, 1, 2, 3, 1000, MAX_SLOTS] {
+        for count in [0, 1, 2, 3, 1000, MAX_ALIASES] {
             let entry = |at: u32| Some(Entry::new(10 + 2 * u64::from(at), 0));
             for created in (0..30).chain([2 * u64::from(count), 2 * u64::from(count) + 40]) {
                 let expected = (created.saturating_sub(8) / 2).min(u64::from(count));

@@ -4,7 +4,7 @@
 use crate::Plain;
 use crate::hearer::Hear;
 use crate::key::{Family, Vlan};
-use crate::limits::MAX_SLOTS;
+use crate::limits::MAX_ALIASES;
 use crate::tcp_options::TcpOptions;
 
 /// Where a packet with the verdict device or `to` is sent, one per table position.
@@ -12,7 +12,7 @@ use crate::tcp_options::TcpOptions;
 /// ```text
 ///  63     56 55                  32 31                                   0
 /// +---------+----------------------+--------------------------------------+
-/// |  flags  |         slot         |  ifindex of the port, or target key   |
+/// |  flags  |          id          |  ifindex of the port, or target key   |
 /// +---------+----------------------+--------------------------------------+
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -23,11 +23,11 @@ impl Steer {
     /// The alias device is in another namespace than its port.
     pub const PEER: u8 = 1;
 
-    /// Packs the three parts; `slot` is below [`MAX_SLOTS`].
+    /// Packs the three parts; `id` is below [`MAX_ALIASES`].
     #[inline(always)]
     #[must_use]
-    pub const fn new(target: u32, slot: u32, flags: u8) -> Steer {
-        Steer((flags as u64) << 56 | ((slot & (MAX_SLOTS - 1)) as u64) << 32 | target as u64)
+    pub const fn new(target: u32, id: u32, flags: u8) -> Steer {
+        Steer((flags as u64) << 56 | ((id & (MAX_ALIASES - 1)) as u64) << 32 | target as u64)
     }
 
     /// `device`: the port's ifindex. `to`: the key of the devmap and of its target.
@@ -37,11 +37,11 @@ impl Steer {
         self.0 as u32
     }
 
-    /// The alias's slot number, which indexes the map `record`.
+    /// The alias's id, which indexes the map `record`.
     #[inline(always)]
     #[must_use]
-    pub const fn slot(self) -> u32 {
-        (self.0 >> 32) as u32 & (MAX_SLOTS - 1)
+    pub const fn id(self) -> u32 {
+        (self.0 >> 32) as u32 & (MAX_ALIASES - 1)
     }
 
     /// [`Steer::PEER`] or nothing.
@@ -90,7 +90,7 @@ const _: () = assert!(size_of::<Target>() == 64);
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(C)]
 pub struct Port {
-    /// A port: slot of the alias whose device is behind it. A `--to` device: its
+    /// A port: id of the alias whose device is behind it. A `--to` device: its
     /// devmap key.
     pub key: u32,
     /// A port: outer VLAN id of that alias; 0 for none.
@@ -136,6 +136,9 @@ pub enum State {
     Live = 2,
     /// Being deleted: to be finished if its deleter was killed.
     Retiring = 3,
+    /// No alias, and no other's to take: its slot's alias is being replaced, and what was
+    /// counted for it by id goes on.
+    Kept = 4,
 }
 
 impl State {
@@ -147,6 +150,7 @@ impl State {
             1 => State::Pending,
             2 => State::Live,
             3 => State::Retiring,
+            4 => State::Kept,
             _ => return None,
         })
     }
@@ -217,8 +221,9 @@ impl TargetKind {
     }
 }
 
-/// One alias; its index in the map `record` is its slot number. There is one more entry,
-/// at the index that is the capacity: the redo record. It holds what an alias that is
+/// One alias; its index in the map `record` is its id, the lowest that was free when it was
+/// made. Its slot is what its name says. There is one more entry, at the index that is the
+/// capacity: the redo record. It holds what an alias that is
 /// being changed is to become, so that the next writer can finish the change if this one
 /// is killed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -264,8 +269,8 @@ pub struct Record {
     pub format: u8,
     /// Bytes of the address.
     pub address_len: u8,
-    /// In the redo record: the slot whose record it replaces.
-    pub replaces: u32,
+    /// The N of `eth0:N`; in the redo record, that of the alias that it replaces.
+    pub slot: u32,
     /// Id of that namespace in the parent's (IFLA_LINK_NETNSID) plus one; 0 when it is
     /// the parent's own.
     pub netnsid: u32,

@@ -7,7 +7,7 @@
 //! reader needs no lock: it sees the old word or the new one.
 
 use crate::key::{Hash, WideKey};
-use crate::limits::{MAX_SLOTS, MIN_HOME_BITS, PROBE_LIMIT};
+use crate::limits::{MAX_ALIASES, MIN_HOME_BITS, PROBE_LIMIT};
 use crate::word::Word;
 
 /// Read access to a table's buckets. `None` means out of bounds, which ends a lookup.
@@ -59,7 +59,7 @@ impl Geometry {
     #[must_use]
     pub const fn next_capacity(self) -> Option<u32> {
         let capacity = (1u64 << (self.home_bits - 1)) + 1;
-        if capacity > MAX_SLOTS as u64 {
+        if capacity > MAX_ALIASES as u64 {
             return None;
         }
         Some(capacity as u32)
@@ -234,7 +234,7 @@ mod tests {
             assert_eq!(next.home_bits, geometry.home_bits + 1);
             geometry = next;
         }
-        assert_eq!(geometry, Geometry::for_capacity(MAX_SLOTS));
+        assert_eq!(geometry, Geometry::for_capacity(MAX_ALIASES));
     }
 
     #[test]

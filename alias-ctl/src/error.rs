@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 
 use crate::errno::{errno_name, errno_text};
 
@@ -76,6 +77,29 @@ impl Refusal {
     pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
         self.hint = hint.into();
         self
+    }
+}
+
+impl Refusal {
+    /// Ends what [`catch`] runs with this refusal, from where no other way leads back: what
+    /// is memory to everybody could not be mapped.
+    pub fn unwind(self) -> ! {
+        panic::resume_unwind(Box::new(self))
+    }
+}
+
+/// Runs a command, which may end by [`Refusal::unwind`] too.
+///
+/// # Errors
+///
+/// Those of the command.
+pub fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done,
+        Err(payload) => match payload.downcast::<Refusal>() {
+            Ok(refusal) => Err(*refusal),
+            Err(other) => panic::resume_unwind(other),
+        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alias_ctl::cli::{self, Invocation};
+use alias_ctl::error;
 use alias_ctl::model::request::{Outcome, Request};
 use alias_ctl::verbs;
 
@@ -23,7 +24,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match cli::read(std::env::args_os())? {
         Invocation::Run(request) => {
             let compares = matches!(request, Request::Diff { .. });
-            match verbs::run::run(request) {
+            match error::catch(|| verbs::run::run(request)) {
                 Ok(Outcome::Done) => Ok(ExitCode::SUCCESS),
                 Ok(Outcome::Found) => Ok(ExitCode::FAILURE),
                 // As with diff(1), 1 is a difference, and trouble is 2.

@@ -133,12 +133,14 @@ fn a_foreign_program_is_ebusy_and_named() {
 }
 
 #[test]
-fn the_limit_is_einval_and_named() {
+fn the_limit_is_enospc_and_named() {
     let lab = Lab::builder()
         .mode(Mode::Native)
-        .attach_options(&["--max-aliases", "256"])
+        .attach_options(&["--max-aliases", "1"])
         .build();
     lab.ctl_ok(&["add", "eth0:255", ADDRESS]);
-    let message = lab.ctl_refused(&["add", "eth0:256", "203.0.113.9/24"], "EINVAL");
-    assert!(message.contains("256"), "{message}");
+    let message = lab.ctl_refused(&["add", "eth0:0", "203.0.113.9/24"], "ENOSPC");
+    assert!(message.contains("limit 1"), "{message}");
+    let message = lab.ctl_refused(&["add", "eth0:4194304", "203.0.113.9/24"], "EINVAL");
+    assert!(message.contains("4194304"), "{message}");
 }

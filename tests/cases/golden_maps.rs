@@ -50,6 +50,8 @@ pub(crate) struct Cells {
     /// Cells of `rx` that belong to somebody.
     cpus: u32,
     owners: BTreeMap<u32, Owner>,
+    /// By id.
+    slots: Vec<u32>,
     last_rx: Vec<RxCell>,
     last_alias: Vec<AliasCell>,
     last_parent: Vec<ParentCell>,
@@ -61,13 +63,16 @@ impl Cells {
     pub(crate) fn open(directory: &Path) -> Self {
         let header: Mapped<Header> = Mapped::open(&directory.join(names::HEADER));
         let records: Mapped<Record> = Mapped::open(&directory.join(names::RECORD));
-        // The journal is behind the last slot.
+        // The pending change is behind the last record.
         let layout = Layout::for_capacity(records.len() - 1);
         let rows = Mapped::open_rows(&directory.join(names::COUNTERS), layout.row_len());
         let cpus = possible_cpus().expect("the number of CPUs") as u32;
         let positions = layout.positions;
         let mut owners = BTreeMap::new();
-        for (slot, record) in (0..).zip(records.all()) {
+        let mut slots = Vec::new();
+        for record in records.all() {
+            let slot = record.slot;
+            slots.push(slot);
             if record.state == State::Live as u32 {
                 let drops = record.target == TargetKind::Drop as u8;
                 let cells = (0..cpus).map(|cpu| cpu * positions + record.position);
@@ -80,6 +85,7 @@ impl Cells {
             layout,
             cpus,
             owners,
+            slots,
             last_rx: Vec::new(),
             last_alias: Vec::new(),
             last_parent: Vec::new(),
@@ -188,7 +194,8 @@ impl Cells {
         for (index, now, before) in changed(&self.last_alias, alias) {
             let (now, before) = (alias_counters(&now), alias_counters(&before));
             for ((name, now), (_, before)) in now.into_iter().zip(before) {
-                count(of(index % capacity, name), now, before);
+                let slot = self.slots[(index % capacity) as usize];
+                count(of(slot, name), now, before);
             }
         }
         for (_, now, before) in changed(&self.last_parent, parent_cells) {

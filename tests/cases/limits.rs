@@ -14,17 +14,29 @@ fn attached_with(options: &[&str]) -> Lab {
 }
 
 #[test]
-fn the_limit_bounds_slots_not_aliases() {
-    let lab = attached_with(&["--max-aliases", "256"]);
-    lab.ctl_ok(&["add", "eth0:255", "198.51.100.8", "--drop"]);
-    let message = lab.ctl_refused(&["add", "eth0:256", "203.0.113.9", "--drop"], "EINVAL");
-    assert!(message.contains("256"), "it names the limit: {message}");
-    // 250 to 254 are free: five, not eight.
-    let range = ["add", "eth0", "--range", "198.18.0.0/29", "--drop"];
-    lab.ctl_refused(&[&range[..], &["--start", "250"]].concat(), "ENOSPC");
-    lab.ctl_ok(&range);
-    lab.ctl_ok(&["del", "eth0:255"]);
-    assert_eq!(lab.rows().len(), 8);
+fn the_limit_counts_aliases_not_slots() {
+    let lab = attached_with(&["--max-aliases", "10"]);
+    lab.ctl_ok(&["add", "eth0:4194303", "198.51.100.8", "--drop"]);
+    lab.ctl_ok(&["add", "eth0:256", "203.0.113.9", "--drop"]);
+    let range = |range| ["add", "eth0", "--range", range, "--drop"];
+    let message = lab.ctl_refused(&range("198.18.0.0-198.18.0.8"), "ENOSPC");
+    assert!(
+        message.contains("limit 10"),
+        "it names the limit: {message}"
+    );
+    // Of the highest slots four are free: not eight.
+    let high = [&range("198.18.0.0/29")[..], &["--start", "4194299"]].concat();
+    lab.ctl_refused(&high, "ENOSPC");
+    lab.ctl_ok(&range("198.18.0.0/29"));
+    for name in ["eth0:8", "eth0:5000", "eth0"] {
+        lab.ctl_refused(&["add", name, "203.0.113.10", "--drop"], "ENOSPC");
+    }
+    // What is changed is no alias more.
+    lab.ctl_ok(&["set", "eth0:256", "203.0.113.11"]);
+    lab.ctl_ok(&["set", "eth0:256", "--local"]);
+    lab.ctl_ok(&["del", "eth0:4194303"]);
+    lab.ctl_ok(&["add", "eth0:5000", "203.0.113.10", "--drop"]);
+    assert_eq!(lab.rows().len(), 10);
 }
 
 #[test]

@@ -210,3 +210,109 @@ fn what_is_no_range_is_einval() {
         "EINVAL",
     );
 }
+
+/// `A-B/LENGTH`: each has the length, whatever it is for, and in a file too.
+#[test]
+fn a_range_with_a_length_gives_it_to_each() {
+    for (range, options, wanted) in [
+        ("198.51.100.20-198.51.100.60/24", &["--local"][..], 24),
+        ("198.51.100.20/24-198.51.100.60/24", &["--device"], 24),
+        ("2001:db8:5::20-2001:db8:5::3f/64", &["--local"], 64),
+        ("198.51.100.20-198.51.100.60", &["--local"], 32),
+        (
+            "198.51.100.20-198.51.100.60",
+            &["--local", "--prefix-len", "25"],
+            25,
+        ),
+        (
+            "198.51.100.20-198.51.100.60/24",
+            &["--local", "--prefix-len", "24"],
+            24,
+        ),
+    ] {
+        let lab = Lab::attached(Mode::Native);
+        lab.ctl_ok(&[&["add", "eth0", "--range", range], options].concat());
+        let rows = lab.rows();
+        assert!(rows.len() > 30, "{range}");
+        for row in &rows {
+            assert_eq!(row["prefix_len"], wanted, "{range} {options:?}: {row}");
+        }
+        lab.ctl_ok(&["del", "eth0", "--range", range]);
+        assert_eq!(lab.rows().len(), 0, "{range}");
+    }
+    let lab = Lab::attached(Mode::Native);
+    let twice = [
+        "add",
+        "eth0",
+        "--range",
+        "198.51.100.20-198.51.100.60/24",
+        "--prefix-len",
+        "25",
+    ];
+    let output = lab.ctl(&twice);
+    assert_eq!(output.code(), 2, "{}", output.stderr);
+    for wrong in [
+        "198.51.100.20/24-198.51.100.60",
+        "198.51.100.20/24-198.51.100.60/25",
+        "198.51.100.20-198.51.100.60/33",
+    ] {
+        lab.ctl_refused(&["add", "eth0", "--range", wrong, "--local"], "EINVAL");
+    }
+    assert_eq!(lab.rows().len(), 0);
+}
+
+/// By their addresses or by their numbers: all that are named, or none.
+#[test]
+fn a_range_goes_as_it_came() {
+    let lab = Lab::attached(Mode::Native);
+    let before = lab.snapshot();
+    let range = "198.51.100.20-198.51.100.60/24";
+    lab.ctl_ok(&["add", "eth0", "--range", range, "--local"]);
+    lab.ctl_ok(&["add", "eth0:100", "2001:db8:5::1", "--drop"]);
+    let refused = |words: &[&str], errno: &str, names: &str| {
+        let rows = lab.rows();
+        let message = lab.ctl_refused(&[&["del"], words].concat(), errno);
+        assert!(message.contains(names), "{words:?}: {message}");
+        assert_eq!(lab.rows(), rows, "{words:?}");
+    };
+    let missing = "198.51.100.61";
+    let (a, b) = ("198.51.100.58-198.51.100.70", "198.51.100.0/24");
+    refused(&["eth0", "--range", a], "EADDRNOTAVAIL", missing);
+    refused(&["eth0", "--range", b], "EADDRNOTAVAIL", "198.51.100.0");
+    refused(
+        &["eth0", "--range", "2001:db8:5::1-2001:db8:5::ffff:ffff"],
+        "EADDRNOTAVAIL",
+        "::2",
+    );
+    refused(
+        &["eth0", "--range", "198.51.100.30-198.51.100.20"],
+        "EINVAL",
+        "backwards",
+    );
+    refused(
+        &[
+            "eth0",
+            "--range",
+            "198.51.100.30-198.51.100.33",
+            "--vlan",
+            "7",
+        ],
+        "EADDRNOTAVAIL",
+        "198.51.100.30",
+    );
+    refused(&["eth0:30-41"], "ENODEV", "eth0:41");
+    refused(&["eth0:0-4294967295"], "ENODEV", "eth0:41");
+    refused(&["eth0:5-4"], "EINVAL", "backwards");
+    refused(&["other0:0-3"], "ENODEV", "other0");
+    refused(&["eth0:0", "eth0:90-91"], "ENODEV", "eth0:90");
+    lab.ctl_ok(&["del", "eth0:10-40"]);
+    assert_eq!(slots(&lab), (0..10).chain([100]).collect::<Vec<_>>());
+    lab.ctl_ok(&["del", "eth0", "--range", "198.51.100.20-198.51.100.23"]);
+    lab.ctl_ok(&["del", "eth0:4-6", "eth0:7", "eth0:5-9", "eth0:100-100"]);
+    assert_eq!(slots(&lab), [0u64; 0]);
+    lab.assert_unchanged(&before);
+    lab.ctl_ok(&["add", "eth0", "--range", range, "--local"]);
+    assert_eq!(slots(&lab), (0..41).collect::<Vec<_>>());
+    lab.ctl_ok(&["del", "eth0", "--range", range]);
+    lab.assert_unchanged(&before);
+}

@@ -61,6 +61,8 @@ pub(super) enum Verb {
     #[command(after_help = "Examples:\n  alias-ctl del eth0:0 eth0:1\n  \
         alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 198.51.100.0/24\n  \
         alias-ctl del eth0 --all\n  \
+        alias-ctl del eth0:10-50\n  \
+        alias-ctl del eth0 --range 198.51.100.20-198.51.100.60\n  \
         alias-ctl del eth0 --from addresses.txt")]
     Del(Del),
     /// Change an alias; its counters go on
@@ -150,10 +152,10 @@ pub(super) struct Attach {
     /// How XDP runs; native is refused where the driver has none
     #[arg(long, value_enum, default_value_t)]
     pub(super) mode: Mode,
-    /// Number of slots to begin with; it grows by itself when an alias needs more
+    /// Room for so many aliases to begin with; it grows by itself when there are more
     #[arg(long, default_value_t = crate::model::request::DEFAULT_CAPACITY)]
     pub(super) capacity: u32,
-    /// Refuse slots from this number on (NET_ALIAS had 256); 0 refuses all
+    /// Refuse more aliases than so many (NET_ALIAS had 256); 0 refuses all
     #[arg(long)]
     pub(super) max_aliases: Option<u32>,
     /// Let the programs write rare events, for alias-ctl journal
@@ -196,7 +198,7 @@ pub(super) struct Verify {
     /// Load the objects (*.bpf.o) in this directory too, in place of embedded ones of their name
     #[arg(long, value_name = "DIR")]
     pub(super) objects: Option<PathBuf>,
-    /// Number of slots of the parent that they are loaded for
+    /// How many aliases the parent has room for that they are loaded for
     #[arg(long, default_value_t = crate::model::request::DEFAULT_CAPACITY)]
     pub(super) capacity: u32,
     /// As JSON
@@ -266,8 +268,8 @@ pub(super) struct Add {
     /// and an address that is an alias itself, go before it
     #[arg(long, conflicts_with_all = ["range", "from", "family"])]
     pub(super) prefix: bool,
-    /// Many addresses: FIRST-LAST or PREFIX/LENGTH
-    #[arg(long, value_name = "A-B|PREFIX")]
+    /// Many addresses: FIRST-LAST, FIRST-LAST/LENGTH, or PREFIX/LENGTH for all that are in it
+    #[arg(long, value_name = "A-B[/LEN]|PREFIX")]
     pub(super) range: Option<String>,
     /// Many addresses: those in a file, one a line; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "range")]
@@ -292,10 +294,13 @@ pub(super) struct Add {
 
 #[derive(Debug, Args)]
 pub(super) struct Del {
-    /// ALIAS…, or DEVICE ADDRESS, or DEVICE PREFIX/LENGTH, or DEVICE --all, or DEVICE
-    /// --from FILE
+    /// ALIAS…, DEVICE:FIRST-LAST, DEVICE ADDRESS, DEVICE PREFIX/LENGTH, or DEVICE with one
+    /// of --all, --range and --from
     #[arg(required = true, num_args = 1..)]
     pub(super) names: Vec<String>,
+    /// Those with these addresses, all of which must be aliases'
+    #[arg(long, value_name = "A-B|PREFIX", conflicts_with_all = ["all", "from", "family"])]
+    pub(super) range: Option<String>,
     /// All aliases of the device
     #[arg(long)]
     pub(super) all: bool,
@@ -324,10 +329,10 @@ pub(super) struct Set {
     pub(super) family: Option<String>,
     #[command(flatten)]
     pub(super) placement: PlacementArguments,
-    /// Let the device have at least so many slots, before an alias needs them
+    /// Let the device have room for at least so many aliases, before there are so many
     #[arg(long, value_name = "NUMBER")]
     pub(super) capacity: Option<u32>,
-    /// Refuse slots of the device from this number on; what is there stays
+    /// Refuse more aliases of the device than so many; what is there stays
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_aliases: Option<u32>,
     /// What becomes of the device's aliases when it goes down

@@ -181,7 +181,14 @@ fn add(words: Add) -> Read<Request> {
         (_, Some(range)) => {
             let range = Range::parse(range)?;
             let all = bits(range.first);
-            let prefix_len = words.prefix_len.unwrap_or(all);
+            if let (Some(said), Some(given)) = (range.prefix_len, words.prefix_len)
+                && said != given
+            {
+                return Err(Unreadable::Usage(format!(
+                    "--range says /{said}, and --prefix-len {given}"
+                )));
+            }
+            let prefix_len = words.prefix_len.or(range.prefix_len).unwrap_or(all);
             if prefix_len > all {
                 let refusal = Refusal::new(
                     "--prefix-len",
@@ -283,6 +290,17 @@ fn del(words: Del) -> Read<Request> {
         let vlan = words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?;
         return Ok(Request::DelList { device, file, vlan });
     }
+    if let Some(range) = words.range {
+        let [device] = <[String; 1]>::try_from(words.names)
+            .map_err(|_| Unreadable::Usage("--range goes with one device".into()))?;
+        return Ok(Request::Del {
+            what: Victims::Range {
+                device,
+                range: Range::parse(&range)?,
+                vlan: words.vlan.as_deref().map_or(Ok(Vlan::NONE), word::vlan)?,
+            },
+        });
+    }
     let by_address = match &words.names[..] {
         [device, address] => Some((device.clone(), address.as_str())),
         _ => None,
@@ -322,7 +340,8 @@ fn del(words: Del) -> Read<Request> {
     }
     if words.vlan.is_some() || words.family.is_some() {
         return Err(Unreadable::Usage(
-            "--vlan and --family go with DEVICE ADDRESS".into(),
+            "--vlan goes with DEVICE ADDRESS, --range and --from, --family with DEVICE ADDRESS"
+                .into(),
         ));
     }
     Ok(Request::Del {

@@ -3,8 +3,8 @@
 //! ```text
 //! <bpffs>/alias                 0700, ours
 //! <bpffs>/alias/<netns cookie>  locked by writers
-//! <bpffs>/alias/<netns cookie>/v6/<parent ifindex>/{maps, programs, links}
-//! <bpffs>/alias/<netns cookie>/v6/…  what the parents share: `types`, `listing`
+//! <bpffs>/alias/<netns cookie>/v7/<parent ifindex>/{maps, programs, links}
+//! <bpffs>/alias/<netns cookie>/v7/…  what the parents share: `types`, `listing`
 //! ```
 //!
 //! A parent that grows has a second directory, `grow-<ifindex>`, until the two have

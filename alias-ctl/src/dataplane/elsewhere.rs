@@ -115,7 +115,7 @@ pub fn parent_of_program(id: u32) -> Option<u32> {
             == (expected.kind, expected.value_size, expected.max_entries)
     };
     let map = sys::map_of_program(program.as_fd(), is_header).ok()??;
-    let header: Shared<Header> = Shared::map(map.as_fd(), 1).ok()?;
+    let header: Shared<Header> = Shared::map(map.as_fd(), 1, names::HEADER).ok()?;
     let header = header.read(0);
     (header.abi_version == ABI_VERSION).then_some(header.parent_ifindex)
 }

@@ -52,7 +52,10 @@ impl Parent {
                 bytes: record.base_rx_bytes,
             }),
             policy: record.base_policy + if drops { here.packets } else { 0 },
-            rest: self.alias_cell(slot)?,
+            rest: match self.id_of(slot) {
+                Some(id) => self.alias_cell(id)?,
+                None => AliasCell::default(),
+            },
         })
     }
 
@@ -69,12 +72,12 @@ impl Parent {
         }))
     }
 
-    /// The sum of a slot's cells.
-    fn alias_cell(&self, slot: u32) -> Result<AliasCell> {
+    /// The sum of a record's cells.
+    fn alias_cell(&self, id: u32) -> Result<AliasCell> {
         let counters = self.counters()?;
         Ok(
             (0..self.extent().rows).fold(AliasCell::default(), |sum, row| {
-                sum.plus(counters.alias.read(row, slot))
+                sum.plus(counters.alias.read(row, id))
             }),
         )
     }
@@ -114,11 +117,14 @@ impl ParentMut<'_> {
     ///
     /// That of mapping the counters.
     pub fn add_lost(self, slot: u32, packets: u64) -> Result<()> {
+        let Some(id) = self.id_of(slot) else {
+            return Ok(());
+        };
         self.step();
         let counters = self.counters()?;
-        let mut cell = counters.alias.read(0, slot);
+        let mut cell = counters.alias.read(0, id);
         cell.lost += packets;
-        counters.alias.write(0, slot, cell);
+        counters.alias.write(0, id, cell);
         Ok(())
     }
 
@@ -132,12 +138,12 @@ impl ParentMut<'_> {
         self.step();
         let (counters, positions) = (self.counters()?, self.index.len());
         let own = self.extent().rows - 1;
-        for slot in 0..before.slots_end() {
-            let cell = before.alias_cell(slot)?;
-            counters.alias.write(own, slot, cell);
-            let position = self.record(slot).position;
-            if self.state(slot) != State::Free && position < positions {
-                let cell = before.rx_cell(before.record(slot).position)?;
+        for id in 0..before.records_end().min(self.capacity()) {
+            let cell = before.alias_cell(id)?;
+            counters.alias.write(own, id, cell);
+            let position = self.record.read(id).position;
+            if self.state_at(id) != State::Free && position < positions {
+                let cell = before.rx_cell(before.record.read(id).position)?;
                 counters.rx.write(own, position, cell);
             }
         }

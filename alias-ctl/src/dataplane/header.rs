@@ -38,7 +38,7 @@ pub(super) fn header_at(path: &Path) -> Result<Option<Shared<Header>>> {
         return Ok(None);
     };
     check(path, &map, shape::HEADER)?;
-    let header: Shared<Header> = Shared::map(map.as_fd(), 1)
+    let header: Shared<Header> = Shared::map(map.as_fd(), 1, names::HEADER)
         .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
     if header.read(0).abi_version != ABI_VERSION {
         return Err(foreign(path, names::HEADER, "another ABI version"));
@@ -50,7 +50,7 @@ pub(super) fn header_at(path: &Path) -> Result<Option<Shared<Header>>> {
 pub fn initialise(path: &Path, header: &Header) -> Result<()> {
     let map = sys::obj_get(&path.join(names::HEADER))
         .map_err(|error| Refusal::io(path.display().to_string(), "open", &error))?;
-    let shared: Shared<Header> = Shared::map(map.as_fd(), 1)
+    let shared: Shared<Header> = Shared::map(map.as_fd(), 1, names::HEADER)
         .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
     shared.write(0, *header);
     Ok(())

@@ -31,9 +31,10 @@ impl Parent {
     fn wanted_hearers(&self) -> Vec<Hearer> {
         // Several aliases may lead to one `--to` device.
         let mut wanted: BTreeMap<(u32, u64), (Hear, bool)> = BTreeMap::new();
-        let there = (0..self.slots_end())
-            .filter(|slot| matches!(self.state(*slot), State::Live | State::Pending))
-            .map(|slot| self.record(slot))
+        let there = [State::Live, State::Pending]
+            .into_iter()
+            .flat_map(|state| self.in_state(state))
+            .map(|(_, record)| record)
             .filter(|record| record.port_ifindex != 0 && hears(record));
         for record in there {
             let beside = record.is(TargetKind::Device) && record.netns_cookie == 0;

@@ -28,6 +28,7 @@ pub mod probe;
 pub mod registry;
 pub mod shape;
 mod shared;
+mod slots;
 pub mod symbols;
 pub mod sys;
 pub mod table;

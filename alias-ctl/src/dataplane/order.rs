@@ -35,7 +35,9 @@ impl Order {
         let count = head.count();
         let entry = |at| Some(self.entry(head, at));
         let place = first_after(count, new.created() - 1, entry).unwrap_or(count);
-        if place < count && self.entry(head, place) == new {
+        if place < count && self.entry(head, place).created() == new.created() {
+            // Perhaps under another id.
+            self.words.store(head.place(place), new.0);
             return;
         }
         if place < count || count == self.capacity {
@@ -52,10 +54,10 @@ impl Order {
         let mut kept: Vec<Entry> = self.counting(counts).collect();
         let place = kept.partition_point(|entry| entry.created() < new.created());
         kept.insert(place, new);
-        // Each of them has a slot of its own.
+        // Each of them has a record of its own.
         assert!(
             kept.len() <= self.capacity as usize,
-            "more aliases than slots"
+            "more aliases than records"
         );
         self.fill(Head::new(!head.second(), kept.len() as u32), &kept);
     }

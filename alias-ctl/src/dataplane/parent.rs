@@ -1,16 +1,17 @@
 //! An attached parent: its pinned maps, opened and checked, and its records.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::mem::offset_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::header::Header;
 use alias_common::key::{Family, WideKey};
 use alias_common::layout::{Front, Layout};
-use alias_common::limits::{MAX_SLOTS, MAX_TARGETS};
+use alias_common::limits::{MAX_ALIASES, MAX_SLOTS, MAX_TARGETS};
 use alias_common::names;
 use alias_common::order::Entry;
 use alias_common::record::{Record, State, Target};
@@ -27,6 +28,7 @@ use super::order::Order;
 use super::pins::link_name;
 use super::shape::{Extent, Pinned, map, shapes};
 use super::shared::{Rows, Shared};
+use super::slots::{Found, Slots};
 use super::sys;
 
 /// The state of one parent. Reading needs no lock.
@@ -40,7 +42,14 @@ pub struct Parent {
     pub(super) index: Shared<u64>,
     pub(super) wide: Shared<WideKey>,
     pub(super) steer: Shared<u64>,
+    /// By id; the pending change comes last.
     pub(super) record: Shared<Record>,
+    pub(super) slots: Slots,
+    /// The id that was found last: who asks for one alias after the other finds most of them
+    /// side by side.
+    last_id: Cell<u32>,
+    /// No slot below this was free when the lowest free one was looked for.
+    pub(super) taken_below: Cell<u32>,
     pub(super) order: Order,
     pub(super) target: Shared<Target>,
     /// `alias_common::hearer`.
@@ -95,6 +104,9 @@ impl Parent {
             wide: Shared::within(&table, layout.keys(), positions),
             steer: Shared::within(&table, layout.steers(), positions),
             record: map(&path, &expected, names::RECORD)?,
+            slots: Slots::new(map(&path, &expected, names::SLOTS)?),
+            last_id: Cell::new(0),
+            taken_below: Cell::new(0),
             order: Order::new(map(&path, &expected, names::ORDER)?, extent.capacity),
             target: Shared::within(&table, layout.targets(), MAX_TARGETS),
             hearers: map(&path, &expected, names::HEARERS)?,
@@ -137,7 +149,7 @@ impl Parent {
         &self.fixed
     }
 
-    /// Number of slots. An alias that needs another makes the parent grow.
+    /// Number of records. An alias that needs another makes the parent grow.
     #[must_use]
     pub const fn capacity(&self) -> u32 {
         self.extent.capacity
@@ -193,86 +205,184 @@ impl Parent {
         holds_on(&self.path, self.fixed.parent_ifindex)
     }
 
-    /// The record of a slot, whatever its state.
+    /// The record of a slot's alias, whatever its state; an empty one where there is none.
     #[must_use]
     pub fn record(&self, slot: u32) -> Record {
-        self.record.read(slot)
+        self.id_of(slot)
+            .map_or_else(Record::default, |id| self.record.read(id))
     }
 
-    /// A slot's state.
+    /// The state of a slot's alias.
     #[must_use]
     pub fn state(&self, slot: u32) -> State {
-        State::from_number(self.state_word(slot).load(Ordering::Acquire)).unwrap_or(State::Free)
+        match self.id_of(slot).map(|id| self.state_at(id)) {
+            Some(State::Kept) | None => State::Free,
+            Some(state) => state,
+        }
     }
 
-    pub(super) fn store_state(&self, slot: u32, state: State) {
-        self.state_word(slot).store(state as u32, Ordering::Release);
+    /// The id of a slot's alias, by which the datapath knows it; also of one that is being
+    /// made or taken away.
+    #[must_use]
+    pub fn id_of(&self, slot: u32) -> Option<u32> {
+        let last = self.last_id.get();
+        let near = [last, last.saturating_add(1)];
+        let is_near = |id: &u32| {
+            *id < self.records_end()
+                && self.state_at(*id) != State::Free
+                && self.slot_at(*id) == slot
+        };
+        let id = near
+            .into_iter()
+            .find(is_near)
+            .or_else(|| self.look_up(slot).map(|found| found.id))?;
+        self.last_id.set(id);
+        Some(id)
     }
 
-    fn state_word(&self, slot: u32) -> &AtomicU32 {
-        let record: *mut Record = self.record.at(slot);
+    /// The slot of the alias with this id; `None` when there is none.
+    #[must_use]
+    pub fn slot_of_id(&self, id: u32) -> Option<u32> {
+        let is_in_use = id < self.records_end() && self.state_at(id) != State::Free;
+        is_in_use.then(|| self.slot_at(id))
+    }
+
+    /// The word of a slot's alias in the index of names, and its id.
+    pub(super) fn look_up(&self, slot: u32) -> Option<Found> {
+        let end = self.extent.capacity;
+        self.slots
+            .find(slot, |id| id < end && self.slot_at(id) == slot)
+    }
+
+    /// The slot of a record.
+    pub(super) fn slot_at(&self, id: u32) -> u32 {
+        let record: *const Record = self.record.at(id);
+        // SAFETY: valid while `self` lives, as for `state_word`; a writer may store the
+        // field meanwhile, and a volatile load of it is one load.
+        unsafe { ptr::addr_of!((*record).slot).read_volatile() }
+    }
+
+    /// A record's state.
+    pub(super) fn state_at(&self, id: u32) -> State {
+        State::from_number(self.state_word(id).load(Ordering::Acquire)).unwrap_or(State::Free)
+    }
+
+    pub(super) fn store_state(&self, id: u32, state: State) {
+        self.state_word(id).store(state as u32, Ordering::Release);
+    }
+
+    fn state_word(&self, id: u32) -> &AtomicU32 {
+        let record: *mut Record = self.record.at(id);
         // SAFETY: valid while `self` lives; the state is the record's first
         // field (asserted below) and only accessed atomically.
         unsafe { AtomicU32::from_ptr(record.cast()) }
     }
 
-    /// The live aliases with their slots, by slot.
+    /// The live aliases with their slots, in no order that a user would know.
     pub fn live(&self) -> impl Iterator<Item = (u32, Record)> + '_ {
         self.in_state(State::Live)
     }
 
+    /// The live aliases with their slots, by slot.
+    pub fn live_by_slot(&self) -> impl Iterator<Item = (u32, Record)> + '_ {
+        let live = (0..self.records_end()).filter(|id| self.state_at(*id) == State::Live);
+        let mut live: Vec<(u32, u32)> = live.map(|id| (self.slot_at(id), id)).collect();
+        live.sort_unstable();
+        live.into_iter()
+            .filter_map(|(_, id)| self.read_in_state(id, State::Live))
+    }
+
     /// The records of one state with their slots.
     pub fn in_state(&self, state: State) -> impl Iterator<Item = (u32, Record)> + '_ {
-        (0..self.slots_end())
-            .filter(move |slot| self.state(*slot) == state)
-            .filter_map(move |slot| {
-                let record = self.record(slot);
-                // Changed while it was copied: it is not in this state any more.
-                (self.state(slot) == state).then_some((slot, record))
-            })
+        (0..self.records_end()).filter_map(move |id| self.read_in_state(id, state))
     }
 
-    /// One past the highest slot that is in use or was.
+    fn read_in_state(&self, id: u32, state: State) -> Option<(u32, Record)> {
+        if self.state_at(id) != state {
+            return None;
+        }
+        let record = self.record.read(id);
+        // Changed while it was copied: it is not in this state any more.
+        (self.state_at(id) == state).then_some((record.slot, record))
+    }
+
+    /// One past the highest id that is in use or was.
     #[must_use]
-    pub fn slots_end(&self) -> u32 {
-        self.header().slots_end.min(self.extent.capacity)
+    pub fn records_end(&self) -> u32 {
+        let header: *const Header = self.header.at(0);
+        // SAFETY: the mapped header; a writer may store the field meanwhile.
+        let end = unsafe { ptr::addr_of!((*header).records_end).read_volatile() };
+        end.min(self.extent.capacity)
     }
 
-    /// The lowest free slot from `start` on, below the limit.
+    /// One past the highest id that is in use.
+    #[must_use]
+    pub fn in_use_end(&self) -> u32 {
+        let mut ids = (0..self.records_end()).rev();
+        ids.find(|id| self.state_at(*id) != State::Free)
+            .map_or(0, |id| id + 1)
+    }
+
+    /// Number of its aliases, those among them that are being made or taken away.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        let in_use = |id: &u32| self.state_at(*id) != State::Free;
+        (0..self.records_end()).filter(in_use).count() as u32
+    }
+
+    /// How many aliases more there is room for before it has to grow, if that is less
+    /// than `wanted`, and else `wanted`.
+    #[must_use]
+    pub fn room(&self, wanted: u32) -> u32 {
+        let end = self.records_end();
+        let behind = (self.extent.capacity - end).min(wanted);
+        let is_free = |id: &u32| self.state_at(*id) == State::Free;
+        let between = (self.header().free_from..end).filter(is_free);
+        behind + between.take((wanted - behind) as usize).count() as u32
+    }
+
+    /// The lowest free slot from `start` on.
     #[must_use]
     pub fn lowest_free(&self, start: u32) -> Option<u32> {
-        (start..self.limit()).find(|slot| self.is_free(*slot))
+        let known = self.header().slots_from;
+        let found = (start.max(known)..MAX_SLOTS).find(|slot| self.is_free(*slot));
+        if start <= known {
+            self.taken_below.set(found.unwrap_or(MAX_SLOTS));
+        }
+        found
     }
 
-    /// Whether a slot is free, those among them that there is no room for yet.
+    /// Whether a slot is free.
     #[must_use]
     pub fn is_free(&self, slot: u32) -> bool {
-        slot >= self.extent.capacity || self.state(slot) == State::Free
+        self.state(slot) == State::Free
     }
 
     /// Whether there is an alias in a slot.
     #[must_use]
     pub fn is_live(&self, slot: u32) -> bool {
-        slot < self.extent.capacity && self.state(slot) == State::Live
+        self.state(slot) == State::Live
     }
 
-    /// Slots below this can be created.
+    /// How many aliases there may be.
     #[must_use]
     pub fn limit(&self) -> u32 {
-        self.header().max_aliases.min(MAX_SLOTS)
+        self.header().max_aliases.min(MAX_ALIASES)
     }
 
     /// Whether an entry of the creation log is an alias's that was not deleted.
     pub(super) fn counts(&self, entry: Entry) -> bool {
-        let slot = entry.slot();
-        self.state(slot) != State::Free && self.record(slot).created == entry.created()
+        let id = entry.id();
+        let is_in_use =
+            id < self.extent.capacity && !matches!(self.state_at(id), State::Free | State::Kept);
+        is_in_use && self.record.read(id).created == entry.created()
     }
 
     /// The change that a writer is at, or was when it was killed.
     #[must_use]
     pub fn pending_change(&self) -> Option<Record> {
         let index = self.extent.capacity;
-        (self.state(index) != State::Free).then(|| self.record(index))
+        (self.state_at(index) != State::Free).then(|| self.record.read(index))
     }
 
     /// The `--to` device of a devmap key.

@@ -84,7 +84,8 @@ impl Registered {
             |error: io::Error| Refusal::io(path.display().to_string(), "keep alias type", &error);
         let shape = shape_of(bytes.len());
         let map = shape::create(shape, None).map_err(refused)?;
-        let words: Shared<u64> = Shared::map(map.as_fd(), shape.max_entries).map_err(refused)?;
+        let words: Shared<u64> =
+            Shared::map(map.as_fd(), shape.max_entries, "alias type").map_err(refused)?;
         words.store(0, bytes.len() as u64);
         for (at, chunk) in (1..).zip(bytes.chunks(8)) {
             let mut word = [0; 8];
@@ -113,7 +114,8 @@ impl Registered {
             ..shape::OBJECT
         };
         shape::check(&self.path, &map, found)?;
-        let words: Shared<u64> = Shared::map(map.as_fd(), info.max_entries).map_err(refused)?;
+        let words: Shared<u64> =
+            Shared::map(map.as_fd(), info.max_entries, "alias type").map_err(refused)?;
         let len = words.load(0) as usize;
         if shape_of(len.min(MAX_OBJECT)).max_entries != info.max_entries {
             return Err(shape::foreign(&self.path, "", "its length is another"));

@@ -11,14 +11,14 @@ use alias_common::alias_type::{MAX_TYPES, TypeRow};
 use alias_common::header::Header;
 use alias_common::hearer::{self, Hearer};
 use alias_common::layout::Layout;
-use alias_common::limits::{MAX_SLOTS, MAX_TARGETS};
+use alias_common::limits::{MAX_ALIASES, MAX_TARGETS};
 use alias_common::names::{self, MAX_PARENTS};
 use alias_common::order::words;
 use alias_common::record::{Port, Record};
 use alias_common::table::Geometry;
 
 use super::shared::{Memory, Shared};
-use super::sys;
+use super::{slots, sys};
 use crate::error::{Refusal, Result};
 
 /// `enum bpf_map_type` of `linux/bpf.h`.
@@ -52,7 +52,7 @@ pub struct Shape {
 /// grown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Extent {
-    /// Number of slots.
+    /// Number of records: of aliases that there is room for.
     pub capacity: u32,
     /// First dimension of the counters: the possible CPUs and, once the parent has
     /// grown, one more, where the controller keeps what was counted before.
@@ -78,7 +78,7 @@ impl Extent {
                 .map_err(|error| Refusal::io(path.display().to_string(), "inspect", &error))
         };
         let (capacity, rows) = (entries(&record)?.saturating_sub(1), entries(&counters)?);
-        if capacity == 0 || capacity > MAX_SLOTS {
+        if capacity == 0 || capacity > MAX_ALIASES {
             return Err(foreign(path, names::RECORD, "no parent has so many"));
         }
         Ok(Some(Extent { capacity, rows }))
@@ -93,7 +93,7 @@ impl Extent {
 
 /// The maps of a parent; their keys are all 4 bytes.
 #[must_use]
-pub fn shapes(extent: Extent) -> [Shape; 8] {
+pub fn shapes(extent: Extent) -> [Shape; 9] {
     let Extent { capacity, rows } = extent;
     let layout = Layout::for_capacity(capacity);
     let array = |name, value_size: usize, max_entries| Shape {
@@ -114,6 +114,7 @@ pub fn shapes(extent: Extent) -> [Shape; 8] {
             size_of::<Hearer>(),
             hearer::elements(capacity),
         ),
+        array(names::SLOTS, size_of::<u64>(), slots::pairs(capacity)),
         Shape {
             name: names::DEVMAP,
             kind: DEVMAP,
@@ -261,14 +262,14 @@ impl Pinned {
     /// `stride`.
     pub(super) fn memory(&self, stride: usize) -> Result<Arc<Memory>> {
         let total = self.shape.value_size as usize * self.shape.max_entries as usize;
-        Memory::map(self.fd.as_fd(), total, stride)
+        Memory::map(self.fd.as_fd(), total, stride, self.shape.name)
             .map(Arc::new)
             .map_err(|error| Refusal::io(self.shape.name, "map", &error))
     }
 
     /// Maps it.
     pub(super) fn map<T: Plain>(&self) -> Result<Shared<T>> {
-        Shared::map(self.fd.as_fd(), self.shape.max_entries)
+        Shared::map(self.fd.as_fd(), self.shape.max_entries, self.shape.name)
             .map_err(|error| Refusal::io(self.shape.name, "map", &error))
     }
 }

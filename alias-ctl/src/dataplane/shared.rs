@@ -1,14 +1,19 @@
 //! A map's array, mapped into this process: the controller and the datapath
 //! work on the same memory.
 
+use std::ffi::c_void;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use alias_common::Plain;
 use memmap2::{MmapOptions, MmapRaw};
+use rustix::mm::{self, MapFlags, ProtFlags};
+
+use crate::error::Refusal;
 
 /// Bytes from which an array is mapped in parts: the kernel makes the page table
 /// entry of every page when an array is mapped (`remap_vmalloc_range`), and whoever
@@ -43,25 +48,84 @@ pub struct Rows<T> {
 /// An mmapable array map as this process sees it.
 pub enum Memory {
     Whole(MmapRaw),
-    /// Each mapped when it is first looked at.
+    /// Each part is mapped when it is first looked at.
     Parts {
         map: OwnedFd,
-        parts: Box<[OnceLock<MmapRaw>]>,
+        /// Its name, for an error.
+        name: &'static str,
+        /// The addresses of all of it. They are taken at once, so that a process that may
+        /// not have so many (RLIMIT_AS) hears of it before it has changed anything.
+        addresses: Addresses,
+        parts: Box<[OnceLock<()>]>,
         /// Each but the last has `1 << shift` bytes.
         shift: u32,
-        /// Bytes of all.
-        total: usize,
     },
+}
+
+/// Addresses of this process that are its own until this is dropped.
+pub struct Addresses {
+    first: *mut c_void,
+    len: usize,
+}
+
+// SAFETY: it is plain numbers; what is mapped there is accessed as `Shared` says.
+unsafe impl Send for Addresses {}
+// SAFETY: as above.
+unsafe impl Sync for Addresses {}
+
+impl Addresses {
+    fn take(len: usize) -> io::Result<Addresses> {
+        // SAFETY: a mapping at an address that the kernel chooses, of nothing.
+        let first = unsafe {
+            mm::mmap_anonymous(
+                ptr::null_mut(),
+                len,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+            )
+        }?;
+        Ok(Addresses { first, len })
+    }
+
+    /// Maps `len` bytes of a map from `begin` on, where they belong.
+    fn map(&self, map: &OwnedFd, begin: usize, len: usize) -> io::Result<()> {
+        assert!(begin + len <= self.len, "{begin} and {len} of {}", self.len);
+        // SAFETY: in place of a mapping of our own, within it (asserted); nobody has looked
+        // there before, because it was not accessible.
+        unsafe {
+            mm::mmap(
+                self.first.wrapping_byte_add(begin),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED | MapFlags::FIXED,
+                map,
+                begin as u64,
+            )
+        }?;
+        Ok(())
+    }
+}
+
+impl Drop for Addresses {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, and nobody has a reference into it any more.
+        let _ = unsafe { mm::munmap(self.first, self.len) };
+    }
 }
 
 impl Memory {
     /// Maps `total` bytes, which the caller has checked are there; their elements stand
-    /// at multiples of `stride`.
+    /// at multiples of `stride`. `name` is the map's.
     ///
     /// # Errors
     ///
     /// That of `mmap(2)`.
-    pub fn map(map: BorrowedFd<'_>, total: usize, stride: usize) -> io::Result<Memory> {
+    pub fn map(
+        map: BorrowedFd<'_>,
+        total: usize,
+        stride: usize,
+        name: &'static str,
+    ) -> io::Result<Memory> {
         // No element lies across two parts.
         if total < LARGE || !LEAST_PART.is_multiple_of(stride) {
             let whole = MmapOptions::new().len(total).map_raw(map.as_raw_fd())?;
@@ -72,9 +136,10 @@ impl Memory {
         let parts = (0..total.div_ceil(1 << shift)).map(|_| OnceLock::new());
         Ok(Memory::Parts {
             map: map.try_clone_to_owned()?,
+            name,
+            addresses: Addresses::take(total)?,
             parts: parts.collect(),
             shift,
-            total,
         })
     }
 
@@ -84,24 +149,23 @@ impl Memory {
             Memory::Whole(whole) => whole.as_mut_ptr().wrapping_add(offset),
             Memory::Parts {
                 map,
+                name,
+                addresses,
                 parts,
                 shift,
-                total,
             } => {
                 let number = offset >> shift;
                 let begin = number << shift;
-                let part = parts[number].get_or_init(|| {
-                    let mut options = MmapOptions::new();
-                    options
-                        .offset(begin as u64)
-                        .len((total - begin).min(1 << shift));
-                    // All of it may be mapped: what can be missing is memory. A
-                    // writer that dies of that is put right by the next.
-                    options
-                        .map_raw(map.as_raw_fd())
-                        .unwrap_or_else(|error| panic!("mapping a pinned array: {error}"))
+                parts[number].get_or_init(|| {
+                    let len = (addresses.len - begin).min(1 << shift);
+                    // The addresses are ours: what can be missing is the kernel's memory.
+                    // Nobody here can go on without the part, and what a writer leaves is
+                    // put right by the next: so this ends the command.
+                    if let Err(error) = addresses.map(map, begin, len) {
+                        Refusal::io(*name, "map", &error).unwind();
+                    }
                 });
-                part.as_mut_ptr().wrapping_add(offset - begin)
+                addresses.first.cast::<u8>().wrapping_add(offset)
             }
         }
     }
@@ -111,14 +175,15 @@ impl<T: Plain> Shared<T> {
     /// Bytes from one element to the next: the kernel rounds values up to 8.
     const STRIDE: usize = size_of::<T>().next_multiple_of(8);
 
-    /// Maps the first `len` elements, which the caller has checked are there.
+    /// Maps the first `len` elements of a map of this name, which the caller has checked
+    /// are there.
     ///
     /// # Errors
     ///
     /// That of `mmap(2)`.
-    pub fn map(map: BorrowedFd<'_>, len: u32) -> io::Result<Shared<T>> {
+    pub fn map(map: BorrowedFd<'_>, len: u32, name: &'static str) -> io::Result<Shared<T>> {
         let bytes = (len as usize * Self::STRIDE).max(1);
-        let memory = Memory::map(map, bytes, Self::STRIDE)?;
+        let memory = Memory::map(map, bytes, Self::STRIDE, name)?;
         Ok(Shared::within(&Arc::new(memory), 0, len))
     }
 

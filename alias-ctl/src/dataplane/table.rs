@@ -88,16 +88,18 @@ impl Parent {
     #[must_use]
     pub fn slot_of(&self, address: impl Into<Address>, vlan: Vlan) -> Option<u32> {
         self.find(address, vlan)
-            .map(|hit| Steer(self.steer.load(hit.position as u32)).slot())
+            .map(|hit| Steer(self.steer.load(hit.position as u32)).id())
+            .filter(|id| *id < self.capacity())
+            .map(|id| self.slot_at(id))
     }
 
-    /// Where aliases stand in the index, in its order, each with its slot; without those
+    /// Where aliases stand in the index, in its order, each with its id; without those
     /// that stand nowhere.
-    fn positions(&self, slots: &[u32]) -> Vec<(u32, u32)> {
+    fn positions(&self, ids: &[u32]) -> Vec<(u32, u32)> {
         let end = self.index.len();
-        let mut positions: Vec<(u32, u32)> = slots
+        let mut positions: Vec<(u32, u32)> = ids
             .iter()
-            .map(|slot| (self.record(*slot).position, *slot))
+            .map(|id| (self.record.read(*id).position, *id))
             .filter(|(position, _)| *position < end)
             .collect();
         positions.sort_unstable();
@@ -118,19 +120,20 @@ impl ParentMut<'_> {
             // read the old steer word can see the new index word after this.
             false => grace_period(),
         };
-        self.put(slot, verdict, Steer::new(target, slot, flags), settle)
+        let id = self.id_of(slot).ok_or_else(|| unclaimed(slot))?;
+        self.put(id, verdict, Steer::new(target, id, flags), settle)
     }
 
     /// `settle` comes right before the word that makes the rest visible.
     fn put(
         self,
-        slot: u32,
+        id: u32,
         verdict: Verdict,
         steer: Steer,
         settle: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         self.step();
-        let record = self.record(slot);
+        let mut record = self.record.read(id);
         let key = self.lookup_key(address_of(&record), record.vlan());
         let vacancy = table::vacancy(&*self, self.home_shift(), key.hash).ok_or_else(|| {
             Refusal::new(
@@ -149,7 +152,9 @@ impl ParentMut<'_> {
         }
         // The position is in the record before the word is in the index: a
         // crash between the two leaves nothing that cannot be found again.
-        self.amend(slot, |record| record.position = position);
+        record.position = position;
+        record.state = self.state_at(id) as u32;
+        self.record.write(id, record);
         settle()?;
         let word = vacancy.word.with(verdict);
         self.index.store(position, word.0);
@@ -172,16 +177,16 @@ impl ParentMut<'_> {
         let position = self.record(slot).position;
         let old = Steer(self.steer.load(position));
         self.steer
-            .store(position, Steer::new(old.target(), slot, flags).0);
+            .store(position, Steer::new(old.target(), old.id(), flags).0);
     }
 
     /// Takes aliases out of the index, in the index's order: their places are everywhere
     /// in memory. The slots stay until [`ParentMut::release`]. `step` is called for each.
     pub fn unpublish(self, slots: &[u32], mut step: impl FnMut()) {
-        for (position, slot) in self.positions(slots) {
+        for (position, id) in self.positions(&self.ids(slots)) {
             // A crash may have left the position without the word.
             let is_there = Word(self.index.load(position)).is_taken()
-                && Steer(self.steer.load(position)).slot() == slot;
+                && Steer(self.steer.load(position)).id() == id;
             if is_there {
                 self.step();
                 self.index.store(position, Word::TOMBSTONE.0);
@@ -196,31 +201,51 @@ impl ParentMut<'_> {
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn release(self, slots: &[u32], step: impl FnMut()) -> Result<()> {
+    pub fn release(self, slots: &[u32], mut step: impl FnMut()) -> Result<()> {
         let counters = self.counters()?;
+        let ids = self.ids(slots);
         for row in 0..self.extent().rows {
-            for &slot in slots {
-                counters.alias.write(row, slot, AliasCell::default());
+            for &id in &ids {
+                counters.alias.write(row, id, AliasCell::default());
             }
         }
-        self.vacate(slots, step)
+        self.vacate(&ids)?;
+        for &id in &ids {
+            self.give_free(id);
+            step();
+        }
+        Ok(())
     }
 
-    /// Frees one slot; `is_kept`: what is counted by slot is left to who takes it next.
+    /// Frees one slot; `is_kept`: for the alias that takes its place, to which what is
+    /// counted by id is left.
     ///
     /// # Errors
     ///
     /// That of mapping the counters.
     pub fn free(self, slot: u32, is_kept: bool) -> Result<()> {
         match is_kept {
-            true => self.vacate(&[slot], || {}),
+            true => {
+                let ids = self.ids(&[slot]);
+                self.vacate(&ids)?;
+                for id in ids {
+                    self.set_state_at(id, State::Kept);
+                }
+                Ok(())
+            }
             false => self.release(&[slot], || {}),
         }
     }
 
-    fn vacate(self, slots: &[u32], mut step: impl FnMut()) -> Result<()> {
+    /// The ids of slots' aliases.
+    fn ids(self, slots: &[u32]) -> Vec<u32> {
+        slots.iter().filter_map(|slot| self.id_of(*slot)).collect()
+    }
+
+    /// Makes the places of aliases in the index empty.
+    fn vacate(self, ids: &[u32]) -> Result<()> {
         let counters = self.counters()?;
-        let positions = self.positions(slots);
+        let positions = self.positions(ids);
         for row in 0..self.extent().rows {
             for (position, _) in &positions {
                 counters.rx.write(row, *position, RxCell::default());
@@ -228,10 +253,6 @@ impl ParentMut<'_> {
         }
         for (position, _) in &positions {
             self.sweep(*position);
-        }
-        for &slot in slots {
-            self.set_state(slot, State::Free);
-            step();
         }
         Ok(())
     }
@@ -263,24 +284,25 @@ impl ParentMut<'_> {
     pub(super) fn take_over(self, before: &Parent) -> Result<()> {
         self.step();
         self.station.store(0, before.station.load(0));
-        for slot in 0..before.slots_end() {
-            let mut record = before.record(slot);
-            if before.state(slot) == State::Free {
+        for id in 0..before.records_end() {
+            let mut record = before.record.read(id);
+            if before.state_at(id) == State::Free {
                 continue;
             }
+            self.slots.put(record.slot, id, |_| None);
             let word = match record.position < before.index.len() {
                 true => Word(before.index.load(record.position)),
                 false => Word::EMPTY,
             };
             let position = std::mem::replace(&mut record.position, Record::NO_POSITION);
-            self.record.write(slot, record);
-            if !word.is_taken() || Steer(before.steer.load(position)).slot() != slot {
+            self.record.write(id, record);
+            if !word.is_taken() || Steer(before.steer.load(position)).id() != id {
                 continue;
             }
             let steer = before.steer.load(position);
             let verdict = Verdict::from_number(word.verdict_number()).unwrap_or(Verdict::Disabled);
             // No program reads it yet.
-            self.put(slot, verdict, Steer(steer), || Ok(()))?;
+            self.put(id, verdict, Steer(steer), || Ok(()))?;
         }
         for key in 0..before.targets() {
             self.set_target(key, before.target(key));
@@ -304,6 +326,16 @@ impl ParentMut<'_> {
 /// That of `membarrier(2)`.
 pub fn grace_period() -> Result<()> {
     sys::grace_period().map_err(|error| Refusal::io("membarrier", "wait for readers", &error))
+}
+
+/// ENOENT: the caller has not claimed it.
+fn unclaimed(slot: u32) -> Refusal {
+    Refusal::new(
+        format!("slot {slot}"),
+        "add",
+        "no record is claimed for it",
+        libc::ENOENT,
+    )
 }
 
 /// A record's address fields.

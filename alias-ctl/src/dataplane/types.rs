@@ -32,7 +32,7 @@ impl Types {
             return Ok(None);
         };
         check(&path, &map, shape::TYPES)?;
-        let rows = Shared::map(map.as_fd(), MAX_TYPES)
+        let rows = Shared::map(map.as_fd(), MAX_TYPES, names::TYPES)
             .map_err(|error| Refusal::io(path.display().to_string(), "map", &error))?;
         Ok(Some(Types { rows }))
     }
@@ -55,7 +55,7 @@ impl Types {
         };
         let map = shape::create(shape::TYPES, None).map_err(refused("create"))?;
         let types = Types {
-            rows: Shared::map(map.as_fd(), MAX_TYPES).map_err(refused("map"))?,
+            rows: Shared::map(map.as_fd(), MAX_TYPES, names::TYPES).map_err(refused("map"))?,
         };
         for (row, built_in) in (0..).zip(TypeRow::BUILT_IN) {
             types.set(row, built_in, lock);

@@ -4,8 +4,9 @@ use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
 use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::netlink::Link;
-use crate::wiring::attach;
+use crate::wiring::batch::Placement;
 use crate::wiring::transaction::{On, Transaction};
+use crate::wiring::{attach, device};
 
 use super::attachment::open_or_attach;
 use super::{change, create, grow, hearing, refusals, replace, resolve, target};
@@ -64,12 +65,12 @@ pub fn on_parent(
 /// As for [`add`].
 pub fn add_to(on: &mut On<'_>, wanted: &AliasRequest) -> Result<()> {
     if let Some(batch) = resolve::resolve(on.host, on.link, &on.parent, wanted)? {
-        let make = |on: &mut On<'_>| create::create(on, &batch);
-        return match grow::make_room(on, batch.slots_end())? {
-            Some(grown) => grow::until_all_fit(&mut on.with(&grown)?, make),
-            None => grow::until_all_fit(on, make),
+        if let Placement::Device(netns) = &batch.placement
+            && on.parent.room(batch.records()) < batch.records()
+        {
+            device::refuse_used_names(on, &batch, netns.as_ref())?;
         }
-        .map(drop);
+        return grow::until_all_fit(on, batch.records(), |on| create::create(on, &batch)).map(drop);
     }
     // It is there already, just so; but perhaps somebody took its device away.
     match wanted.addresses {

@@ -52,7 +52,7 @@ pub fn set_slot(on: &mut On<'_>, slot: u32, change: &Change) -> Result<()> {
     if !on.link.up {
         return Err(refusals::parent_down(on.link, "set"));
     }
-    grow::until_all_fit(on, |on| set_once(on, slot, change)).map(drop)
+    grow::until_all_fit(on, 0, |on| set_once(on, slot, change)).map(drop)
 }
 
 fn set_once(on: &mut On<'_>, slot: u32, change: &Change) -> Result<()> {

@@ -24,28 +24,30 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
     let (link, parent) = (on.link, on.parent);
     parent.set_unfinished(true);
     let mut progress = Progress::new("adding", batch.items.len(), 2);
-    for item in &batch.items {
-        parent.claim(item.slot, target::record(batch, item));
-        progress.step(1);
-    }
     let verdict = verdict::of(batch.placement.kind(), batch.enabled);
-    let made = target::wire(on, batch).and_then(|lead| {
-        if batch.has_prefix() {
-            settle::settle(link, parent)?;
-        }
-        for (n, item) in batch.items.iter().enumerate() {
-            parent.publish(item.slot, verdict, lead.target(n), lead.flags)?;
-            progress.step(1);
-        }
-        let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
-        sockets::grant(on, tuned.map(|item| item.slot))?;
-        neighbour::hear(link, batch)?;
-        if batch.hears() {
-            hearing::follow(on.host, Some(link), parent)?;
-        }
-        parent.commit(batch.items.iter().map(|item| item.slot));
-        Ok(())
+    let claimed = batch.items.iter().try_for_each(|item| {
+        progress.step(1);
+        parent.claim(item.slot, target::record(batch, item))
     });
+    let made = claimed
+        .and_then(|()| target::wire(on, batch))
+        .and_then(|lead| {
+            if batch.has_prefix() {
+                settle::settle(link, parent)?;
+            }
+            for (n, item) in batch.items.iter().enumerate() {
+                parent.publish(item.slot, verdict, lead.target(n), lead.flags)?;
+                progress.step(1);
+            }
+            let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
+            sockets::grant(on, tuned.map(|item| item.slot))?;
+            neighbour::hear(link, batch)?;
+            if batch.hears() {
+                hearing::follow(on.host, Some(link), parent)?;
+            }
+            parent.commit(batch.items.iter().map(|item| item.slot));
+            Ok(())
+        });
     drop(progress);
     if let Err(refusal) = made {
         // What cannot be undone now is undone by the next writer: the records

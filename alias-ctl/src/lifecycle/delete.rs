@@ -12,7 +12,7 @@ use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
 use crate::model::bits::{bits, network};
-use crate::model::name::alias_name;
+use crate::model::name::{SlotRange, alias_name};
 use crate::model::prefix::Prefix;
 use crate::model::request::Victims;
 use crate::netlink::{self, Link};
@@ -75,17 +75,28 @@ pub fn delete_aliases(tx: &mut Transaction<'_>, victims: &Victims) -> Result<Vec
     match victims {
         Victims::Named(names) => {
             for name in names {
-                let (link, slot) = host.alias(name, "delete")?;
-                let slot = slot.ok_or_else(|| all_meant(&link))?;
+                let (link, named) = match SlotRange::parse(name)? {
+                    Some(range) => (host.link(&range.parent, "delete")?, range.slots),
+                    None => {
+                        let (link, slot) = host.alias(name, "delete")?;
+                        let slot = slot.ok_or_else(|| all_meant(&link))?;
+                        (link, slot..=slot)
+                    }
+                };
                 let known = going
-                    .iter_mut()
-                    .find(|(known, ..)| known.ifindex == link.ifindex);
-                if let Some((_, parent, slots)) = known {
-                    slots.push(present(&link, parent, slot)?);
-                } else {
-                    let parent = host.attached(&link, "delete")?;
-                    let slot = present(&link, &parent, slot)?;
-                    going.push((link, parent, vec![slot]));
+                    .iter()
+                    .position(|(known, ..)| known.ifindex == link.ifindex);
+                let at = match known {
+                    Some(at) => at,
+                    None => {
+                        let parent = host.attached(&link, "delete")?;
+                        going.push((link, parent, Vec::new()));
+                        going.len() - 1
+                    }
+                };
+                let (link, parent, slots) = &mut going[at];
+                for slot in named {
+                    slots.push(present(link, parent, slot)?);
                 }
             }
         }
@@ -114,10 +125,29 @@ pub fn delete_aliases(tx: &mut Transaction<'_>, victims: &Victims) -> Result<Vec
             let slots = slots.collect::<Result<_>>()?;
             going.push((link, parent, slots));
         }
+        Victims::Range {
+            device,
+            range,
+            vlan,
+        } => {
+            let link = host.link(device, "delete")?;
+            let parent = host.attached(&link, "delete")?;
+            let slots = (0..range.count).map(|n| {
+                let address = Address::from(range.nth(n));
+                parent.slot_of(address, *vlan).ok_or_else(|| {
+                    let refusal = no_such_address(&link, &parent, address, *vlan);
+                    let hint = format!("nothing was deleted; {}", refusal.hint);
+                    refusal.hint(hint)
+                })
+            });
+            // The first that no alias has ends it, however long it is.
+            let slots = slots.collect::<Result<_>>()?;
+            going.push((link, parent, slots));
+        }
         Victims::All(device) => {
             let link = host.link(device, "delete")?;
             let parent = host.attached(&link, "delete")?;
-            let slots = parent.live().map(|(slot, _)| slot).collect();
+            let slots = parent.live_by_slot().map(|(slot, _)| slot).collect();
             going.push((link, parent, slots));
         }
     }

@@ -259,7 +259,10 @@ pub fn aliases_of(host: &Host, family: u16) -> Result<Users> {
         if !parent.is_alive() {
             continue;
         }
-        for (slot, _) in parent.live().filter(|(_, record)| record.family == family) {
+        for (slot, _) in parent
+            .live_by_slot()
+            .filter(|(_, record)| record.family == family)
+        {
             users.count += 1;
             users.first = users.first.or(Some((ifindex, slot)));
         }

@@ -1,8 +1,9 @@
-//! A parent grows when an alias needs a slot that it has not: `dataplane::growth` makes
+//! A parent grows when an alias needs a record that it has not: `dataplane::growth` makes
 //! a second generation of its maps and programs and lets it run; here the other hooks
-//! follow, and the first one goes. No packet is lost, and none counted twice.
+//! follow, and the first one goes. No packet is lost, and none counted twice. Where the
+//! alias could not be made after all, the parent gets as small again, in the same way.
 
-use alias_common::limits::MAX_SLOTS;
+use alias_common::limits::MAX_ALIASES;
 use alias_common::table::Geometry;
 
 use crate::dataplane::growth::{self, Growth};
@@ -14,20 +15,21 @@ use crate::wiring::host::Host;
 use crate::wiring::transaction::On;
 use crate::wiring::{hooks, port};
 
-/// Makes room for slots below `end`; `None`: there is room. Afterwards `on` is what
+/// Makes room for so many aliases more; `None`: there is room. Afterwards `on` is what
 /// was before.
 ///
 /// # Errors
 ///
 /// ENOMEM, or what else the kernel refused; then the parent is as it was.
-pub fn make_room(on: &mut On<'_>, end: u32) -> Result<Option<Parent>> {
+pub fn make_room(on: &mut On<'_>, more: u32) -> Result<Option<Parent>> {
     let parent = on.parent;
-    let was = parent.capacity();
-    if end <= was {
+    let (was, room) = (parent.capacity(), parent.room(more));
+    if more <= room {
         return Ok(None);
     }
+    let end = was.saturating_add(more - room);
     // At least twice as much, so that an alias costs the same however many there are; but
-    // no slot that can not be created.
+    // no room for one that can not be created.
     let capacity = was.saturating_mul(2).min(parent.limit()).max(end);
     match grow_to(on, capacity) {
         Err(refusal)
@@ -42,19 +44,71 @@ pub fn make_room(on: &mut On<'_>, end: u32) -> Result<Option<Parent>> {
     .map(Some)
 }
 
-/// Makes aliases on a parent, with a larger index each time that one of them finds its
-/// neighbourhood full: with one of half its homes taken that happens to one parent in
-/// some hundreds that hold a million. Returns the parent if it has grown.
+/// Makes room for so many aliases more and makes them, with a larger index each time that
+/// one of them finds its neighbourhood full: with one of half its homes taken that happens
+/// to one parent in some hundreds that hold a million. Returns the parent if it has grown.
 ///
 /// # Errors
 ///
-/// Those of `make`, and of growing; then the parent is as it was, but for its size.
+/// Those of `make`, and of growing; then the parent is as it was, and as large.
 pub fn until_all_fit(
     on: &mut On<'_>,
-    mut make: impl FnMut(&mut On<'_>) -> Result<()>,
+    more: u32,
+    make: impl FnMut(&mut On<'_>) -> Result<()>,
 ) -> Result<Option<Parent>> {
     let before = on.parent;
-    let mut grown: Option<Parent> = None;
+    let mut grown = make_room(on, more)?;
+    match fit(on, &mut grown, make) {
+        Ok(()) => Ok(grown),
+        Err(refusal) => Err(match &grown {
+            Some(grown) => {
+                let mut is = on.with(grown)?;
+                refused(&mut is, before.capacity(), refusal)
+            }
+            None => refusal,
+        }),
+    }
+}
+
+/// Gives back what a parent has grown for aliases that were refused. Returns the refusal.
+fn refused(on: &mut On<'_>, capacity: u32, refusal: Refusal) -> Refusal {
+    // What could not be taken back is the next writer's.
+    if on.parent.header().unfinished != 0 {
+        return refusal;
+    }
+    match shrink_to(on, capacity) {
+        Ok(()) => refusal,
+        Err(kept) => {
+            let hint = match refusal.hint.is_empty() {
+                true => format!("the device stays as large as it has grown: {kept}"),
+                false => format!(
+                    "{}; the device stays as large as it has grown: {kept}",
+                    refusal.hint
+                ),
+            };
+            refusal.hint(hint)
+        }
+    }
+}
+
+/// Lets a parent be as small again as it was, once what it had grown for is gone.
+///
+/// # Errors
+///
+/// ENOMEM, or what else the kernel refused; then it stays as it is.
+pub fn shrink_to(on: &mut On<'_>, capacity: u32) -> Result<()> {
+    if on.parent.capacity() <= capacity || on.parent.in_use_end() > capacity {
+        return Ok(());
+    }
+    grow_once(on, capacity).map(drop)
+}
+
+fn fit(
+    on: &mut On<'_>,
+    grown: &mut Option<Parent>,
+    mut make: impl FnMut(&mut On<'_>) -> Result<()>,
+) -> Result<()> {
+    let before = on.parent;
     loop {
         let mut is = on.with(grown.as_ref().unwrap_or(&before))?;
         match make(&mut is) {
@@ -67,9 +121,10 @@ pub fn until_all_fit(
                         "nothing was changed; there is no larger index; attached anew, the device has another hash key",
                     ));
                 };
-                grown = Some(grow_to(&mut is, capacity)?);
+                let larger = grow_to(&mut is, capacity)?;
+                *grown = Some(larger);
             }
-            done => return done.map(|()| grown),
+            done => return done,
         }
     }
 }
@@ -82,7 +137,7 @@ fn is_as_before(host: &Host, before: &Parent) -> Result<bool> {
         && is.is_some_and(|is| is.capacity() == before.capacity()))
 }
 
-/// Lets a parent have more slots than it has. Afterwards `on` is what was before.
+/// Lets a parent have room for more aliases than it has. Afterwards `on` is what was before.
 ///
 /// # Errors
 ///
@@ -97,7 +152,7 @@ pub fn grow_to(on: &mut On<'_>, capacity: u32) -> Result<Parent> {
     }
 }
 
-/// Lets a parent have as many slots as a user names.
+/// Lets a parent have room for as many aliases as a user names.
 ///
 /// # Errors
 ///
@@ -110,7 +165,7 @@ pub fn enlarge(on: &mut On<'_>, capacity: u32) -> Result<()> {
         return Err(Refusal::new(
             &link.name,
             "set",
-            format!("it has {is} slots, and does not shrink"),
+            format!("it has room for {is} aliases, and does not shrink"),
             libc::EINVAL,
         )
         .hint(format!(
@@ -129,11 +184,11 @@ pub fn enlarge(on: &mut On<'_>, capacity: u32) -> Result<()> {
 ///
 /// EINVAL.
 pub fn check_capacity(link: &Link, capacity: u32, operation: &str) -> Result<()> {
-    if capacity == 0 || capacity > MAX_SLOTS {
+    if capacity == 0 || capacity > MAX_ALIASES {
         return Err(Refusal::new(
             &link.name,
             operation,
-            format!("capacity {capacity} is not between 1 and {MAX_SLOTS}"),
+            format!("capacity {capacity} is not between 1 and {MAX_ALIASES}"),
             libc::EINVAL,
         ));
     }
@@ -155,7 +210,7 @@ fn grow_once(on: &mut On<'_>, capacity: u32) -> Result<Parent> {
     let finished = finish(on.host, parent.lock(), link.ifindex);
     built.map_err(|refusal| match refusal.errno {
         libc::ENOMEM => refusal.hint(format!(
-            "nothing was changed; free memory, or use slots below {was}"
+            "nothing was changed; free memory, or delete aliases: there is room for {was}"
         )),
         _ => refusal,
     })?;

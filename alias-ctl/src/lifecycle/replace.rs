@@ -42,10 +42,7 @@ pub fn replace(on: &mut On<'_>, mut wanted: Batch) -> Result<()> {
     let new = target::record(&wanted, &wanted.items[0]);
     refuse_shared_device(link, &parent, slot)?;
     parent.set_unfinished(true);
-    parent.set_pending_change(Some(Record {
-        replaces: slot,
-        ..new
-    }));
+    parent.set_pending_change(Some(Record { slot, ..new }));
     let past = take_down(on, slot)?;
     wanted.items[0].past = past;
     let result = create::create(on, &wanted);
@@ -88,7 +85,7 @@ fn put_back(on: &mut On<'_>, slot: u32, record: &Record, past: Past) -> Result<(
 /// What the kernel refused in taking the old alias down.
 pub fn finish(on: &mut On<'_>, change: &Record) -> Result<()> {
     let parent = on.parent;
-    let slot = change.replaces;
+    let slot = change.slot;
     if change.flags & Record::TCP_ONLY != 0 {
         if parent.state(slot) == State::Live {
             parent.amend(slot, |record| record.tcp = change.tcp);

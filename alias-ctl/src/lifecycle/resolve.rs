@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use alias_common::key::Vlan;
-use alias_common::limits::MAX_SLOTS;
+use alias_common::limits::{MAX_ALIASES, MAX_SLOTS};
 use alias_common::record::Record;
 use alias_common::tcp_options::TcpOptions;
 
@@ -28,8 +28,8 @@ use super::{exposure, hearing, target, tcp_options};
 ///
 /// # Errors
 ///
-/// EINVAL over the limit, ENOSPC when there are too
-/// few free slots, EEXIST for an address that is taken, and those of the target.
+/// ENOSPC over the limit and when there are too few free slots, EINVAL for a slot that
+/// there is none of, EEXIST for an address that is taken, and those of the target.
 pub fn resolve(
     host: &mut Host,
     link: &Link,
@@ -114,7 +114,8 @@ fn choose_slots(
             address,
             slot: Some(slot),
         } => {
-            within_limit(link, parent, *slot)?;
+            refuse_no_slot(link, *slot)?;
+            refuse_over_limit(link, parent, 1)?;
             labels::refuse_used(host, link, *slot, *address, wanted)?;
             Ok(vec![item(*slot, *address)])
         }
@@ -122,11 +123,9 @@ fn choose_slots(
             address,
             slot: None,
         } => {
-            if parent.limit() == 0 {
-                within_limit(link, parent, 0)?;
-            }
+            refuse_over_limit(link, parent, 1)?;
             let slot = labels::lowest_free(link, parent)?;
-            let slot = slot.ok_or_else(|| full(link, parent, 1, 0))?;
+            let slot = slot.ok_or_else(|| no_slots(link, 1, 0))?;
             Ok(vec![item(slot, *address)])
         }
         Addresses::Range { range, start } => {
@@ -157,59 +156,78 @@ fn free_slots(
     start: u32,
     count: u64,
 ) -> Result<Vec<u32>> {
-    if count > u64::from(parent.limit().saturating_sub(start)) {
-        return Err(full(link, parent, count, start));
+    refuse_over_limit(link, parent, count)?;
+    let from = start.max(parent.lowest_free(start).unwrap_or(MAX_SLOTS));
+    if count > u64::from(MAX_SLOTS.saturating_sub(from)) {
+        return Err(no_slots(link, count, start));
     }
-    let free: Vec<u32> = (start..parent.limit())
+    let free: Vec<u32> = (from..MAX_SLOTS)
         .filter(|slot| parent.is_free(*slot) && !labels.have(*slot))
         .take(usize::try_from(count).unwrap_or(usize::MAX))
         .collect();
     if (free.len() as u64) < count {
-        return Err(full(link, parent, count, start));
+        return Err(no_slots(link, count, start));
     }
     Ok(free)
 }
 
-fn within_limit(link: &Link, parent: &Parent, slot: u32) -> Result<()> {
-    if slot < parent.limit() {
+/// A slot is a name: it may be any that the names of devices have room for.
+fn refuse_no_slot(link: &Link, slot: u32) -> Result<()> {
+    if slot < MAX_SLOTS {
         return Ok(());
     }
-    let refusal = Refusal::new(
+    Err(Refusal::new(
         alias_name(&link.name, slot),
         "add",
-        format!("the slot is at or over the limit {}", parent.limit()),
+        format!("slots are below {MAX_SLOTS}"),
         libc::EINVAL,
-    );
-    Err(if parent.limit() < MAX_SLOTS {
-        refusal.hint(raise_limit(link))
-    } else {
-        refusal.hint("use a lower slot; a device has no more")
-    })
+    )
+    .hint("nothing was added; use a lower slot"))
 }
 
-fn raise_limit(link: &Link) -> String {
-    format!("raise it: alias-ctl set {} --max-aliases NUMBER", link.name)
-}
-
-fn full(link: &Link, parent: &Parent, wanted: u64, start: u32) -> Refusal {
-    let taken = parent.live().count();
+/// The limit counts aliases, whatever their slots are.
+fn refuse_over_limit(link: &Link, parent: &Parent, wanted: u64) -> Result<()> {
     let limit = parent.limit();
-    let more = if limit < MAX_SLOTS {
-        raise_limit(link)
-    } else {
-        "make them on another device".into()
+    let fits = |taken: u32| wanted <= u64::from(limit.saturating_sub(taken));
+    if fits(parent.records_end()) {
+        return Ok(());
+    }
+    let taken = parent.count();
+    if fits(taken) {
+        return Ok(());
+    }
+    let (errno, reason) = match (limit, wanted) {
+        (0, 1) => (libc::EINVAL, "its limit 0 allows no alias".to_owned()),
+        _ => (
+            libc::ENOSPC,
+            format!("{wanted} more wanted, and it has {taken} aliases of its limit {limit}"),
+        ),
     };
+    let more = match limit < MAX_ALIASES {
+        true => format!("raise it: alias-ctl set {} --max-aliases NUMBER", link.name),
+        false => "make them on another device".into(),
+    };
+    let hint = match taken {
+        0 => format!("nothing was added; {more}"),
+        _ => format!("nothing was added; delete some, or {more}"),
+    };
+    Err(Refusal::new(&link.name, "add", reason, errno).hint(hint))
+}
+
+fn no_slots(link: &Link, wanted: u64, start: u32) -> Refusal {
     let (from, lower) = match start {
         0 => (String::new(), ""),
-        _ => (format!(" from {start} on"), "begin lower (--start), "),
+        _ => (format!(" from {start} on"), "begin lower (--start), or "),
     };
     Refusal::new(
         &link.name,
         "add",
-        format!("{wanted} slots wanted{from}, {taken} of {limit} taken"),
+        format!("{wanted} slots wanted{from}, and there are fewer free below {MAX_SLOTS}"),
         libc::ENOSPC,
     )
-    .hint(format!("nothing was added; {lower}delete some, or {more}"))
+    .hint(format!(
+        "nothing was added; {lower}make them on another device"
+    ))
 }
 
 /// Those of the parent's own addresses that aliases are to get. A device may have

@@ -145,7 +145,7 @@ pub fn change(on: &On<'_>, slot: u32, options: TcpOptions) -> Result<()> {
     };
     parent.set_unfinished(true);
     parent.set_pending_change(Some(Record {
-        replaces: slot,
+        slot,
         flags: new.flags | Record::TCP_ONLY,
         ..new
     }));

@@ -153,19 +153,38 @@ pub struct Range {
     pub first: IpAddr,
     /// How many; at least 1.
     pub count: u64,
+    /// The prefix length of each, where its text says one: that of `A-B/24`.
+    pub prefix_len: Option<u8>,
 }
 
 impl Range {
-    /// Reads `A-B` or a prefix. A prefix stands for all its addresses.
+    /// Reads `A-B`, `A-B/LENGTH` or a prefix. A prefix stands for all its addresses.
     ///
     /// # Errors
     ///
     /// EINVAL for what is neither, and for a range that runs backwards.
     pub fn parse(text: &str) -> Result<Range> {
-        let form = "write FIRST-LAST or PREFIX/LENGTH, for example 198.18.0.0-198.18.3.255";
+        let form = "write FIRST-LAST, FIRST-LAST/LENGTH or PREFIX/LENGTH, for example 198.18.0.0-198.18.3.255";
         if let Some((first, last)) = text.split_once('-') {
-            let first = parse(first.trim())?.address;
-            let last = parse(last.trim())?.address;
+            let (first, last) = (parse(first.trim())?, parse(last.trim())?);
+            let said = |end: Interface, text: &str| text.contains('/').then_some(end.prefix_len);
+            let lengths = text
+                .split_once('-')
+                .map(|(a, b)| (said(first, a), said(last, b)));
+            let prefix_len = match lengths {
+                Some((Some(_), None)) => {
+                    return Err(invalid(
+                        text,
+                        "only the first end has a prefix length",
+                        form,
+                    ));
+                }
+                Some((Some(a), Some(b))) if a != b => {
+                    return Err(invalid(text, "the ends have two prefix lengths", form));
+                }
+                lengths => lengths.and_then(|(_, last)| last),
+            };
+            let (first, last) = (first.address, last.address);
             let count = match (first, last) {
                 (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => u128::from(b.to_bits() - a.to_bits()),
                 (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => b.to_bits() - a.to_bits(),
@@ -178,7 +197,11 @@ impl Range {
                 }
                 _ => return Err(invalid(text, "the range runs backwards", form)),
             };
-            return Range::new(text, first, count);
+            let range = Range::new(text, first, count)?;
+            return Ok(Range {
+                prefix_len,
+                ..range
+            });
         }
         let (_, length) = text
             .split_once('/')
@@ -204,7 +227,11 @@ impl Range {
             .ok()
             .and_then(|steps| steps.checked_add(1));
         match count {
-            Some(count) => Ok(Range { first, count }),
+            Some(count) => Ok(Range {
+                first,
+                count,
+                prefix_len: None,
+            }),
             None => Err(invalid(
                 text,
                 "the range has more addresses than anything can hold",
@@ -271,6 +298,9 @@ mod tests {
             ("198.18.0.0", None),
             ("198.18.0.0-2001:db8::1", None),
             ("2001:db8::/32", None),
+            ("198.18.0.0/24-198.18.0.9", None),
+            ("198.18.0.0/24-198.18.0.9/25", None),
+            ("198.18.0.0-198.18.0.9/33", None),
         ] {
             let found = Range::parse(text)
                 .ok()
@@ -280,6 +310,22 @@ mod tests {
                 expected.map(|(n, last)| (n, last.to_owned())),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn lengths_of_ranges() {
+        for (text, expected) in [
+            ("198.51.100.20-198.51.100.60/24", Some(24)),
+            ("198.51.100.20/24-198.51.100.60/24", Some(24)),
+            ("198.51.100.20-198.51.100.60/32", Some(32)),
+            ("198.51.100.20 - 198.51.100.60/24", Some(24)),
+            ("2001:db8::1-2001:db8::10/64", Some(64)),
+            ("198.51.100.20-198.51.100.60", None),
+            // That is how many there are.
+            ("198.51.100.0/24", None),
+        ] {
+            assert_eq!(Range::parse(text).unwrap().prefix_len, expected, "{text}");
         }
     }
 }

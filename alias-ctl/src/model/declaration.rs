@@ -163,6 +163,7 @@ fn step(first: Address, n: u64) -> Option<Address> {
     let range = Range {
         first: first.ip()?,
         count: n + 1,
+        prefix_len: None,
     };
     let last = range.nth(n).into();
     // An IPv4 address that would be too large starts again at zero.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
 
-use super::address::Address;
+use super::address::{Address, Range};
 use super::alias_request::{AliasRequest, Target};
 use super::declaration::{Hook, Mode};
 use super::ifconfig::Ifconfig;
@@ -165,9 +165,9 @@ pub enum Outcome {
 pub struct AttachSpec {
     /// How XDP runs.
     pub mode: Mode,
-    /// Number of slots to begin with.
+    /// How many aliases there is room for to begin with.
     pub capacity: u32,
-    /// Slots below this can be created; `None`: no limit.
+    /// How many aliases there may be; `None`: no limit.
     pub max_aliases: Option<u32>,
     /// Highest level the datapath writes to the journal: 0 nothing, 1 errors,
     /// 2 warnings, up to 5.
@@ -178,15 +178,15 @@ pub struct AttachSpec {
     pub hook: Option<Hook>,
 }
 
-/// Slots of a parent to begin with, when nobody asks for more.
-pub const DEFAULT_CAPACITY: u32 = 65_536;
+/// Aliases that a parent has room for to begin with, when nobody asks for more.
+pub const DEFAULT_CAPACITY: u32 = 1024;
 
 /// What of a parent shall change; `None` stays.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ParentChange {
-    /// Slots below this can be created. Aliases over the limit stay.
+    /// How many aliases there may be. Those over the limit stay.
     pub max_aliases: Option<u32>,
-    /// Room for so many slots at least.
+    /// Room for so many aliases at least.
     pub capacity: Option<u32>,
     /// What becomes of its aliases when it goes down.
     pub on_down: Option<OnDown>,
@@ -212,6 +212,15 @@ pub enum Victims {
         device: String,
         /// The addresses.
         list: List,
+        /// The VLAN they are scoped to.
+        vlan: Vlan,
+    },
+    /// Those with these addresses on this parent.
+    Range {
+        /// The parent.
+        device: String,
+        /// The addresses.
+        range: Range,
         /// The VLAN they are scoped to.
         vlan: Vlan,
     },

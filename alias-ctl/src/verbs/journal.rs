@@ -9,7 +9,7 @@ use aya_log::EbpfLogger;
 use log::{Log, Metadata, Record};
 use tokio::io::unix::AsyncFd;
 
-use crate::dataplane::sys;
+use crate::dataplane::{Directory, Parent, sys};
 use crate::error::{Refusal, Result};
 use crate::wiring::host::Host;
 
@@ -37,7 +37,11 @@ pub fn journal(device: &str) -> Result<()> {
     let program = parent.object(names::ALIAS_TX)?;
     let failed = |error: io::Error| Refusal::io(device, "read journal", &error);
     let id = sys::program_id(program.as_fd()).map_err(failed)?;
-    let logger = EbpfLogger::init_from_id_with_logger(id, Printer)
+    let printer = Printer {
+        directory: host.directory.clone(),
+        ifindex: link.ifindex,
+    };
+    let logger = EbpfLogger::init_from_id_with_logger(id, printer)
         .map_err(|error| failed(io::Error::other(error)))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -65,7 +69,29 @@ async fn follow(logger: EbpfLogger<Printer>) -> io::Result<()> {
 }
 
 /// Prints records as lines of standard output.
-struct Printer;
+struct Printer {
+    directory: Directory,
+    ifindex: u32,
+}
+
+impl Printer {
+    /// What the programs wrote, with the slot of the alias in place of its id, which is all
+    /// that they know.
+    fn named(&self, text: String) -> String {
+        let parsed = text.strip_prefix("id ").and_then(|rest| {
+            let (id, rest) = rest.split_once(':')?;
+            Some((id.parse().ok()?, rest))
+        });
+        let Some((id, rest)) = parsed else {
+            return text;
+        };
+        let parent = Parent::open(&self.directory, self.ifindex).ok().flatten();
+        match parent.and_then(|parent| parent.slot_of_id(id)) {
+            Some(slot) => format!("slot {slot}:{rest}"),
+            None => format!("an alias that is gone:{rest}"),
+        }
+    }
+}
 
 impl Log for Printer {
     fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
@@ -79,7 +105,7 @@ impl Log for Printer {
             out,
             "{}: {}",
             record.level().as_str().to_lowercase(),
-            record.args()
+            self.named(record.args().to_string())
         );
         let _ = out.flush();
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use alias_common::ABI_VERSION;
 use alias_common::header::Header;
 use alias_common::key::HashKey;
-use alias_common::limits::MAX_SLOTS;
+use alias_common::limits::MAX_ALIASES;
 use alias_common::link_local;
 use alias_common::names;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -100,7 +100,7 @@ fn populate(
     let mut header = Header {
         abi_version: ABI_VERSION,
         parent_ifindex: link.ifindex,
-        max_aliases: spec.max_aliases.unwrap_or(MAX_SLOTS),
+        max_aliases: spec.max_aliases.unwrap_or(MAX_ALIASES),
         hash_key: HashKey::from_random(random()?),
         secret: random()?[0],
         interface_id: link_local::interface_id(random()?[0] as u32),

@@ -34,7 +34,8 @@ pub struct Past {
     pub rx: RxCell,
     /// Dropped by verdict before.
     pub policy: u64,
-    /// The alias was in this slot before, and what is counted by slot goes on too.
+    /// The alias was in this slot before; its record is kept for it, and what is counted by
+    /// id goes on too.
     pub kept: bool,
 }
 
@@ -113,11 +114,10 @@ pub enum Placement {
 }
 
 impl Batch {
-    /// One past the highest slot of its aliases.
+    /// How many records it needs: one for each alias but for those that have one.
     #[must_use]
-    pub fn slots_end(&self) -> u32 {
-        let slots = self.items.iter().map(|item| item.slot + 1);
-        slots.max().unwrap_or(0)
+    pub fn records(&self) -> u32 {
+        self.items.iter().filter(|item| !item.past.kept).count() as u32
     }
 }
 

@@ -82,6 +82,43 @@ pub fn make(on: &mut On<'_>, batch: &Batch, netns: Option<&Netns>) -> Result<Vec
     Ok(ends.into_iter().map(|(port, _)| port).collect())
 }
 
+/// Refuses names of devices to make that others have, which the kernel would refuse when
+/// the parent has grown for them.
+///
+/// # Errors
+///
+/// EEXIST, naming the alias and the name.
+pub fn refuse_used_names(on: &mut On<'_>, batch: &Batch, netns: Option<&Netns>) -> Result<()> {
+    let (link, names) = (on.link, |links: Vec<Link>| -> HashSet<String> {
+        let names = |link: Link| link.altnames.into_iter().chain([link.name]);
+        links.into_iter().flat_map(names).collect()
+    });
+    let here = names(on.host.netlink.links()?);
+    let elsewhere = match netns {
+        Some(netns) => {
+            Some(names(netns.within(|| -> Result<_> {
+                Ok(Conversation::new()?.links()?)
+            })??))
+        }
+        None => None,
+    };
+    let there = elsewhere.as_ref().unwrap_or(&here);
+    for item in &batch.items {
+        let alias = alias_name(&link.name, item.slot);
+        let port = port_name(link.ifindex, item.slot);
+        let device = device_name(link.ifindex, item.slot);
+        let used = [(&here, &port), (there, &device), (there, &alias)]
+            .into_iter()
+            .find(|(names, name)| names.contains(*name));
+        if let Some((_, name)) = used {
+            let reason = format!("another device has the name {name}");
+            return Err(Refusal::new(&alias, "add", reason, libc::EEXIST)
+                .hint("nothing was added; rename that one, or name another slot"));
+        }
+    }
+    Ok(())
+}
+
 /// The port of each alias of the batch, and its device's ifindex.
 fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(Link, u32)>> {
     let vanished = |name: &str| Refusal::new(name, "find port", "it vanished", libc::ENODEV);

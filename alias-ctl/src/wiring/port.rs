@@ -1,11 +1,12 @@
 //! Ports: the ends of alias devices' veth pairs that stay with the parent. What a device
 //! sends comes in by its port, where `alias_tx` takes it; one filter serves all ports.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use alias_common::names;
-use alias_common::record::{Port, Record, State, TargetKind};
+use alias_common::record::{Port, State, TargetKind};
 
 use crate::dataplane::{Parent, sys};
 use crate::error::{Refusal, Result};
@@ -34,7 +35,7 @@ pub fn attach(on: &mut On<'_>, batch: &Batch, ends: &[(u32, u32)]) -> Result<()>
     let mut requests = Vec::with_capacity(ends.len());
     for (item, (port, _)) in batch.items.iter().zip(ends) {
         let name = port_name(link.ifindex, item.slot);
-        register(&ports, *port, item.slot, &parent.record(item.slot))
+        register(&ports, *port, &parent, item.slot)
             .map_err(|error| Refusal::io(&name, "register port", &error))?;
         requests.push(Request::join_block(*port, block).about(name));
     }
@@ -45,9 +46,11 @@ pub fn attach(on: &mut On<'_>, batch: &Batch, ends: &[(u32, u32)]) -> Result<()>
 }
 
 /// Says whose a port is.
-fn register(ports: &OwnedFd, ifindex: u32, slot: u32, record: &Record) -> io::Result<()> {
+fn register(ports: &OwnedFd, ifindex: u32, parent: &Parent, slot: u32) -> io::Result<()> {
+    let record = parent.record(slot);
+    let id = parent.id_of(slot);
     let owner = Port {
-        key: slot,
+        key: id.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?,
         vlan_outer: record.vlan_outer,
         vlan_inner: record.vlan_inner,
         ethertype: record.ethertype,
@@ -69,7 +72,7 @@ pub fn follow(parent: &Parent, slot: u32) -> Result<()> {
         return Ok(());
     }
     let ports = parent.object(names::PORT)?;
-    register(&ports, record.port_ifindex, slot, &record)
+    register(&ports, record.port_ifindex, parent, slot)
         .map_err(|error| Refusal::io(format!("port {}", record.port_ifindex), "register", &error))
 }
 
@@ -148,11 +151,12 @@ const fn filter_of(block: u32) -> FilterId {
 pub fn replace(host: &mut Host, link: &Link, grown: &Parent) -> Result<()> {
     // The block is there as long as a port is. Which of its aliases have one is not
     // asked: a writer may have been killed before it made, or after it removed it.
-    let ports: Vec<u32> = (0..grown.slots_end())
-        .filter(|slot| grown.state(*slot) != State::Free)
-        .map(|slot| grown.record(slot))
-        .filter(|record| record.is(TargetKind::Device))
-        .map(|record| record.port_ifindex)
+    let in_use = [State::Pending, State::Live, State::Retiring];
+    let ports: HashSet<u32> = in_use
+        .into_iter()
+        .flat_map(|state| grown.in_state(state))
+        .filter(|(_, record)| record.is(TargetKind::Device))
+        .map(|(_, record)| record.port_ifindex)
         .collect();
     if ports.is_empty() {
         return Ok(());

@@ -112,7 +112,7 @@ extern "C" fn count_entry(at: u64, entries: &mut Entries<'_>) -> i64 {
     if let Some(found) = entry(
         entries.order,
         entries.head.place((entries.from + at) as u32),
-    ) && let Some(record) = entries.records.get(found.slot())
+    ) && let Some(record) = entries.records.get(found.id())
         && is_live(record)
         && record.created == found.created()
         && u64::from(record.family) == entries.family

@@ -182,10 +182,10 @@ fn next(walk: &mut Walk<'_>) -> Option<i64> {
     }
     let found = entry(order, head.place(at))?;
     place.at = at + 1;
-    let record = walk.records.get(found.slot())?;
+    let record = walk.records.get(found.id())?;
     if is_live(record) && record.created == found.created() {
         let reading = &mut *walk.reading;
-        reading.line.alias(&walk.header.name, found.slot(), record);
+        reading.line.alias(&walk.header.name, record.slot, record);
         if !print_line(walk.output, &reading.line) {
             return Some(STOP);
         }

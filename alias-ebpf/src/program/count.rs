@@ -44,16 +44,16 @@ impl Row {
         cell.bytes += bytes;
     }
 
-    /// Changes the cell of the alias in `slot`.
+    /// Changes the cell of the alias with this id.
     #[inline(always)]
-    pub fn alias(self, slot: u32, change: impl FnOnce(&mut AliasCell)) {
-        let (slot, end) = (u64::from(slot), u64::from(CAPACITY.load()));
-        if slot < end {
-            let slot = below(slot, end);
+    pub fn alias(self, id: u32, change: impl FnOnce(&mut AliasCell)) {
+        let (id, end) = (u64::from(id), u64::from(CAPACITY.load()));
+        if id < end {
+            let id = below(id, end);
             let cells = self.0.wrapping_add(layout().aliases()).cast::<AliasCell>();
             // SAFETY: this CPU's (module documentation), and a row has a cell for each
-            // slot.
-            change(unsafe { &mut *cells.add(slot as usize) });
+            // id.
+            change(unsafe { &mut *cells.add(id as usize) });
         }
     }
 }

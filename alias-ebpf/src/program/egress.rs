@@ -35,7 +35,7 @@ fn count_own(ctx: &TcContext) -> Option<()> {
     if verdict != Verdict::Local as u8 && verdict != Verdict::Device as u8 {
         return None;
     }
-    Row::own()?.alias(table.steer(hit).slot(), |cell| match source.class {
+    Row::own()?.alias(table.steer(hit).id(), |cell| match source.class {
         Class::Data => {
             cell.tx_packets += skb::segments(ctx);
             cell.tx_bytes += u64::from(ctx.len());

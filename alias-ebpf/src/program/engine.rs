@@ -180,8 +180,8 @@ impl<'a> Engine<'a> {
                 self.row.rx(hit, bytes);
             }
             Class::Neighbor | Class::Answer => {
-                let slot = self.table.steer(hit).slot();
-                self.row.alias(slot, |cell| cell.neighbor_rx += 1);
+                let id = self.table.steer(hit).id();
+                self.row.alias(id, |cell| cell.neighbor_rx += 1);
             }
         }
     }
@@ -233,10 +233,10 @@ impl<'a> Engine<'a> {
     fn redirect(self, steer: Steer, tags: u8) -> u32 {
         let target = self.table.target(steer.target());
         if FRAGMENTS_STAY.load() != 0 && self.is_fragmented() {
-            return self.lost(steer.slot());
+            return self.lost(steer.id());
         }
         if !readdress(self.ctx, target, tags) {
-            return self.no_target(steer.slot());
+            return self.no_target(steer.id());
         }
         // SAFETY: the flags' low bits are what to return when the devmap has no entry for
         // the key, which is so once the device is gone.
@@ -248,11 +248,11 @@ impl<'a> Engine<'a> {
             )
         } as u32;
         if action == XDP_DROP {
-            return self.no_target(steer.slot());
+            return self.no_target(steer.id());
         }
         let cell = self.row.parent();
         cell.to += 1;
-        cell.last_to = u64::from(steer.slot());
+        cell.last_to = u64::from(steer.id());
         action
     }
 
@@ -267,21 +267,18 @@ impl<'a> Engine<'a> {
     /// A frame that the kernel would drop without a word, not even to `alias_lost`: one of
     /// several fragments, before Linux 6.3.
     #[inline(always)]
-    fn lost(self, slot: u32) -> u32 {
+    fn lost(self, id: u32) -> u32 {
         self.row.parent().lost += 1;
-        self.row.alias(slot, |cell| cell.lost += 1);
+        self.row.alias(id, |cell| cell.lost += 1);
         XDP_DROP
     }
 
     #[inline(always)]
-    fn no_target(self, slot: u32) -> u32 {
+    fn no_target(self, id: u32) -> u32 {
         self.row.parent().no_target += 1;
-        self.row.alias(slot, |cell| cell.no_target += 1);
+        self.row.alias(id, |cell| cell.no_target += 1);
         if journal::open() {
-            warn!(
-                self.ctx,
-                "slot {}: its device is gone, packet dropped", slot
-            );
+            warn!(self.ctx, "id {}: its device is gone, packet dropped", id);
         }
         XDP_DROP
     }

@@ -27,7 +27,7 @@ use super::{journal, lookup, skb, tc_lookup};
 
 /// Where a permitted frame goes out.
 struct Permit {
-    slot: u32,
+    id: u32,
     vlan: Vlan,
 }
 
@@ -59,16 +59,16 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
                 // From its link-local address a device sends neighbour solicitations and
                 // multicast listener reports; they are counted with ARP and ND.
                 let Owner { permit, .. } = owner(ctx).ok_or(Refusal::Address)?;
-                count_sent(ctx, Class::Neighbor, permit.slot);
+                count_sent(ctx, Class::Neighbor, permit.id);
                 return Ok(permit);
             }
             let permit = own(ctx, table, copied).ok_or(Refusal::Address)?;
-            count_sent(ctx, class, permit.slot);
+            count_sent(ctx, class, permit.id);
             Ok(permit)
         }
         Claim::Listener => {
             let Owner { permit, .. } = owner(ctx).ok_or(Refusal::Address)?;
-            count_sent(ctx, Class::Neighbor, permit.slot);
+            count_sent(ctx, Class::Neighbor, permit.id);
             Ok(permit)
         }
         Claim::Typed => {
@@ -77,7 +77,7 @@ fn permit(ctx: &TcContext) -> Result<Permit, Refusal> {
             if owner.ethertype != ethertype {
                 return Err(Refusal::Protocol);
             }
-            count_sent(ctx, Class::Data, owner.permit.slot);
+            count_sent(ctx, Class::Data, owner.permit.id);
             Ok(owner.permit)
         }
     }
@@ -97,7 +97,7 @@ fn own(ctx: &TcContext, table: Table, copied: Copied) -> Option<Permit> {
         && steer.target() == ifindex
     {
         return Some(Permit {
-            slot: steer.slot(),
+            id: steer.id(),
             vlan: Vlan::NONE,
         });
     }
@@ -119,7 +119,7 @@ fn own(ctx: &TcContext, table: Table, copied: Copied) -> Option<Permit> {
         return None;
     }
     Some(Permit {
-        slot: steer.slot(),
+        id: steer.id(),
         vlan,
     })
 }
@@ -135,7 +135,7 @@ fn owner(ctx: &TcContext) -> Option<Owner> {
     let port = lookup::port(skb::raw(ctx).ifindex)?;
     Some(Owner {
         permit: Permit {
-            slot: port.key,
+            id: port.key,
             vlan: Vlan::new(port.vlan_outer, port.vlan_inner),
         },
         ethertype: EtherType::new(port.ethertype),
@@ -148,10 +148,10 @@ fn parent_mac() -> Option<[u8; 6]> {
 }
 
 #[inline(always)]
-fn count_sent(ctx: &TcContext, class: Class, slot: u32) {
+fn count_sent(ctx: &TcContext, class: Class, id: u32) {
     let Some(row) = Row::own() else { return };
     row.parent().tx += 1;
-    row.alias(slot, |cell| match class {
+    row.alias(id, |cell| match class {
         Class::Data => {
             cell.tx_packets += skb::segments(ctx);
             cell.tx_bytes += u64::from(ctx.len());
@@ -186,11 +186,11 @@ fn refuse(ctx: &TcContext, refusal: Refusal) -> i32 {
         row.parent().spoof += 1;
     }
     if let (Some(row), Some(Owner { permit, .. })) = (row, owner(ctx)) {
-        row.alias(permit.slot, |cell| cell.spoof += 1);
+        row.alias(permit.id, |cell| cell.spoof += 1);
         if journal::open() {
             warn!(
                 ctx,
-                "slot {}: spoofed frame dropped, reason {}", permit.slot, refusal as u8
+                "id {}: spoofed frame dropped, reason {}", permit.id, refusal as u8
             );
         }
     }
@@ -226,7 +226,7 @@ fn adopt(ctx: &TcContext) -> Option<Vlan> {
     if steer.target() != key {
         return None;
     }
-    count_sent(ctx, class, steer.slot());
+    count_sent(ctx, class, steer.id());
     if target.flags & Target::REWRITE != 0 {
         impersonate(ctx, packet, link, parent_mac()?)?;
     }

@@ -58,8 +58,16 @@ fn what_fails_half_way_is_undone() {
     assert_eq!(figures(desk, "eth0:1"), [2, 2, 0]);
     assert_eq!(figures(desk, "eth0:2"), [5, 0, 5]);
     // The old limit holds, and the aliases work.
-    desk.lab
-        .ctl_err(&["add", "eth0:1500", "203.0.113.77", "--drop"], "EINVAL");
+    desk.lab.ctl_err(
+        &[
+            "add",
+            "eth0",
+            "--range",
+            "198.19.0.0-198.19.3.231",
+            "--drop",
+        ],
+        "ENOSPC",
+    );
     ping(desk, &targets.home, "eth0:0", 1);
     ping(desk, &targets.home, "eth0:1", 1);
     desk.lab.b.ping_ok("198.51.100.31", 1);
@@ -93,12 +101,12 @@ fn an_attached_device_is_as_declared_or_refused() {
              [[alias]]\nname = \"eth0:0\"\naddress = \"198.51.100.8\"\ntarget = \"drop\"\n"
         ))
     };
-    let path = declare("mode = \"generic\"\ncapacity = 100\nmax_aliases = 50\nlog = \"warn\"");
+    let path = declare("mode = \"generic\"\ncapacity = 100\nmax_aliases = 1\nlog = \"warn\"");
     desk.lab.ctl_ok(&["apply", &path]);
     assert_eq!(desk.lab.row("eth0:0")["mode"], "generic");
     assert!(desk.lab.ctl_ok(&["show"]).contains("of 100 slots"));
     desk.lab
-        .ctl_err(&["add", "eth0:50", "203.0.113.1", "--drop"], "EINVAL");
+        .ctl_err(&["add", "eth0:50", "203.0.113.1", "--drop"], "ENOSPC");
     assert_eq!(desk.compare(&[&path]), (0, String::new()));
     desk.lab.ctl_ok(&["save"]);
     assert_eq!(desk.compare(&[]), (0, String::new()));
@@ -120,7 +128,7 @@ fn an_attached_device_is_as_declared_or_refused() {
         assert!(desk.lab.ctl_ok(&["show"]).contains(is));
         assert_eq!(desk.compare(&[&path]), (0, String::new()));
     }
-    declare("mode = \"best-effort\"\nmax_aliases = 51");
+    declare("mode = \"best-effort\"\nmax_aliases = 2");
     desk.lab.ctl_ok(&["apply", &path]);
     desk.lab
         .ctl_ok(&["add", "eth0:50", "203.0.113.1", "--drop"]);

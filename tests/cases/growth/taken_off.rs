@@ -35,6 +35,9 @@ fn a_qdisc_that_is_gone_comes_back() {
         let name = format!("eth0:{slot}");
         lab.ctl_ok(&["add", &name, &format!("198.18.0.{slot}"), "--drop"]);
         assert_eq!(capacity(&lab), 2 * slot, "{gone:?}");
+        // As many as there is room for now.
+        let range = format!("198.18.{slot}.1-198.18.{slot}.{}", slot - 1);
+        lab.ctl_ok(&["add", "eth0", "--range", &range, "--drop"]);
         everything();
         lab.ctl_ok(&["disable", &name]);
     }

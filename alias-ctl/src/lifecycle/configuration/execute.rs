@@ -55,21 +55,23 @@ pub fn execute(tx: &mut Transaction<'_>, prepared: Vec<Prepared>) -> Result<()> 
 /// Everything but what is only deleted.
 fn make(tx: &mut Transaction<'_>, one: &Prepared, undo: &mut Undo) -> Result<()> {
     let (link, plan) = (&one.link, &one.plan);
-    let end = plan.make.iter().map(Run::end).max().unwrap_or(0);
+    // The plan has seen to it that 32 bits hold them.
+    let more = plan.make.iter().map(|run| run.count).sum::<u64>() as u32;
     let declared = one.declared.attachment.capacity.unwrap_or(0);
     if one.is.is_none() {
         let spec = attach_spec(&one.declared.attachment);
-        let capacity = spec.capacity.max(end);
+        let capacity = spec.capacity.max(more);
         attachment::attach(tx, &link.name, &AttachSpec { capacity, ..spec })?;
         undo.push(link, Done::Attached);
     }
     let mut parent = tx.host.attached(link, "apply")?;
-    if declared > parent.capacity() {
-        parent = grow::grow_to(&mut tx.on(link, &parent)?, declared.max(end))?;
-    }
-    if let Some(grown) = grow::make_room(&mut tx.on(link, &parent)?, end)? {
-        parent = grown;
-    }
+    let grown = match declared > parent.capacity() {
+        true => Some(grow::grow_to(&mut tx.on(link, &parent)?, declared)?),
+        false => None,
+    };
+    parent = note_growth(link, parent, grown, undo);
+    let grown = grow::make_room(&mut tx.on(link, &parent)?, more)?;
+    parent = note_growth(link, parent, grown, undo);
     let limit = parent.header().max_aliases;
     if let Some(wanted) = one.declared.attachment.max_aliases
         && wanted != limit
@@ -95,7 +97,7 @@ fn make(tx: &mut Transaction<'_>, one: &Prepared, undo: &mut Undo) -> Result<()>
             _ => group.items.len(),
         };
         for items in group.items.chunks(at_once.max(1)) {
-            let grown = grow::until_all_fit(&mut tx.on(link, &parent)?, |on| {
+            let grown = grow::until_all_fit(&mut tx.on(link, &parent)?, 0, |on| {
                 make_group(on, group.properties, items)
             });
             let grown = grown.map_err(|refusal| {
@@ -103,7 +105,7 @@ fn make(tx: &mut Transaction<'_>, one: &Prepared, undo: &mut Undo) -> Result<()>
                 let about = runs.find(|run| is_about(&refusal, link, run));
                 refusal.at_line(about.map_or(group.line, |run| run.line))
             })?;
-            parent = grown.unwrap_or(parent);
+            parent = note_growth(link, parent, grown, undo);
             let slots = items
                 .iter()
                 .map(|item| (item.slot, item.past.kept))
@@ -128,6 +130,15 @@ fn make(tx: &mut Transaction<'_>, one: &Prepared, undo: &mut Undo) -> Result<()>
         clear_idle(parent.edit(tx.lock())?)?;
     }
     refuse_exposing(tx.host, one, &parent, &exposed)
+}
+
+/// Notes how large a parent was before it grew, if it did. Returns what it is now.
+fn note_growth(link: &Link, was: Parent, grown: Option<Parent>, undo: &mut Undo) -> Parent {
+    let Some(grown) = grown else {
+        return was;
+    };
+    undo.push(link, Done::Grown(was.capacity()));
+    grown
 }
 
 /// Refuses a configuration by which a prefix would get an address of the parent's, as

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use alias_common::header::Header;
-use alias_common::limits::MAX_SLOTS;
+use alias_common::limits::MAX_ALIASES;
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::Parent;
@@ -124,7 +124,7 @@ pub fn aliases(
         });
     };
     let live = parent
-        .live()
+        .live_by_slot()
         .map(|(slot, record)| {
             let port = names.links.get(&record.port_ifindex);
             let (target, whole) = match record.kind() {
@@ -193,7 +193,7 @@ pub fn attachment(parent: &Parent) -> Attachment {
             Mode::Native
         }),
         capacity: Some(parent.capacity()),
-        max_aliases: (header.max_aliases < MAX_SLOTS).then_some(header.max_aliases),
+        max_aliases: (header.max_aliases < MAX_ALIASES).then_some(header.max_aliases),
         log: Some(header.log_level),
         tc: Some(if is_set(Header::CLSACT) {
             Hook::Clsact

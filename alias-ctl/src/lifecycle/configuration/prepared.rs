@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use alias_common::limits::MAX_SLOTS;
+use alias_common::limits::MAX_ALIASES;
 
 use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
@@ -72,12 +72,12 @@ pub fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prep
     Ok(prepared)
 }
 
-/// Slots from this number on cannot be created once the device is as declared.
+/// How many aliases there can be once the device is as declared.
 fn limit(is: Option<&Attachment>, declared: &Attachment) -> u32 {
     declared
         .max_aliases
         .or(is.and_then(|is| is.max_aliases))
-        .map_or(MAX_SLOTS, |limit| limit.min(MAX_SLOTS))
+        .map_or(MAX_ALIASES, |limit| limit.min(MAX_ALIASES))
 }
 
 /// What an attached device has for good must be what is declared.

@@ -5,7 +5,7 @@ use crate::dataplane::parent::address_of;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::{Refusal, Result};
 use crate::lifecycle::attachment;
-use crate::lifecycle::{create, hearing, resolve, retire, settle, tcp_options};
+use crate::lifecycle::{create, grow, hearing, resolve, retire, settle, tcp_options};
 use crate::model::lifecycle::OnDown;
 use crate::netlink::Link;
 use crate::wiring::batch::{Item, Past};
@@ -23,6 +23,8 @@ use alias_common::tcp_options::TcpOptions;
 pub enum Done {
     /// The device was attached.
     Attached,
+    /// It had room for fewer.
+    Grown(u32),
     /// Its limit was another.
     Limited(u32),
     /// What becomes of its aliases when it goes down was another.
@@ -72,6 +74,10 @@ fn undo(
 ) -> Result<()> {
     match done {
         Done::Attached => attachment::detach(tx, &link.name, false),
+        Done::Grown(before) => {
+            let parent = tx.host.attached(link, "undo")?;
+            grow::shrink_to(&mut tx.on(link, &parent)?, before)
+        }
         Done::Limited(before) => {
             let parent = tx.host.attached(link, "undo")?;
             parent.edit(tx.lock())?.set_limit(before);

@@ -21,7 +21,7 @@ use crate::wiring::{attach, hearing, hooks, local_route, port, presence, veth};
 use super::events::{Events, Extent};
 use super::snapshot::Snapshot;
 
-/// Up to this slot every pass compares every alias; beyond, those of single
+/// Up to so many records every pass compares every alias; beyond, those of single
 /// commands do so once a second, so that a script of thousands stays linear.
 const FEW: u32 = 1024;
 
@@ -114,7 +114,7 @@ pub(super) fn inspect(
     let attached = holds_on(&host.directory.parent(ifindex), ifindex);
     let link = link.filter(|link| attached || attach::is_noted(link, &header));
     let now = seconds_since_boot();
-    let many = header.slots_end > FEW;
+    let many = header.records_end > FEW;
     let due = extent == Extent::Usual && many && header.looked_at != now;
     let whole = extent == Extent::Whole || due || !many;
     if let Some(link) = &link {
@@ -193,7 +193,7 @@ pub(super) fn looks_at_all(host: &Host, extent: Extent) -> Result<bool> {
     let now = seconds_since_boot();
     let is_left_out = |ifindex: &u32| {
         let header = Parent::peek(&host.directory, *ifindex).ok().flatten();
-        header.is_some_and(|header| header.slots_end > FEW && header.looked_at == now)
+        header.is_some_and(|header| header.records_end > FEW && header.looked_at == now)
     };
     let parents = host.directory.parents()?;
     Ok(extent == Extent::Whole || !parents.iter().any(is_left_out))

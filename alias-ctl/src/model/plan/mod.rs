@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 
 use alias_common::hearer::Hear;
+use alias_common::limits::MAX_SLOTS;
 use alias_common::tcp_options::TcpOptions;
 
 use super::address::Address;
@@ -58,8 +59,7 @@ pub struct Plan {
     pub strays: Vec<u32>,
 }
 
-/// Plans for one device, whose aliases `live` come by slot. Slots from `limit` on
-/// cannot be created.
+/// Plans for one device, whose aliases `live` come by slot. There can be `limit` of them.
 ///
 /// # Errors
 ///
@@ -73,12 +73,13 @@ pub fn plan(declared: &Parent, live: &[Live], limit: u32) -> Result<Plan> {
         addresses: Addresses::of(&declared.runs),
         live,
     };
-    planner.refuse_overflow(limit)?;
+    planner.refuse_no_slots()?;
     let mut plan = planner.compare()?;
     planner.refuse_taken_addresses(&mut plan)?;
     planner.follow_joins(&mut plan)?;
     planner.check_joins()?;
     planner.add_missing(&mut plan);
+    planner.refuse_overflow(&plan, limit)?;
     Ok(plan)
 }
 
@@ -111,34 +112,37 @@ impl Planner<'_> {
         alias_name(&self.declared.name, slot)
     }
 
-    /// What is there already is no matter, over the limit or not.
-    fn refuse_overflow(&self, limit: u32) -> Result<()> {
-        let Some(run) = self.by_slot.iter().find(|run| {
-            let end = u64::from(run.start).saturating_add(run.count);
-            end > u64::from(limit)
-                && (end > u64::from(u32::MAX)
-                    || (run.start.max(limit)..run.end()).any(|slot| self.live_at(slot).is_none()))
-        }) else {
+    /// A run may be longer than there are slots.
+    fn refuse_no_slots(&self) -> Result<()> {
+        let is_beyond =
+            |run: &&&Run| u64::from(run.start).saturating_add(run.count) > u64::from(MAX_SLOTS);
+        let Some(run) = self.by_slot.iter().find(is_beyond) else {
             return Ok(());
         };
-        let count = self.declared.count();
-        let hint = format!("raise max_aliases in [[parent]]; {}", place(run));
-        Err(if run.count > 1 || count > u64::from(limit) {
-            Refusal::new(
-                &self.declared.name,
-                "apply",
-                format!("{count} aliases are declared, for slots below {limit}"),
-                libc::ENOSPC,
-            )
-        } else {
-            Refusal::new(
-                self.name(run.start),
-                "apply",
-                format!("the slot is at or over the limit {limit}"),
-                libc::EINVAL,
-            )
+        let below = format!("slots are below {MAX_SLOTS}");
+        Err(match run.start < MAX_SLOTS {
+            true => {
+                let reason = format!("{} aliases from {} on, and {below}", run.count, run.start);
+                Refusal::new(&self.declared.name, "apply", reason, libc::ENOSPC)
+            }
+            false => Refusal::new(self.name(run.start), "apply", below, libc::EINVAL),
         }
-        .hint(hint))
+        .hint(place(run)))
+    }
+
+    /// What is there already is no matter, over the limit or not.
+    fn refuse_overflow(&self, plan: &Plan, limit: u32) -> Result<()> {
+        let made: u64 = plan.make.iter().map(|run| run.count).sum();
+        let gone = plan.remove.len() + plan.remove_first.len();
+        let all = self.live.len().saturating_sub(gone) as u64 + made;
+        let Some(run) = plan.make.first().filter(|_| all > u64::from(limit)) else {
+            return Ok(());
+        };
+        let reason = format!("there would be {all} aliases, over the limit {limit}");
+        Err(
+            Refusal::new(&self.declared.name, "apply", reason, libc::ENOSPC)
+                .hint(format!("raise max_aliases in [[parent]]; {}", place(run))),
+        )
     }
 
     /// Compares slot by slot.

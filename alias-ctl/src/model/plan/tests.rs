@@ -256,15 +256,30 @@ fn what_stands_in_the_way_is_refused() {
     );
     check_refused(slot, &[by_hand(6, 5, "drop")], "198.18.0.5", libc::EEXIST);
     // Too many, too high.
-    check_refused(vec![run(90, 0, 20, "drop")], &[], "eth0", libc::ENOSPC);
+    let high = MAX_SLOTS - 1;
+    check_refused(vec![run(0, 0, 101, "drop")], &[], "eth0", libc::ENOSPC);
+    check_refused(vec![run(high, 0, 2, "drop")], &[], "eth0", libc::ENOSPC);
     check_refused(vec![run(0, 0, u64::MAX, "drop")], &[], "eth0", libc::ENOSPC);
-    check_refused(vec![run(100, 0, 1, "drop")], &[], "eth0:100", libc::EINVAL);
-    // What is there already is no matter.
-    check(
-        vec![run(100, 0, 1, "drop")],
-        &[ours(100, 0, "drop")],
-        Plan::default(),
+    check_refused(
+        vec![run(MAX_SLOTS, 0, 1, "drop")],
+        &[],
+        "eth0:4194304",
+        libc::EINVAL,
     );
+    // The limit counts aliases, whatever their numbers are: with those that stay, without
+    // those that go.
+    let stays = [by_hand(7, 1000, "drop")];
+    check_refused(
+        vec![run(high - 99, 0, 100, "drop")],
+        &stays,
+        "eth0",
+        libc::ENOSPC,
+    );
+    let goes = [ours(7, 1000, "drop")];
+    assert!(plan_of(vec![run(high - 99, 0, 100, "drop")], &goes).is_ok());
+    // What is there already is no matter.
+    let many: Vec<Live> = (0..101).map(|slot| ours(slot, slot, "drop")).collect();
+    check(vec![run(0, 0, 101, "drop")], &many, Plan::default());
     // Joins that lead nowhere.
     check_refused(vec![run(1, 1, 1, "eth0:0")], &[], "eth0:1", libc::ENODEV);
     let to_drop = vec![run(0, 0, 1, "drop"), run(1, 1, 1, "eth0:0")];

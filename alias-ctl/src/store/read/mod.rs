@@ -329,8 +329,12 @@ impl Reader<'_, '_> {
                 let reason = format!("{length} is more than {all} bits");
                 return Err(value_fault(table, entry, reason));
             }
+            Some((length, entry)) if range.prefix_len.is_some_and(|said| said != length) => {
+                let reason = format!("{length}, and addresses say another");
+                return Err(value_fault(table, entry, reason));
+            }
             Some((length, _)) => length,
-            None => all,
+            None => range.prefix_len.unwrap_or(all),
         };
         let properties = common.finish(table, &parent, prefix_len)?;
         let line = self.lines.of(table.at);

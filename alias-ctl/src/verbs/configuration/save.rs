@@ -58,13 +58,12 @@ fn refuse_what_goes(host: &mut Host) -> Result<()> {
 
 /// A limit below what is there already would refuse the file.
 fn raise_limit(link: &Link, attachment: &mut Attachment, live: &[Live]) {
-    let end = live.iter().map(|alias| alias.slot + 1).max().unwrap_or(0);
-    if let Some(limit) = attachment.max_aliases.filter(|limit| *limit < end) {
-        attachment.max_aliases = Some(end);
-        let name = alias_name(&link.name, end - 1);
+    let count = live.len() as u32;
+    if let Some(limit) = attachment.max_aliases.filter(|limit| *limit < count) {
+        attachment.max_aliases = Some(count);
         let _ = writeln!(
             io::stderr(),
-            "alias-ctl: warning: {}: save: {name} is over the limit {limit}: {end} is saved",
+            "alias-ctl: warning: {}: save: it has {count} aliases, over the limit {limit}: {count} is saved",
             link.name
         );
     }

@@ -44,7 +44,7 @@ pub(super) fn examine(
         .collect();
     let prefixes = local_route::routed(host, link)?;
     let mut obstacles = Obstacles::default();
-    for (slot, record) in parent.live() {
+    for (slot, record) in parent.live_by_slot() {
         let name = alias_name(&link.name, slot);
         match record.kind() {
             Some(TargetKind::Device) => obstacles.device(link, slot, name, &record, &links),
@@ -78,7 +78,7 @@ pub(super) fn examine(
             (alias_name(&link.name, slot), hint)
         })
         .collect();
-    let live: Vec<(u32, Record)> = parent.live().collect();
+    let live: Vec<(u32, Record)> = parent.live_by_slot().collect();
     let gone: HashSet<u32> = live
         .iter()
         .filter(|(_, record)| !is_there(record.port_ifindex))
@@ -248,7 +248,7 @@ impl Obstacles {
 /// What was dropped that somebody may have wanted.
 fn losses(link: &Link, parent: &Parent, findings: &mut Findings) -> Result<()> {
     let (mut lost, mut spoofed, mut disabled) = (Vec::new(), Vec::new(), 0);
-    for (slot, record) in parent.live() {
+    for (slot, record) in parent.live_by_slot() {
         let figures = parent.figures(slot, &record)?.rest;
         let name = || alias_name(&link.name, slot);
         if figures.no_target + figures.lost > 0 {

@@ -1,7 +1,7 @@
 //! A main device: what it can do, and what its programs are at.
 
 use alias_common::header::Header;
-use alias_common::limits::MAX_SLOTS;
+use alias_common::limits::MAX_ALIASES;
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::{Parent, elsewhere, sys};
@@ -194,7 +194,7 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
         );
     }
     let limit = parent.limit();
-    if limit == MAX_SLOTS {
+    if limit == MAX_ALIASES {
         let capacity = parent.capacity();
         findings.fine(
             name,

@@ -12,7 +12,7 @@ use crate::wiring::veth::{PORT_GROUP, is_beside_parent};
 
 pub(super) fn examine(link: &Link, parent: &Parent, findings: &mut Findings) {
     let is_beside = |(_, record): &(u32, Record)| is_beside_parent(record);
-    let mut beside = parent.live().filter(is_beside);
+    let mut beside = parent.live_by_slot().filter(is_beside);
     let Some((slot, record)) = beside.next() else {
         return;
     };

@@ -128,7 +128,7 @@ fn narrow(device: &mut DeviceView, listing: &Listing, wanted: &Option<Object>) {
 
 /// The records of a device's aliases in creation order.
 fn records(parent: Option<&Parent>) -> Vec<(u32, Record)> {
-    let mut records: Vec<(u32, Record)> = parent.map_or(Vec::new(), |p| p.live().collect());
+    let mut records: Vec<(u32, Record)> = parent.map_or(Vec::new(), |p| p.live_by_slot().collect());
     records.sort_by_key(|(_, record)| record.created);
     records
 }

@@ -80,7 +80,7 @@ impl Aliases {
             let Some(parent) = Parent::open(&host.directory, ifindex)? else {
                 continue;
             };
-            for (slot, record) in parent.live() {
+            for (slot, record) in parent.live_by_slot() {
                 let Some(source) = address_of(&record).ip() else {
                     continue;
                 };
