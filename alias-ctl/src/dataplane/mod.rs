@@ -4,6 +4,7 @@
 mod bpffs;
 mod cgroup;
 pub mod cpus;
+pub mod crowding;
 pub mod daemon_lock;
 pub mod description;
 pub mod directory;

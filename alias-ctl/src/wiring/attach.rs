@@ -14,6 +14,7 @@ use alias_common::link_local;
 use alias_common::names;
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::dataplane::crowding::spreads;
 use crate::dataplane::directory::WriteLock;
 use crate::dataplane::engine::Place;
 use crate::dataplane::header::{self, on_down_flag};
@@ -101,7 +102,7 @@ fn populate(
         abi_version: ABI_VERSION,
         parent_ifindex: link.ifindex,
         max_aliases: spec.max_aliases.unwrap_or(MAX_ALIASES),
-        hash_key: HashKey::from_random(random()?),
+        hash_key: draw_hash_key()?,
         secret: random()?[0],
         interface_id: link_local::interface_id(random()?[0] as u32),
         mac: link.mac,
@@ -285,6 +286,19 @@ fn keep_tags_in_frames(link: &Link) -> u32 {
         return Header::RXVLAN_WAS_ON;
     }
     0
+}
+
+/// A key that spreads addresses. It is as secret as any other: nine of ten do.
+fn draw_hash_key() -> Result<HashKey> {
+    const TRIES: u32 = 64;
+    let mut key = HashKey::from_random(random()?);
+    for _ in 1..TRIES {
+        if spreads(&key) {
+            break;
+        }
+        key = HashKey::from_random(random()?);
+    }
+    Ok(key)
 }
 
 fn random() -> Result<[u64; 3]> {
