@@ -206,6 +206,40 @@ fn with_available(lab: &Lab, kilobytes: u32, arguments: &[&str]) -> Output {
     output.expect("unshare")
 }
 
+/// A process that may not map as much as the parent has is told so, by the map's name, and
+/// nothing has changed: no command dies of it half way.
+#[test]
+fn without_addresses_a_command_is_refused_by_the_maps_name() {
+    let lab = small("500000");
+    lab.ctl_ok(&["add", "eth0:7", "198.51.100.8", "--drop"]);
+    let before = lab.snapshot();
+    let rows = lab.rows();
+    for words in [
+        &["add", "eth0:8", "198.51.100.9", "--drop"][..],
+        &["add", "eth0", "--range", "198.18.0.0/24", "--drop"],
+        &["set", "eth0:7", "198.51.100.10"],
+        &["del", "eth0:7"],
+        &["show", "eth0"],
+        &["stats", "eth0"],
+        &["detach", "eth0", "--cascade"],
+    ] {
+        let mut command = lab.a.command("prlimit");
+        // Less than the index takes, and enough for everything else.
+        command.arg("--as=60000000").arg(ctl_binary()).args(words);
+        command.env("ALIAS_BPFFS_ROOT", lab.bpffs());
+        let output = command.stdin(Stdio::null()).output().expect("prlimit");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {text}");
+        assert!(
+            text.contains("alias-ctl: table: map:") && text.contains("(ENOMEM)"),
+            "{words:?}: {text}"
+        );
+        assert_eq!(lab.rows(), rows, "{words:?}");
+        lab.assert_unchanged(&before);
+    }
+    assert_eq!(capacity(&lab), 500_000);
+}
+
 /// There is no room for aliases that cannot be created.
 #[test]
 fn it_does_not_grow_beyond_its_limit() {

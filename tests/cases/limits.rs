@@ -107,6 +107,69 @@ fn devices_over_the_limit_leave_nothing() {
     }
 }
 
+/// A cable between the hosts whose end at A has this ifindex, and a network of its own.
+fn numbered(lab: &Lab, name: &str, ifindex: u32, network: &str) {
+    lab.a.ip(&format!(
+        "link add {name} index {ifindex} type veth peer name {name} netns {}",
+        lab.b.name()
+    ));
+    for (host, last) in [(&lab.a, 9), (&lab.b, 1)] {
+        host.ip(&format!("addr add {network}.{last}/24 dev {name}"));
+        host.ip(&format!("link set {name} up"));
+    }
+    lab.b
+        .run(&format!("ethtool -K {name} tx off txvlan off gro on"));
+    lab.a.wait_until_up(name);
+}
+
+/// Devices' names fit whatever ifindex and slot are, each device is its own, and two parents
+/// whose numbers are alike in their last 24 bits keep to themselves.
+#[test]
+fn devices_fit_whatever_the_numbers_are() {
+    let lab = Lab::plain();
+    for (ifindex, other) in [(1_234_567, 18_011_783), (2_147_483_647, 2_130_706_431)] {
+        numbered(&lab, "nic0", ifindex, "198.18.1");
+        numbered(&lab, "nic1", other, "198.18.2");
+        let home = lab.namespace("home");
+        let aliases = [
+            ("nic0:100000", "198.18.1.20"),
+            ("nic0:4194303", "198.18.1.21"),
+            ("nic1:100000", "198.18.2.20"),
+            ("nic1:4194303", "198.18.2.21"),
+        ];
+        let mut names = BTreeSet::new();
+        for (alias, address) in aliases {
+            lab.ctl_ok(&[
+                "add",
+                alias,
+                &format!("{address}/24"),
+                "--netns",
+                home.name(),
+            ]);
+            let device = lab.device(alias);
+            assert!(device.len() <= 15, "{device}");
+            assert!(device.starts_with("al") && device.contains('_'), "{device}");
+            assert!(names.insert(device.clone()), "{device} twice");
+            assert!(home.find_link(&device).is_some(), "{device}");
+            assert!(home.find_link(alias).is_some(), "the altname {alias}");
+        }
+        for (alias, address) in aliases {
+            lab.b.ping_ok(address, 2);
+            lab.wait_for_counter(alias, "rx_packets", 2);
+            lab.wait_for_counter(alias, "tx_packets", 2);
+        }
+        // One parent's end is not the other's.
+        lab.ctl_ok(&["detach", "nic1", "--cascade"]);
+        lab.b.ping_ok("198.18.1.20", 2);
+        lab.ctl_ok(&["add", "nic0:4000000", "198.18.1.22/24", "--local"]);
+        lab.b.ping_ok("198.18.1.22", 2);
+        lab.ctl_ok(&["detach", "nic0", "--cascade"]);
+        assert!(home.find_link(names.first().expect("four")).is_none());
+        lab.a.ip("link del nic0");
+        lab.a.ip("link del nic1");
+    }
+}
+
 /// The devices of a namespace, by name.
 #[track_caller]
 fn devices(namespace: &Namespace) -> BTreeSet<String> {

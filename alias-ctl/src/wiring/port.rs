@@ -19,9 +19,10 @@ use super::host::Host;
 use super::transaction::On;
 use super::veth::{self};
 
-/// Filter blocks of our ports, by the parent's ifindex. Blocks are numbered per
-/// namespace by whoever uses them; small numbers are people's.
-const PORT_BLOCKS: u32 = 0xa100_0000;
+/// Filter blocks of our ports, by the parent's ifindex, which has 31 bits: no two parents
+/// share one. Blocks are numbered per namespace by whoever uses them; small numbers are
+/// people's.
+const PORT_BLOCKS: u32 = 1 << 31;
 
 /// Hangs `alias_tx` on the ports of a batch, each with its other end.
 ///

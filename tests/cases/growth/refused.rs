@@ -6,6 +6,7 @@ use std::fs;
 use alias_tests::{Lab, RawSocket, Snapshot, assert_unchanged};
 
 use super::{capacity, small};
+use crate::on_drop::OnDrop;
 use crate::scene::{Family, from_b_to_a, ip};
 
 /// A parent of two aliases without room for a third.
@@ -186,12 +187,12 @@ fn a_configuration_that_is_refused_is_given_back() {
     );
     let file = lab.bpffs().with_extension("toml");
     fs::write(&file, text).expect("a file of our own");
+    let _end = OnDrop(|| drop(fs::remove_file(&file)));
     let path = file.to_str().expect("a path of ASCII");
     lab.ctl_err(&["apply", path], "EEXIST");
     assert_eq!((capacity(&lab), lab.pins(), lab.rows()), (2, pins, rows));
     home.ip("link del x0");
     lab.ctl_ok(&["apply", path]);
-    fs::remove_file(&file).expect("our own file");
     assert_eq!(lab.rows().len(), 2 + 256 + 16);
     assert!(capacity(&lab) >= 274);
 }
