@@ -3,6 +3,7 @@
 
 use alias_tests::{Lab, Mode, Namespace, RawSocket, Tap};
 
+use crate::hear::{STRANGER, announcement};
 use crate::scene::{FAMILIES, Family, LIMIT, from_b_to_a, ip};
 
 /// An alias of the tour: its slot, its address of either family, its target's words.
@@ -90,6 +91,15 @@ fn visit_namespace(lab: &Lab, home: &Namespace, family: Family) {
     lab.b.ping_ok(family.alias(0), 5);
     home.ping_with(family.b(), 5, &format!("-I {}", family.alias(0)));
     lab.b.ping_ok(family.alias(2), 3);
+    // What is said to everybody is heard there too.
+    let ear = RawSocket::open(home, device);
+    let somebody = match family {
+        Family::V4 => "203.0.113.77",
+        Family::V6 => "2001:db8:0:1::77",
+    };
+    let news = announcement(family, somebody, STRANGER).padded().build();
+    RawSocket::open(&lab.b, "eth0").send(&news);
+    ear.expect("an announcement", LIMIT, |got| got == news);
     for counter in ["rx_packets", "tx_packets"] {
         lab.wait_for_counter(&own, counter, 10);
         lab.wait_for_counter(&joined, counter, 3);

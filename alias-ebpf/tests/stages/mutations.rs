@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use alias_ebpf::everybody::{self, Cast};
 use alias_ebpf::network::Address;
 use alias_ebpf::packet::{Mac, Packet};
 use alias_ebpf::send::{self, Claim};
@@ -162,6 +163,9 @@ fn no_mutation_leads_outside_of_the_frame() {
                 assert!(link.tags() == 0 && !link.stripped && link.source == &OWN);
             }
             Err(_) => {}
+        }
+        for cast in [Cast::Uni, Cast::Multi, Cast::Broad] {
+            let _ = everybody::news(packet, link, cast);
         }
         let _ = send::carries_mac(packet, link.network + 40);
     }
