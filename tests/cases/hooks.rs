@@ -135,6 +135,7 @@ fn a_parent_that_cannot_grow_is_as_it_was() {
     let far = lab.namespace("far");
     container(&lab, &far);
     lab.ctl_ok(&["add", "eth0:0", "203.0.113.9", "--to", "v0"]);
+    lab.ctl_ok(&["add", "eth0:1", "198.51.100.9", "--drop"]);
     for device in ["eth0", "v0"] {
         lab.a.run(&format!("tc qdisc del dev {device} clsact")).ok();
         lab.a
@@ -148,8 +149,9 @@ fn a_parent_that_cannot_grow_is_as_it_was() {
         lab.assert_unchanged(&before);
         assert_eq!(lab.pins(), pins);
         assert_eq!(capacity(&lab), 2);
-        lab.ctl_ok(&["add", "eth0:1", "198.51.100.9", "--drop"]);
+        lab.ctl_ok(&["set", "eth0:1", "198.51.100.10"]);
         lab.ctl_ok(&["del", "eth0:1"]);
+        lab.ctl_ok(&["add", "eth0:1", "198.51.100.9", "--drop"]);
         lab.a.run(&way_out).ok();
     }
     lab.ctl_ok(&["add", "eth0:2", "198.51.100.8", "--drop"]);
