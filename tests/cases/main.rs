@@ -69,3 +69,4 @@ mod traffic;
 mod true_words;
 mod untouched;
 mod vlan;
+mod way_back;

@@ -79,3 +79,94 @@ fn restore_and_apply_name_their_file() {
     );
     std::fs::remove_dir_all(&directory).expect("our own directory");
 }
+
+/// By its address an alias is shown, counted and deleted, as by its name.
+#[test]
+fn an_address_names_its_alias() {
+    let lab = Lab::attached(Mode::Native);
+    for line in [
+        "add eth0:0 198.51.100.8/24 --drop",
+        "add eth0:1 2001:db8:5::8/64 --drop",
+        "add eth0:2 203.0.113.0/24 --prefix --drop",
+        "add eth0:3 198.51.100.8/24 --vlan 7 --drop",
+        "add eth0:4 198.51.100.9/24 --drop",
+    ] {
+        lab.ctl_ok(&line.split(' ').collect::<Vec<_>>());
+    }
+    let listed = |verb: &str, address: &str| -> Vec<String> {
+        let rows = lab.ctl_json(&[verb, address]);
+        let rows = rows.as_array().expect("rows").clone();
+        let name = |row: &serde_json::Value| row["alias"].as_str().expect("a name").to_owned();
+        rows.iter().map(name).collect()
+    };
+    for verb in ["show", "stats"] {
+        for (address, names) in [
+            ("198.51.100.8", &["eth0:0", "eth0:3"][..]),
+            ("198.51.100.9/24", &["eth0:4"]),
+            ("2001:db8:5::8", &["eth0:1"]),
+            ("203.0.113.0/24", &["eth0:2"]),
+        ] {
+            assert_eq!(listed(verb, address), names, "{verb} {address}");
+        }
+        check(
+            &lab,
+            &[verb, "198.51.100.77"],
+            "EADDRNOTAVAIL",
+            "show",
+            "device",
+        );
+    }
+    let several = lab.ctl_err(&["del", "198.51.100.8"], "EINVAL");
+    assert!(several.contains("eth0:0, eth0:3"), "{several}");
+    check(
+        &lab,
+        &["del", "198.51.100.77"],
+        "EADDRNOTAVAIL",
+        "show",
+        "make one",
+    );
+    lab.ctl_ok(&["del", "198.51.100.9", "2001:db8:5::8"]);
+    lab.ctl_ok(&["del", "203.0.113.0/24"]);
+    assert_eq!(lab.alias_names(), ["eth0:0", "eth0:3"]);
+}
+
+/// The word that `doctor` uses is a column, and why something was dropped is said.
+#[test]
+fn why_packets_were_dropped_is_a_column() {
+    let lab = Lab::attached(Mode::Native);
+    lab.ctl_ok(&["add", "eth0:0", "192.0.2.20/24"]);
+    let heading = || {
+        let text = lab.ctl_ok(&["stats"]);
+        text.lines().next().expect("a heading").to_owned()
+    };
+    assert!(!heading().contains("SPOOF"), "{}", heading());
+    let device = lab.device("eth0:0");
+    let socket = alias_tests::RawSocket::open(&lab.a, &device);
+    let mac = lab.a.mac("eth0");
+    let stranger = "203.0.113.9".parse().expect("an address");
+    let neighbour = "192.0.2.1".parse().expect("an address");
+    let frame = alias_tests::frame::frame()
+        .between(mac, lab.b.mac("eth0"))
+        .ipv4(stranger, neighbour)
+        .udp(1, 2, b"not mine");
+    socket.send(&frame.padded().build());
+    lab.wait_for_counter("eth0:0", "dropped.spoof", 1);
+    assert!(heading().contains("SPOOF"), "{}", heading());
+    assert!(!heading().contains("NO-TARGET"), "{}", heading());
+    let said = lab.ctl_ok(&["doctor", "eth0:0"]);
+    assert!(said.contains("see SPOOF"), "{said}");
+}
+
+#[test]
+fn help_has_an_example_a_line_and_no_wrong_tip() {
+    let lab = Lab::plain();
+    let help = lab.ctl_ok(&["--help"]);
+    let examples = help.split("Examples:").nth(1).expect("examples");
+    let examples = examples.split("\n\n").next().expect("a paragraph");
+    for line in examples.lines().filter(|line| !line.trim().is_empty()) {
+        assert!(line.trim().starts_with("alias-ctl "), "{line}");
+    }
+    let usage = lab.ctl(&["add", "eth0:0", "192.0.2.20", "--dorp"]);
+    assert_eq!(usage.code(), 2, "{usage}");
+    assert!(!usage.stderr.contains("tip: to pass"), "{usage}");
+}

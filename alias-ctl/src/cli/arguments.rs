@@ -19,8 +19,7 @@ use super::tcp_options::TcpArguments;
     after_help = "Examples:\n  \
         alias-ctl add eth0:0 192.0.2.10/24              an alias with a device of its own\n  \
         alias-ctl add eth0:1 192.0.2.11 --drop          count and drop\n  \
-        alias-ctl add eth0:2 198.51.100.0/24 --prefix --drop\n  \
-                                                        all of it, as one alias\n  \
+        alias-ctl add eth0:2 198.51.100.0/24 --prefix   all of a network, as one alias\n  \
         alias-ctl add eth0 --range 198.18.0.0/22 --drop 1,024 at once\n  \
         alias-ctl stats                                 what each alias received and sent\n  \
         alias-ctl del eth0:0\n\n\
@@ -59,7 +58,7 @@ pub(super) enum Verb {
     Add(Add),
     /// Delete aliases
     #[command(after_help = "Examples:\n  alias-ctl del eth0:0 eth0:1\n  \
-        alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 198.51.100.0/24\n  \
+        alias-ctl del 192.0.2.10\n  alias-ctl del eth0 192.0.2.10\n  alias-ctl del eth0 198.51.100.0/24\n  \
         alias-ctl del eth0 --all\n  \
         alias-ctl del eth0:10-50\n  \
         alias-ctl del eth0 --range 198.51.100.20-198.51.100.60\n  \
@@ -294,7 +293,7 @@ pub(super) struct Add {
 
 #[derive(Debug, Args)]
 pub(super) struct Del {
-    /// ALIAS…, DEVICE:FIRST-LAST, DEVICE ADDRESS, DEVICE PREFIX/LENGTH, or DEVICE with one
+    /// ALIAS…, ADDRESS…, DEVICE:FIRST-LAST, DEVICE ADDRESS, DEVICE PREFIX/LENGTH, or DEVICE with one
     /// of --all, --range and --from
     #[arg(required = true, num_args = 1..)]
     pub(super) names: Vec<String>,
@@ -379,7 +378,7 @@ pub(super) struct Man {
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// Only this DEVICE or DEVICE:SLOT
+    /// Only this DEVICE, DEVICE:SLOT or ADDRESS
     pub(super) name: Option<String>,
     /// As the kernel lists them itself, in the form of NET_ALIAS
     #[arg(long, conflicts_with_all = ["name", "json"])]
@@ -391,7 +390,7 @@ pub(super) struct Show {
 
 #[derive(Debug, Args)]
 pub(super) struct Stats {
-    /// Only this DEVICE or DEVICE:SLOT
+    /// Only this DEVICE, DEVICE:SLOT or ADDRESS
     pub(super) name: Option<String>,
     /// As JSON
     #[arg(short = 'j', long)]

@@ -302,7 +302,10 @@ fn del(words: Del) -> Read<Request> {
         });
     }
     let by_address = match &words.names[..] {
-        [device, address] => Some((device.clone(), address.as_str())),
+        // Two addresses are two aliases.
+        [device, address] if device.parse::<IpAddr>().is_err() => {
+            Some((device.clone(), address.as_str()))
+        }
         _ => None,
     };
     if let Some((device, text)) = by_address {

@@ -15,7 +15,7 @@ mod route;
 mod tcp_options;
 mod types;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use crate::error::Result;
@@ -33,7 +33,12 @@ pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Invoc
     let verb = words.get(1).map(|word| word.to_string_lossy().into_owned());
     let arguments = match arguments::Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
-        Err(error) => return Ok(Invocation::Print(error)),
+        Err(mut error) => {
+            // What clap suggests is to pass an unknown option on as a value, "-- --word": as
+            // an address or a name it would only be refused once more.
+            error.remove(ContextKind::Suggested);
+            return Ok(Invocation::Print(error));
+        }
     };
     match lower::lower(arguments) {
         Ok(invocation) => Ok(invocation),

@@ -60,6 +60,8 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
     if parent.pending_change().is_none() {
         parent.set_unfinished(false);
     }
+    let slots = batch.items.iter().map(|item| (link.ifindex, item.slot));
+    on.host.made.extend(slots);
     if let Err(refusal) = neighbour::tell(link, batch) {
         // The aliases are made.
         let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");

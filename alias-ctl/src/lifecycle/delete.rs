@@ -20,7 +20,7 @@ use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 
 use super::refusals::no_such_alias;
-use super::{exposure, retire};
+use super::{by_address, exposure, retire};
 
 /// An address that a deleted alias had counted where others put it.
 pub struct Staying {
@@ -75,13 +75,15 @@ pub fn delete_aliases(tx: &mut Transaction<'_>, victims: &Victims) -> Result<Vec
     match victims {
         Victims::Named(names) => {
             for name in names {
-                let (link, named) = match SlotRange::parse(name)? {
-                    Some(range) => (host.link(&range.parent, "delete")?, range.slots),
-                    None => {
-                        let (link, slot) = host.alias(name, "delete")?;
-                        let slot = slot.ok_or_else(|| all_meant(&link))?;
-                        (link, slot..=slot)
-                    }
+                let (link, named) = if let Some(named) = by_address::Named::read(name) {
+                    let (link, _, slot) = by_address::find_one(host, named, name, "delete")?;
+                    (link, slot..=slot)
+                } else if let Some(range) = SlotRange::parse(name)? {
+                    (host.link(&range.parent, "delete")?, range.slots)
+                } else {
+                    let (link, slot) = host.alias(name, "delete")?;
+                    let slot = slot.ok_or_else(|| all_meant(&link))?;
+                    (link, slot..=slot)
                 };
                 let known = going
                     .iter()

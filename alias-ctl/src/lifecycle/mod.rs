@@ -10,6 +10,7 @@
 
 pub mod add;
 pub mod attachment;
+pub mod by_address;
 pub mod change;
 pub mod configuration;
 pub mod create;
@@ -33,3 +34,4 @@ pub mod target;
 pub mod tcp_options;
 pub mod transaction;
 pub mod verdict;
+pub mod way_back;

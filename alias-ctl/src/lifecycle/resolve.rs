@@ -75,23 +75,30 @@ fn is_there(
         return Ok(false);
     }
     let record = parent.record(slot);
-    let same = address_of(&record) == address
-        && record.vlan() == wanted.vlan
-        && record.prefix_len == wanted.prefix_len
-        && target::same(&record, placement);
-    if same {
+    let mac = match placement {
+        Placement::To(_, mac) => mac.unwrap_or_default(),
+        _ => record.mac,
+    };
+    let is = address_of(&record);
+    let other = if is != address {
+        format!("it exists with address {is}")
+    } else if record.vlan() != wanted.vlan {
+        "it exists on another VLAN".to_owned()
+    } else if record.prefix_len != wanted.prefix_len {
+        format!("it exists with length {}", record.prefix_len)
+    } else if !target::same(&record, placement) {
+        "it exists with another target".to_owned()
+    } else if record.mac != mac {
+        "it exists with another --mac".to_owned()
+    } else {
         return Ok(true);
-    }
+    };
     let name = alias_name(&link.name, slot);
-    Err(Refusal::new(
-        &name,
-        "add",
-        format!("it exists with address {}", address_of(&record)),
-        libc::EEXIST,
+    Err(
+        Refusal::new(&name, "add", other, libc::EEXIST).hint(format!(
+            "change it: alias-ctl set {name} …; or delete it: alias-ctl del {name}"
+        )),
     )
-    .hint(format!(
-        "change it: alias-ctl set {name} …; or delete it: alias-ctl del {name}"
-    )))
 }
 
 /// A slot whose name others gave to an address of theirs is taken.

@@ -259,6 +259,38 @@ impl Conversation {
         }
     }
 
+    /// The way on which a packet from one address to another leaves, or from the address
+    /// that the kernel chooses, as its rules and tables have it; `None`: none, and the packet is not sent.
+    ///
+    /// Errors: EINVAL when the source is not an address of the namespace; the kernel's
+    /// answer or the socket's error.
+    pub fn way(&mut self, source: Option<IpAddr>, destination: IpAddr) -> Result<Option<Route>> {
+        let (family, bits) = match destination {
+            IpAddr::V4(_) => (AddressFamily::Inet, 32),
+            IpAddr::V6(_) => (AddressFamily::Inet6, 128),
+        };
+        let mut query = RouteMessage::default();
+        query.header.address_family = family;
+        query.header.destination_prefix_length = bits;
+        query.attributes = vec![RouteAttribute::Destination(destination.into())];
+        if let Some(source) = source {
+            query.header.source_prefix_length = bits;
+            query.attributes.push(RouteAttribute::Source(source.into()));
+        }
+        let query = RouteNetlinkMessage::GetRoute(query);
+        match self.one(query, destination.to_string(), Route::parse) {
+            Err(error)
+                if matches!(
+                    error.errno(),
+                    libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::ENETDOWN
+                ) =>
+            {
+                Ok(None)
+            }
+            found => found,
+        }
+    }
+
     fn one_link(&mut self, query: LinkMessage, object: String) -> Result<Option<Link>> {
         let found = self.one(RouteNetlinkMessage::GetLink(query), object, Link::parse);
         match found {

@@ -174,7 +174,7 @@ pub fn show(views: &[AliasView<'_>]) -> String {
 /// The table of `stats`.
 #[must_use]
 pub fn stats(views: &[StatsView<'_>]) -> String {
-    const COLUMNS: [(&str, Align); 8] = [
+    const COLUMNS: [(&str, Align); 11] = [
         ("ALIAS", Align::Left),
         ("ADDRESS", Align::Left),
         ("TARGET", Align::Left),
@@ -183,11 +183,28 @@ pub fn stats(views: &[StatsView<'_>]) -> String {
         ("TX-PACKETS", Align::Right),
         ("TX-BYTES", Align::Right),
         ("DROPPED", Align::Right),
+        ("POLICY", Align::Right),
+        ("SPOOF", Align::Right),
+        ("NO-TARGET", Align::Right),
     ];
+    // Why they were dropped: no column for what never happened.
+    let is_shown = |(column, _): &(&str, Align)| {
+        let any = |figure: fn(&Dropped) -> u64| views.iter().any(|view| figure(&view.dropped) > 0);
+        match *column {
+            "POLICY" => any(|dropped| dropped.policy),
+            "SPOOF" => any(|dropped| dropped.spoof),
+            "NO-TARGET" => any(|dropped| dropped.no_target),
+            _ => true,
+        }
+    };
+    let shown = COLUMNS.each_ref().map(is_shown);
+    let columns: Vec<(&str, Align)> = (COLUMNS.into_iter().zip(shown))
+        .filter_map(|(column, shown)| shown.then_some(column))
+        .collect();
     let rows: Vec<Vec<String>> = views
         .iter()
         .map(|view| {
-            vec![
+            let row = [
                 alias_name(view.alias.parent, view.alias.slot),
                 view.alias.address.to_string(),
                 view.alias.target.into(),
@@ -196,10 +213,16 @@ pub fn stats(views: &[StatsView<'_>]) -> String {
                 view.tx_packets.to_string(),
                 view.tx_bytes.to_string(),
                 view.dropped.total().to_string(),
-            ]
+                view.dropped.policy.to_string(),
+                view.dropped.spoof.to_string(),
+                view.dropped.no_target.to_string(),
+            ];
+            (row.into_iter().zip(shown))
+                .filter_map(|(cell, shown)| shown.then_some(cell))
+                .collect()
         })
         .collect();
-    layout(&COLUMNS, &rows)
+    layout(&columns, &rows)
 }
 
 /// A parent and what its programs did.

@@ -1,7 +1,7 @@
 //! `add`.
 
 use crate::error::Result;
-use crate::lifecycle::{add, transaction};
+use crate::lifecycle::{add, transaction, way_back};
 use crate::model::alias_request::AliasRequest;
 use crate::wiring::host::Host;
 
@@ -13,5 +13,7 @@ use crate::wiring::host::Host;
 pub fn add(name: &str, wanted: &AliasRequest) -> Result<()> {
     let mut host = Host::open()?;
     let mut tx = transaction::begin(&mut host)?;
-    add::add(&mut tx, name, wanted)
+    add::add(&mut tx, name, wanted)?;
+    way_back::tell(tx.host);
+    Ok(())
 }

@@ -100,15 +100,45 @@ impl Log for Printer {
 
     fn log(&self, record: &Record<'_>) {
         let mut out = io::stdout().lock();
+        let text = self.named(in_words(&record.args().to_string()));
         // A reader that is gone misses nothing it wants.
-        let _ = writeln!(
-            out,
-            "{}: {}",
-            record.level().as_str().to_lowercase(),
-            self.named(record.args().to_string())
-        );
+        let _ = writeln!(out, "{}: {text}", record.level().as_str().to_lowercase());
         let _ = out.flush();
     }
 
     fn flush(&self) {}
+}
+
+/// What a program wrote, with the reason in words: a program has numbers only
+/// (`alias_ebpf::send::Refusal`).
+fn in_words(text: &str) -> String {
+    let Some((before, number)) = text.rsplit_once(", reason ") else {
+        return text.to_owned();
+    };
+    let reason = match number {
+        "1" => "it is shorter than its headers say",
+        "2" => "it is from another MAC than the parent's",
+        "3" => {
+            "its source is no address of an alias of this namespace, or it is a router's message"
+        }
+        "4" => "it has a VLAN tag of its own",
+        "5" => "it is of another protocol than the alias",
+        _ => return text.to_owned(),
+    };
+    format!("{before}: {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn reasons_are_words() {
+        let text = "slot 3: spoofed frame dropped, reason 2";
+        let words = "slot 3: spoofed frame dropped: it is from another MAC than the parent's";
+        assert_eq!(in_words(text), words);
+        for text in ["slot 3: target 4 is gone", "a, reason 77"] {
+            assert_eq!(in_words(text), text);
+        }
+    }
 }

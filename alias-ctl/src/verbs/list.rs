@@ -5,7 +5,7 @@ use std::path::Path;
 use alias_common::key::Vlan;
 
 use crate::error::Result;
-use crate::lifecycle::{add, delete, transaction};
+use crate::lifecycle::{add, delete, transaction, way_back};
 use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::model::list::{Lengths, List};
 use crate::model::request::{FromList, Victims};
@@ -33,7 +33,9 @@ pub fn add(name: &str, wanted: FromList) -> Result<()> {
     };
     let mut host = Host::open()?;
     let mut tx = transaction::begin(&mut host)?;
-    add::add(&mut tx, name, &wanted)
+    add::add(&mut tx, name, &wanted)?;
+    way_back::tell(tx.host);
+    Ok(())
 }
 
 /// `alias-ctl del DEVICE --from FILE`.

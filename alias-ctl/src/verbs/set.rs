@@ -1,7 +1,7 @@
 //! `set` of an alias.
 
 use crate::error::Result;
-use crate::lifecycle::{change, transaction};
+use crate::lifecycle::{change, transaction, way_back};
 use crate::model::request::Change;
 use crate::wiring::host::Host;
 
@@ -14,5 +14,7 @@ use crate::wiring::host::Host;
 pub fn set(name: &str, change: &Change) -> Result<()> {
     let mut host = Host::open()?;
     let mut tx = transaction::begin(&mut host)?;
-    change::set(&mut tx, name, change)
+    change::set(&mut tx, name, change)?;
+    way_back::tell(tx.host);
+    Ok(())
 }

@@ -204,10 +204,10 @@ pub(super) fn before_up(
     address: Address,
 ) -> impl Iterator<Item = Request> {
     let quiet = address.is_ipv6().then(|| Request::quiet(device));
-    // A prefix's device has no address at all.
-    let has_link_local = address.is_ipv6() && address.ip().is_some();
-    let link_local =
-        has_link_local.then(|| Request::put_address(&link_local(interface_id, port, device)));
+    // A prefix's device, which has no other address, finds its neighbours by it.
+    let link_local = address
+        .is_ipv6()
+        .then(|| Request::put_address(&link_local(interface_id, port, device)));
     quiet.into_iter().chain(link_local)
 }
 

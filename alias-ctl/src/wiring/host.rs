@@ -22,6 +22,8 @@ pub struct Host {
     pub directory: Directory,
     /// Parents with which nothing can be done now, by ifindex, and why.
     pub barred: HashMap<u32, Refusal>,
+    /// Aliases that this command has made, by their parents' ifindex and slot.
+    pub made: Vec<(u32, u32)>,
 }
 
 impl Host {
@@ -39,6 +41,7 @@ impl Host {
             netns,
             directory,
             barred: HashMap::new(),
+            made: Vec::new(),
         })
     }
 

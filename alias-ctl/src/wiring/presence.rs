@@ -21,7 +21,7 @@ use super::host::Host;
 use super::local_route;
 use super::sysctl::{accept_by_any_route, ask_no_routers};
 use super::transaction::On;
-use super::veth::namespace;
+use super::veth::{self, namespace};
 
 /// An alias whose packets are a device's.
 struct Holder {
@@ -70,15 +70,16 @@ impl There {
     }
 
     fn has(&self, holder: &Holder, interface_id: u32) -> bool {
-        if let Some(prefix) = holder.address.prefix() {
-            return self.prefixes.contains(&(holder.device, prefix));
-        }
-        let Some(ip) = holder.address.ip() else {
+        let own = if let Some(prefix) = holder.address.prefix() {
+            self.prefixes.contains(&(holder.device, prefix))
+        } else if let Some(ip) = holder.address.ip() {
+            self.addresses.contains(&(holder.device, ip))
+        } else {
             return true;
         };
-        let own = Ipv6Addr::from(link_local::address(interface_id, holder.port));
-        self.addresses.contains(&(holder.device, ip))
-            && (ip.is_ipv4() || self.addresses.contains(&(holder.device, own.into())))
+        let link_local = Ipv6Addr::from(link_local::address(interface_id, holder.port));
+        own && (!holder.address.is_ipv6()
+            || self.addresses.contains(&(holder.device, link_local.into())))
     }
 }
 
@@ -244,32 +245,9 @@ fn by_namespace<'a>(aliases: impl Iterator<Item = &'a (u32, Record)>) -> Vec<Gro
     groups.into_values().collect()
 }
 
-/// The namespaces of these groups, by their cookies: found in one walk, because there may
-/// be as many of them as aliases.
 fn namespaces(groups: &[Group]) -> HashMap<u64, Netns> {
-    let mut wanted: HashMap<u64, u64> = groups
-        .iter()
-        .filter(|group| group.cookie != 0)
-        .map(|group| (group.inode, group.cookie))
-        .collect();
-    let mut found = HashMap::new();
-    if wanted.is_empty() {
-        return found;
-    }
-    for netns in Netns::all() {
-        let Some(cookie) = wanted.get(&netns.inode()).copied() else {
-            continue;
-        };
-        // An inode is given to the next namespace as soon as its own is gone.
-        if netns.cookie().is_ok_and(|own| own == cookie) {
-            wanted.remove(&netns.inode());
-            found.insert(cookie, netns);
-        }
-        if wanted.is_empty() {
-            break;
-        }
-    }
-    found
+    let elsewhere = groups.iter().filter(|group| group.cookie != 0);
+    veth::namespaces(elsewhere.map(|group| (group.inode, group.cookie)))
 }
 
 impl Group {

@@ -1,6 +1,7 @@
 //! Alias devices and their ports by their marks: whose they are, where their other end
 //! is, and what addresses they get.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use alias_common::link_local;
@@ -103,4 +104,29 @@ pub fn namespace(record: &Record) -> Result<Option<Netns>> {
                 libc::ENOENT,
             )
         })
+}
+
+/// Namespaces by their cookies, of those that are wanted by inode and cookie: found in one
+/// walk, because there may be as many of them as aliases. One that no name and no process
+/// leads to is not among them.
+pub(super) fn namespaces(wanted: impl Iterator<Item = (u64, u64)>) -> HashMap<u64, Netns> {
+    let mut wanted: HashMap<u64, u64> = wanted.collect();
+    let mut found = HashMap::new();
+    if wanted.is_empty() {
+        return found;
+    }
+    for netns in Netns::all() {
+        let Some(cookie) = wanted.get(&netns.inode()).copied() else {
+            continue;
+        };
+        // An inode is given to the next namespace as soon as its own is gone.
+        if netns.cookie().is_ok_and(|own| own == cookie) {
+            wanted.remove(&netns.inode());
+            found.insert(cookie, netns);
+        }
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    found
 }

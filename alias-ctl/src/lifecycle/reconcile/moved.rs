@@ -93,9 +93,7 @@ fn configure(name: &str, record: &Record, link_local: &AddressSpec) -> Result<()
         // A device that belongs to an IPv4 alias does without until it is joined.
         let _ = sysctl::write(&format!("ipv6/conf/{}/disable_ipv6", device.name), "0");
         ask_no_routers(&device.name)?;
-        if address.ip().is_some() {
-            requests.push(Request::put_address(link_local));
-        }
+        requests.push(Request::put_address(link_local));
     } else if !device.up {
         silence_ipv6(&device.name)?;
     }

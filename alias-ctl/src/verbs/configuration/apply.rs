@@ -8,7 +8,7 @@ use crate::lifecycle::configuration::prepared::prepare;
 use crate::lifecycle::configuration::restore::{apply_with, needed, restore_each};
 use crate::lifecycle::configuration::text::{Text, only};
 use crate::lifecycle::families::Named;
-use crate::lifecycle::transaction;
+use crate::lifecycle::{transaction, way_back};
 use crate::model::declaration::Declaration;
 use crate::model::request::Source;
 use crate::render::plan as render;
@@ -49,9 +49,15 @@ pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()>
     let (declaration, types) = read(tx.host)?;
     match source {
         Source::File(_) => apply_with(&mut tx, &needed(types, &declaration), declaration)
-            .map_err(|refusal| text.in_file(refusal)),
-        Source::Saved => all_but(restore_each(&mut tx, &types, declaration), &text),
+            .map_err(|refusal| text.in_file(refusal))?,
+        Source::Saved => {
+            let refused = restore_each(&mut tx, &types, declaration);
+            way_back::tell(tx.host);
+            return all_but(refused, &text);
+        }
     }
+    way_back::tell(tx.host);
+    Ok(())
 }
 
 /// Says what could not be made: all but the last here, and that one by its return.

@@ -10,6 +10,7 @@ use crate::dataplane::Parent;
 use crate::error::Result;
 use crate::lifecycle::configuration::restore;
 use crate::lifecycle::reconcile::events::Events;
+use crate::lifecycle::way_back;
 use crate::model::declaration::Declaration;
 use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
@@ -76,6 +77,7 @@ impl Wanted {
             let mut tx = Transaction::wait(host)?;
             let parents = vec![parent];
             let refused = restore::restore_each(&mut tx, &types, Declaration { parents });
+            way_back::tell(tx.host);
             if refused.is_empty() {
                 self.said.remove(&link.name);
                 done.push(format!("{}: came up: restored what was saved", link.name));

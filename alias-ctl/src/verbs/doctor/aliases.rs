@@ -9,12 +9,14 @@ use alias_common::record::{Record, TargetKind};
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
+use crate::lifecycle::way_back;
 use crate::model::bits::{bits, network};
 use crate::model::finding::{Findings, Level};
 use crate::model::name::{alias_name, device_name};
-use crate::netlink::Link;
+use crate::netlink::{Link, namespace};
 use crate::wiring::host::Host;
 use crate::wiring::sysctl::strict_reverse_path;
+use crate::wiring::way_back::silent;
 use crate::wiring::{local_route, port, presence, veth};
 
 /// What becomes of an address that is missed.
@@ -85,12 +87,46 @@ pub(super) fn examine(
         .map(|(slot, _)| *slot)
         .collect();
     let with_device = live.iter().filter(|(slot, _)| !gone.contains(slot));
+    let mut dead = gone.clone();
     for slot in presence::missing(host, parent, with_device)? {
         let name = alias_name(&link.name, slot);
         obstacles.bare.push((name, PUT_BACK.into()));
+        dead.insert(slot);
     }
+    dead.extend(live.iter().filter_map(|(slot, record)| {
+        let port = links.get(&record.port_ifindex)?;
+        let has_device = matches!(record.kind(), Some(TargetKind::Device | TargetKind::Join));
+        (has_device && !(port.up && port.running)).then_some(*slot)
+    }));
     obstacles.tell(findings);
+    let healthy = live.iter().filter(|(slot, _)| !dead.contains(slot));
+    unanswering(host, link, parent, healthy, findings)?;
     losses(link, parent, findings)
+}
+
+/// Those that somebody gets no answer from, though nothing of their own is missing.
+fn unanswering<'a>(
+    host: &mut Host,
+    link: &Link,
+    parent: &Parent,
+    aliases: impl Iterator<Item = &'a (u32, Record)>,
+    findings: &mut Findings,
+) -> Result<()> {
+    let names = namespace::names();
+    let mut kinds: Vec<(String, Vec<Found>)> = Vec::new();
+    for silent in silent(host, link, parent, aliases)? {
+        let what = way_back::what(link, &silent);
+        let hint = way_back::way_out(link, &names, &silent);
+        let found = (alias_name(&link.name, silent.slot), hint);
+        match kinds.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, of_kind)) => of_kind.push(found),
+            None => kinds.push((what, vec![found])),
+        }
+    }
+    for (what, found) in kinds {
+        findings.each(Level::Problem, &found, &what);
+    }
+    Ok(())
 }
 
 /// All links, by ifindex. A dump shows what the kernel has yet to note of a carrier that
@@ -252,13 +288,10 @@ fn losses(link: &Link, parent: &Parent, findings: &mut Findings) -> Result<()> {
         let figures = parent.figures(slot, &record)?.rest;
         let name = || alias_name(&link.name, slot);
         if figures.no_target + figures.lost > 0 {
-            lost.push((
-                name(),
-                format!("see dropped.no_target: alias-ctl stats {}", name()),
-            ));
+            lost.push((name(), format!("see NO-TARGET: alias-ctl stats {}", name())));
         }
         if figures.spoof > 0 {
-            let hint = format!("see dropped.spoof: alias-ctl stats {}", name());
+            let hint = format!("see SPOOF: alias-ctl stats {}", name());
             spoofed.push((name(), hint));
         }
         disabled += u32::from(record.flags & Record::ENABLED == 0);

@@ -12,7 +12,7 @@ mod main_device;
 mod object;
 
 use crate::error::{Refusal, Result};
-use crate::lifecycle::{attachment, transaction};
+use crate::lifecycle::{attachment, transaction, way_back};
 use crate::model::ifconfig::{Configure, Ifconfig, LinkChange, flags};
 use crate::render::output;
 use crate::wiring::host::Host;
@@ -31,7 +31,9 @@ pub fn ifconfig(asked: &Ifconfig) -> Result<()> {
         Ifconfig::Configure(asked) => {
             let mut host = Host::open()?;
             let mut tx = transaction::begin(&mut host)?;
-            configure(&mut tx, asked)
+            configure(&mut tx, asked)?;
+            way_back::tell(tx.host);
+            Ok(())
         }
         Ifconfig::Flags(style, word) => {
             let line = flags::print(*word, &flags::decode(*style, *word));

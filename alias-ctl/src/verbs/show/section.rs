@@ -6,6 +6,7 @@ use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::{Figures, Parent};
 use crate::error::{Refusal, Result};
+use crate::lifecycle::by_address;
 use crate::lifecycle::refusals::no_such_alias;
 use crate::netlink::Link;
 use crate::render::alias::ParentView;
@@ -79,6 +80,13 @@ pub(super) fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Re
         }
         return Ok(all);
     };
+    if let Some(named) = by_address::Named::read(name) {
+        let found = by_address::find(host, named, name, operation)?;
+        let sections = found
+            .into_iter()
+            .map(|(link, parent, slots)| Section::some(link, parent, &slots));
+        return Ok(whole(sections.collect()));
+    }
     let (link, slot) = host.alias(name, operation)?;
     let Some(parent) = Parent::open(&host.directory, link.ifindex)? else {
         return match slot {
@@ -117,15 +125,24 @@ impl Section {
         if !parent.is_live(slot) {
             return Err(no_such_alias(&link, slot, operation));
         }
-        let record = parent.record(slot);
+        Ok(Section::some(link, parent, &[slot]))
+    }
+
+    fn some(link: Link, parent: Parent, slots: &[u32]) -> Section {
         let mut uses = Uses::default();
-        uses.note(&record);
-        Ok(Section {
+        let mut aliases = Vec::new();
+        for slot in slots {
+            let record = parent.record(*slot);
+            uses.note(&record);
+            aliases.push((record.created, *slot));
+        }
+        aliases.sort_unstable();
+        Section {
             link,
             parent,
-            aliases: vec![(record.created, slot)],
+            aliases,
             uses,
-        })
+        }
     }
 
     /// The records of some of its aliases. One that was deleted meanwhile is not
