@@ -32,10 +32,12 @@ pub fn add(tx: &mut Transaction<'_>, name: &str, wanted: &AliasRequest) -> Resul
             );
         }
     }
-    on_parent(tx, &link, |on| add_to(on, &wanted))
+    let count = wanted.addresses.count();
+    on_parent(tx, &link, count, |on| add_to(on, &wanted))
 }
 
-/// Works on a parent that is up, attached for it when it is not.
+/// Works on a parent that is up, attached for it, with room for so many aliases, when it is
+/// not.
 ///
 /// # Errors
 ///
@@ -43,13 +45,14 @@ pub fn add(tx: &mut Transaction<'_>, name: &str, wanted: &AliasRequest) -> Resul
 pub fn on_parent(
     tx: &mut Transaction<'_>,
     link: &Link,
+    count: u64,
     work: impl FnOnce(&mut On<'_>) -> Result<()>,
 ) -> Result<()> {
     if !link.up {
         return Err(refusals::parent_down(link, "add"));
     }
     let was_attached = Parent::peek(&tx.host.directory, link.ifindex)?.is_some();
-    let parent = open_or_attach(tx, link)?;
+    let parent = open_or_attach(tx, link, count)?;
     let done = work(&mut tx.on(link, &parent)?);
     if done.is_err() && !was_attached {
         // Refused means that nothing has changed: not the parent either.

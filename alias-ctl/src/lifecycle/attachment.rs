@@ -1,5 +1,6 @@
 //! Attaches parents and detaches them, with their aliases if they shall go too.
 
+use alias_common::limits::MAX_ALIASES;
 use alias_common::record::State;
 
 use crate::dataplane::Parent;
@@ -32,12 +33,12 @@ pub fn attach(tx: &mut Transaction<'_>, device: &str, spec: &AttachSpec) -> Resu
     attach_link(tx, &link, spec).map(drop)
 }
 
-/// Opens the state of a parent, attaching it when it is not.
+/// Opens the state of a parent, attaching it with room for so many aliases when it is not.
 ///
 /// # Errors
 ///
 /// Those of [`attach::attach`].
-pub fn open_or_attach(tx: &mut Transaction<'_>, link: &Link) -> Result<Parent> {
+pub fn open_or_attach(tx: &mut Transaction<'_>, link: &Link, count: u64) -> Result<Parent> {
     if let Some(refusal) = tx.host.barred.get(&link.ifindex) {
         return Err(refusal.clone());
     }
@@ -51,7 +52,11 @@ pub fn open_or_attach(tx: &mut Transaction<'_>, link: &Link) -> Result<Parent> {
         None => {
             let spec = AttachSpec {
                 mode: Mode::Native,
-                capacity: DEFAULT_CAPACITY,
+                // More than fit any parent are refused when they are looked at.
+                capacity: u32::try_from(count)
+                    .ok()
+                    .filter(|count| *count <= MAX_ALIASES)
+                    .map_or(DEFAULT_CAPACITY, |count| count.max(DEFAULT_CAPACITY)),
                 max_aliases: None,
                 log_level: 0,
                 on_down: None,

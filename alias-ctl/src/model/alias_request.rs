@@ -78,3 +78,15 @@ pub enum Addresses {
         start: u32,
     },
 }
+
+impl Addresses {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self {
+            Addresses::One { .. } => 1,
+            Addresses::Range { range, .. } => range.count,
+            Addresses::Listed { list, .. } => list.addresses().len() as u64,
+        }
+    }
+}

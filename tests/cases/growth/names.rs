@@ -20,6 +20,19 @@ fn one_alias_in_a_high_slot_takes_no_more_than_one_in_a_low_one() {
     assert_eq!(capacity(&lab), 1024);
     lab.ctl_ok(&["detach", "eth0", "--cascade"]);
     nothing_is_left(&lab);
+    // Who begins with many has room for them at once, and more than fit are refused.
+    lab.ctl_ok(&[
+        "add",
+        "eth0",
+        "--range",
+        "198.18.0.0-198.18.7.210",
+        "--drop",
+    ]);
+    assert_eq!(capacity(&lab), 2003);
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    let many = ["add", "eth0", "--range", "2001:db8:5::/96", "--drop"];
+    lab.ctl_err(&many, "ENOSPC");
+    nothing_is_left(&lab);
 }
 
 /// What `show` and the kernel list are alike, and counted for the one that was sent to.

@@ -124,7 +124,7 @@ pub(super) fn put(
 ) -> Result<u32> {
     let is_logical = matches!(asked.address, Some(AddressChange::AddLogical(_)));
     let mut left = None;
-    add::on_parent(tx, link, |on| {
+    add::on_parent(tx, link, 1, |on| {
         let parent = on.parent;
         let address = given.address.into();
         let holder = parent.slot_of(address, Vlan::NONE);
