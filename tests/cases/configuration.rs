@@ -4,6 +4,7 @@
 mod crash;
 pub(crate) mod desk;
 mod file;
+mod names;
 mod whole;
 
 use std::os::unix::fs::MetadataExt;

@@ -12,6 +12,7 @@
 
 pub mod execute;
 pub mod observe;
+mod parents;
 pub mod prepared;
 pub mod restore;
 pub mod text;

@@ -125,7 +125,7 @@ fn restore_runs(tx: &mut Transaction<'_>, types: &[Named], parent: &Parent) -> V
 /// # Errors
 ///
 /// That of reading it.
-pub fn saved(host: &Host) -> Result<Option<(Declaration, Vec<Named>)>> {
+pub fn saved(host: &mut Host) -> Result<Option<(Declaration, Vec<Named>)>> {
     match Text::of(&Source::Saved) {
         Err(refusal) if refusal.errno == libc::ENOENT => Ok(None),
         Err(refusal) => Err(refusal),

@@ -8,6 +8,8 @@ use crate::model::typed::is_named;
 use crate::store::{file, read};
 use crate::wiring::host::Host;
 
+use super::parents;
+
 /// A configuration's words, and what errors call them.
 pub struct Text {
     object: String,
@@ -41,15 +43,15 @@ impl Text {
         &self.object
     }
 
-    /// What the words mean, and the address families they name: one may have to be
-    /// loaded.
+    /// What the words mean, with the names that devices have now, and the address families
+    /// they name: one may have to be loaded.
     ///
     /// # Errors
     ///
     /// What they cannot mean, with line, column and key.
-    pub fn read(&self, host: &Host) -> Result<(Declaration, Vec<Named>)> {
+    pub fn read(&self, host: &mut Host) -> Result<(Declaration, Vec<Named>)> {
         let mut types: Vec<Named> = Vec::new();
-        let declaration = read::read(&self.text, &self.object, &mut |word| {
+        let mut declaration = read::read(&self.text, &self.object, &mut |word| {
             if let Some(known) = types.iter().find(|known| is_named(&known.row, word)) {
                 return Ok(known.row);
             }
@@ -58,6 +60,7 @@ impl Text {
             types.push(found);
             Ok(row)
         })?;
+        parents::settle(host, &mut declaration)?;
         Ok((declaration, types))
     }
 }

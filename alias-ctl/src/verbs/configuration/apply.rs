@@ -23,15 +23,17 @@ use crate::wiring::host::Host;
 pub fn apply(source: &Source, device: Option<&str>, dry_run: bool) -> Result<()> {
     let mut host = Host::open()?;
     let text = Text::of(source)?;
-    let read = |host: &Host| -> Result<(Declaration, Vec<Named>)> {
+    let read = |host: &mut Host| -> Result<(Declaration, Vec<Named>)> {
         let (mut declaration, types) = text.read(host)?;
         if let Some(device) = device {
-            only(&mut declaration, device, &text)?;
+            let link = host.netlink.link_by_name(device)?;
+            let name = link.map_or_else(|| device.to_owned(), |link| link.name);
+            only(&mut declaration, &name, &text)?;
         }
         Ok((declaration, types))
     };
     if dry_run {
-        let (declaration, _) = read(&host)?;
+        let (declaration, _) = read(&mut host)?;
         let text: String = prepare(&mut host, declaration)
             .map_err(|refusal| text.in_file(refusal))?
             .iter()

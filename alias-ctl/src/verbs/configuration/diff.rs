@@ -21,7 +21,7 @@ use crate::wiring::host::Host;
 /// That of reading the file; what no plan can be made for.
 pub fn diff(source: &Source) -> Result<Outcome> {
     let mut host = Host::open()?;
-    let (mut declaration, _) = Text::of(source)?.read(&host)?;
+    let (mut declaration, _) = Text::of(source)?.read(&mut host)?;
     let names = Names::look_up(&mut host)?;
     names.settle(&mut declaration);
     add_undeclared(&mut host, &mut declaration)?;
