@@ -7,6 +7,7 @@
 mod aim;
 mod alias_types;
 mod announce;
+mod asked;
 mod budget;
 mod change;
 mod configuration;

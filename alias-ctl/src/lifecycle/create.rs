@@ -13,7 +13,7 @@ use crate::wiring::progress::Progress;
 use crate::wiring::transaction::On;
 use crate::wiring::{hearing, neighbour, sockets};
 
-use super::{retire, settle, target, verdict};
+use super::{asked, retire, settle, target, verdict};
 
 /// Makes the aliases of a batch, all or none.
 ///
@@ -66,6 +66,7 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
         // The aliases are made.
         let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");
     }
+    asked::tell(on, batch);
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! [`attachment`] and [`configuration`] are made of them.
 
 pub mod add;
+pub mod asked;
 pub mod attachment;
 pub mod by_address;
 pub mod change;

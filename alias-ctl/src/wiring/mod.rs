@@ -2,6 +2,7 @@
 //! looked for. No policy, no journal, no words.
 
 pub mod announce;
+pub mod asked;
 pub mod attach;
 pub mod batch;
 pub mod device;
@@ -16,6 +17,7 @@ pub mod peer;
 pub mod port;
 pub mod presence;
 pub mod progress;
+pub mod question;
 mod reach;
 pub mod redirect;
 pub mod routes;

@@ -54,13 +54,85 @@ pub fn accept_by_any_route(device: &str, address: Address) -> Result<()> {
     Ok(())
 }
 
-/// Whether packets for an address that the routing table would answer by another
-/// device are dropped (`rp_filter` 1, ip-sysctl). The larger of the two settings counts.
-#[must_use]
-pub fn strict_reverse_path(device: &str) -> bool {
-    let setting = |name: &str| {
-        let text = sysctl::read(&format!("ipv4/conf/{name}/rp_filter")).unwrap_or_default();
-        text.parse::<u32>().unwrap_or(0)
-    };
-    setting("all").max(setting(device)) == 1
+/// A setting of IPv4 by which a device keeps silent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Setting {
+    /// `arp_ignore`.
+    ArpIgnore,
+    /// `arp_filter`.
+    ArpFilter,
+    /// `rp_filter`.
+    ReversePath,
+}
+
+impl Setting {
+    const ALL: [Setting; 3] = [Setting::ArpIgnore, Setting::ArpFilter, Setting::ReversePath];
+
+    /// As sysctl(8) calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Setting::ArpIgnore => "arp_ignore",
+            Setting::ArpFilter => "arp_filter",
+            Setting::ReversePath => "rp_filter",
+        }
+    }
+}
+
+/// What a device does when it is asked for an address.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Asked {
+    own: [u32; Setting::ALL.len()],
+    all: [u32; Setting::ALL.len()],
+}
+
+impl Asked {
+    /// The settings of a device, or those of `all`, in the calling thread's namespace. One
+    /// that cannot be read is 0, as where there is no such device.
+    #[must_use]
+    pub fn read(device: &str) -> Asked {
+        let value = |setting: Setting| {
+            let path = format!("ipv4/conf/{device}/{}", setting.name());
+            let text = sysctl::read(&path).unwrap_or_default();
+            text.parse().unwrap_or(0)
+        };
+        Asked {
+            own: Setting::ALL.map(value),
+            all: [0; Setting::ALL.len()],
+        }
+    }
+
+    /// The same, with those of `all`.
+    #[must_use]
+    pub const fn with(self, all: &Asked) -> Asked {
+        Asked {
+            all: all.own,
+            ..self
+        }
+    }
+
+    /// The values of the device and of `all`.
+    #[must_use]
+    pub const fn both(&self, setting: Setting) -> (u32, u32) {
+        (self.own[setting as usize], self.all[setting as usize])
+    }
+
+    /// The value that counts: the larger (ip-sysctl).
+    #[must_use]
+    pub fn value(&self, setting: Setting) -> u32 {
+        let (own, all) = self.both(setting);
+        own.max(all)
+    }
+
+    /// Whether no question is dropped, whoever asks.
+    #[must_use]
+    pub fn is_open(&self, has_prefix: bool) -> bool {
+        self.value(Setting::ArpIgnore) == 0
+            && self.value(Setting::ArpFilter) == 0
+            && match self.value(Setting::ReversePath) {
+                0 => true,
+                1 => false,
+                _ => !has_prefix,
+            }
+    }
 }

@@ -12,12 +12,13 @@ use crate::error::Result;
 use crate::lifecycle::way_back;
 use crate::model::bits::{bits, network};
 use crate::model::finding::{Findings, Level};
-use crate::model::name::{alias_name, device_name};
+use crate::model::name::alias_name;
 use crate::netlink::{Link, namespace};
 use crate::wiring::host::Host;
-use crate::wiring::sysctl::strict_reverse_path;
 use crate::wiring::way_back::silent;
 use crate::wiring::{local_route, port, presence, veth};
+
+use super::asked;
 
 /// What becomes of an address that is missed.
 const PUT_BACK: &str = "the daemon, or the next command that changes something, puts it back; to be rid of it: alias-ctl del";
@@ -49,7 +50,7 @@ pub(super) fn examine(
     for (slot, record) in parent.live_by_slot() {
         let name = alias_name(&link.name, slot);
         match record.kind() {
-            Some(TargetKind::Device) => obstacles.device(link, slot, name, &record, &links),
+            Some(TargetKind::Device) => obstacles.device(name, &record, &links),
             Some(TargetKind::To) => obstacles.target(link, name, &record, &links),
             Some(TargetKind::Local) => match address_of(&record).prefix() {
                 Some(prefix) if prefixes.contains(&prefix) => {}
@@ -101,6 +102,17 @@ pub(super) fn examine(
     obstacles.tell(findings);
     let healthy = live.iter().filter(|(slot, _)| !dead.contains(slot));
     unanswering(host, link, parent, healthy, findings)?;
+    let there = live.iter().filter(|(slot, record)| {
+        // A local one has no port that could be there.
+        match address_of(record)
+            .ip()
+            .filter(|_| record.is(TargetKind::Local))
+        {
+            Some(ip) => own.contains(&ip),
+            None => record.is(TargetKind::Local) || !dead.contains(slot),
+        }
+    });
+    asked::examine(host, link, there, findings)?;
     losses(link, parent, findings)
 }
 
@@ -156,7 +168,6 @@ struct Obstacles {
     gone: Vec<Found>,
     detached: Vec<Found>,
     down: Vec<Found>,
-    strict: Vec<Found>,
     no_target: Vec<Found>,
     target_down: Vec<Found>,
     narrow: Vec<Found>,
@@ -166,14 +177,7 @@ struct Obstacles {
 }
 
 impl Obstacles {
-    fn device(
-        &mut self,
-        link: &Link,
-        slot: u32,
-        name: String,
-        record: &Record,
-        links: &HashMap<u32, Link>,
-    ) {
+    fn device(&mut self, name: String, record: &Record, links: &HashMap<u32, Link>) {
         let port = links.get(&record.port_ifindex);
         let Some(port) = port.filter(|port| veth::is_ours(port)) else {
             let hint = "the next command that changes something deletes it; then add it again";
@@ -189,10 +193,6 @@ impl Obstacles {
                 "bring it up in its namespace".into()
             };
             self.down.push((name, hint));
-        } else if beside && strict_reverse_path(&device_name(link.ifindex, slot)) {
-            let device = device_name(link.ifindex, slot);
-            let hint = format!("sysctl -w net.ipv4.conf.{device}.rp_filter=2");
-            self.strict.push((name, hint));
         }
     }
 
@@ -250,10 +250,6 @@ impl Obstacles {
                 "alias_tx was taken off its port: what its device sends does not leave",
             ),
             (&self.down, "its device is down: its packets are dropped"),
-            (
-                &self.strict,
-                "strict reverse path filtering drops its packets: replies leave by the parent",
-            ),
             (
                 &self.no_target,
                 "its --to device is gone: its packets are dropped",

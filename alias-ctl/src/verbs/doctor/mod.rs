@@ -2,6 +2,7 @@
 //! way. It changes nothing and takes no lock.
 
 mod aliases;
+mod asked;
 mod device;
 mod firewall;
 mod hearing;
