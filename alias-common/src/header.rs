@@ -88,6 +88,9 @@ impl Header {
     pub const ALLMULTI: u32 = 256;
     /// Something of what was saved of the parent could not be restored, and is still wanted.
     pub const INCOMPLETE: u32 = 128;
+    /// `promote_secondaries` was set on the parent for its `local` aliases; it goes with the
+    /// last of them.
+    pub const PROMOTES: u32 = 512;
 }
 
 // SAFETY: fields are ordered without padding (size asserted below).

@@ -301,6 +301,8 @@ impl Record {
     pub const DECLARED: u32 = 32;
     /// The alias is a prefix: it matches every address that begins with it.
     pub const PREFIX: u32 = 64;
+    /// `local`: the host's own stack is not to take the address for its source.
+    pub const DEPRECATED: u32 = 128;
     /// Not in the index.
     pub const NO_POSITION: u32 = u32::MAX;
 

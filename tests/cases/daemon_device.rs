@@ -123,7 +123,7 @@ fn an_address_that_is_taken_away_is_put_back() {
         ]) {
             lab.ctl_ok(&["add", name, address, "--local"]);
         }
-        for address in ["198.51.100.8/32", "203.0.113.9/32", "2001:db8:5::8/128"] {
+        for address in ["198.51.100.8/24", "203.0.113.9/24", "2001:db8:5::8/64"] {
             lab.a.ip(&format!("addr del {address} dev eth0"));
             stage.put_right(&format!("{address} to be there again"), || {
                 lab.a.ip("addr show dev eth0").contains(address)

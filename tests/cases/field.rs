@@ -145,8 +145,8 @@ fn an_address_that_was_taken_away_comes_back() {
             (
                 "from the parent",
                 vec![
-                    (false, "addr del 192.0.2.13/32 dev eth0".into()),
-                    (false, "addr del 2001:db8:0:1::14/128 dev eth0".into()),
+                    (false, "addr del 192.0.2.13/24 dev eth0".into()),
+                    (false, "addr del 2001:db8:0:1::14/64 dev eth0".into()),
                 ],
             ),
             (
@@ -309,9 +309,9 @@ fn a_daemon_whose_log_nobody_reads_goes_on() {
         .expect("it starts");
     drop(daemon.stderr.take());
     for _ in 0..2 {
-        lab.a.ip("addr del 192.0.2.13/32 dev eth0");
+        lab.a.ip("addr del 192.0.2.13/24 dev eth0");
         wait_for("the address", LIMIT, || {
-            lab.a.ip("addr show dev eth0").contains("192.0.2.13/32")
+            lab.a.ip("addr show dev eth0").contains("192.0.2.13/24")
         });
     }
     let ended = daemon.try_wait().expect("it can be asked for");

@@ -107,7 +107,7 @@ fn what_is_deprecated_is_no_source() {
     ok(&lab, "eth0:6 -deprecated");
     assert!(!is_deprecated("2001:db8:0:1::3/"));
     ok(&lab, "eth0 addif 198.51.100.8/24 deprecated up");
-    assert!(is_deprecated("198.51.100.8/32"));
+    assert!(is_deprecated("198.51.100.8/24"));
     lab.b.ping_ok("198.51.100.8", 1);
     let message = refused(&lab, "eth0 deprecated", "EOPNOTSUPP");
     assert!(message.contains("preferred_lft 0"), "{message}");
@@ -139,7 +139,7 @@ fn solaris_listing() {
              \tinet 203.0.113.9 netmask ffffff00 broadcast 203.0.113.255\n"
         ),
         format!(
-            "eth0:2: flags=2000841<UP,RUNNING,MULTICAST,IPv6> mtu 1500 index {index}\n\
+            "eth0:2: flags=2040841<UP,RUNNING,MULTICAST,DEPRECATED,IPv6> mtu 1500 index {index}\n\
              \tinet6 2001:db8:5::8/64\n"
         ),
     ] {

@@ -99,7 +99,7 @@ fn what_is_left_is_named_and_goes() {
             lab.a.ip_batch("link set eth1 up\nlink set far1 up\n");
             add_all(&lab, home.name());
             run(&lab, "add eth1:0 198.18.0.1 --drop");
-            assert!(left(&lab, &home).len() >= 10, "{:?}", left(&lab, &home));
+            assert!(left(&lab, &home).len() >= 9, "{:?}", left(&lab, &home));
             let daemon = matches!(by, By::Daemon).then(|| lab.daemon(&[]));
             match how {
                 How::Everything => {

@@ -33,6 +33,7 @@ mod growth;
 mod harness;
 mod hear;
 mod hooks;
+mod host_source;
 mod hosts;
 mod ifconfig;
 mod ifconfig_alias;

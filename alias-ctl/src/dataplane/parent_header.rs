@@ -98,6 +98,14 @@ impl ParentMut<'_> {
         self.change_flags(Header::ALLMULTI, if is_ours { Header::ALLMULTI } else { 0 });
     }
 
+    /// Notes whether `promote_secondaries` was set on it for its aliases.
+    pub fn set_promotes(self, promotes: bool) {
+        self.change_flags(
+            Header::PROMOTES,
+            if promotes { Header::PROMOTES } else { 0 },
+        );
+    }
+
     fn change_flags(self, which: u32, to: u32) {
         self.step();
         let header = self.header.at(0);

@@ -180,6 +180,9 @@ fn wanted(
         hear,
         enabled: old.flags & Record::ENABLED != 0,
         declared: old.flags & Record::DECLARED != 0,
+        deprecated: (old.is(TargetKind::Local) && old.flags & Record::ADDRESSED != 0)
+            .then_some(old.flags & Record::DEPRECATED != 0)
+            .filter(|_| address.is_ipv6() == address_of(&old).is_ipv6()),
     };
     hearing::check(link, &batch)?;
     tcp_options::check(host, link, parent, &batch, &change.tcp)?;

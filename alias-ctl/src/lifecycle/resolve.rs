@@ -56,6 +56,7 @@ pub fn resolve(
         hear: wanted.hear,
         enabled: true,
         declared: false,
+        deprecated: None,
     };
     hearing::check(link, &batch)?;
     tcp_options::check(host, link, parent, &batch, &wanted.tcp)?;
@@ -343,5 +344,6 @@ pub fn of_record(host: &mut Host, slot: u32, record: &Record) -> Result<Batch> {
         hear: record.hear(),
         enabled: record.flags & Record::ENABLED != 0,
         declared: record.flags & Record::DECLARED != 0,
+        deprecated: Some(record.flags & Record::DEPRECATED != 0),
     })
 }

@@ -17,6 +17,7 @@ const IFA_LOCAL: u16 = 2;
 const IFA_LABEL: u16 = 3;
 const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
+const IFA_RT_PRIORITY: u16 = 9;
 const IFA_PROTO: u16 = 11;
 
 /// Bytes of `struct ifaddrmsg`.
@@ -39,6 +40,12 @@ pub struct AddressSpec {
     pub metric: Option<u32>,
     /// Use an IPv6 address at once, without duplicate address detection (IFA_F_NODAD).
     pub no_dad: bool,
+    /// Preferred for 0 seconds (IFA_F_DEPRECATED): IPv6 takes it for no source while it has
+    /// another; IPv4 keeps the flag and does not look at it.
+    pub deprecated: bool,
+    /// Scope of an IPv4 address: RT_SCOPE_HOST and no more, so that no route takes it for
+    /// its source by itself. Else the usual one.
+    pub host_scope: bool,
     /// IPv4 broadcast address; none is set when `None`.
     pub broadcast: Option<Ipv4Addr>,
     /// Who made it (IFA_PROTO, Linux 5.18): IFAPROT_* of linux/if_addr.h, or a private
@@ -63,6 +70,8 @@ pub struct Address {
     pub scope: u8,
     /// IFA_F_* of linux/if_addr.h.
     pub flags: u32,
+    /// Metric of the route to the prefix, as in [`AddressSpec::metric`].
+    pub metric: Option<u32>,
     /// Who made it, as in [`AddressSpec::protocol`].
     pub protocol: u8,
 }
@@ -72,6 +81,7 @@ impl Address {
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
         let (mut local, mut prefix, mut label, mut broadcast) = (None, None, None, None);
         let (mut flags, mut protocol) = (u32::from(*payload.get(2)?), 0);
+        let mut metric = None;
         for (kind, value) in attributes(payload.get(HEADER..)?) {
             match kind {
                 IFA_LOCAL => local = ip(value),
@@ -79,6 +89,7 @@ impl Address {
                 IFA_LABEL => label = Some(text(value)),
                 IFA_BROADCAST => broadcast = <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from),
                 IFA_FLAGS => flags = u32_at(value, 0)?,
+                IFA_RT_PRIORITY => metric = u32_at(value, 0),
                 IFA_PROTO => protocol = *value.first()?,
                 _ => {}
             }
@@ -92,6 +103,7 @@ impl Address {
             broadcast,
             scope: *payload.get(3)?,
             flags,
+            metric,
             protocol,
         })
     }
@@ -106,6 +118,8 @@ impl Address {
             no_prefix_route: false,
             metric: None,
             no_dad: false,
+            deprecated: false,
+            host_scope: false,
             broadcast: None,
             protocol: 0,
         }
@@ -122,11 +136,14 @@ impl Address {
         self.flags & AddressFlags::Deprecated.bits() != 0
     }
 
-    /// Whether it makes no route and was to be used at once, without looking for duplicates
-    /// (IFA_F_NOPREFIXROUTE, IFA_F_NODAD).
+    /// Whether it was to be used at once, without looking for duplicates (IFA_F_NODAD).
     pub fn is_quiet(&self) -> bool {
-        let flags = AddressFlags::Noprefixroute | AddressFlags::Nodad;
-        self.flags & flags.bits() == flags.bits()
+        self.flags & AddressFlags::Nodad.bits() != 0
+    }
+
+    /// Whether it is an IPv4 address that the host speaks from: its scope is global.
+    pub fn is_source(&self) -> bool {
+        self.address.is_ipv4() && self.scope == u8::from(AddressScope::Universe)
     }
 
     /// As it would be wanted, to change it in its place.
@@ -136,6 +153,9 @@ impl Address {
             label: self.label.clone(),
             no_prefix_route: is(AddressFlags::Noprefixroute),
             no_dad: is(AddressFlags::Nodad),
+            deprecated: self.is_deprecated(),
+            host_scope: self.scope == u8::from(AddressScope::Host),
+            metric: self.metric,
             broadcast: self.broadcast,
             protocol: self.protocol,
             ..self.spec()
@@ -160,18 +180,18 @@ impl Request {
     /// the kernel takes it for no source then. It stays in any case. Errors: those of
     /// [`Request::add_address`].
     pub fn prefer_address(spec: &AddressSpec, preferred: bool) -> Self {
-        let mut lifetimes = CacheInfo::default();
-        // INFINITY_LIFE_TIME of net/addrconf.h.
-        lifetimes.ifa_valid = u32::MAX;
-        lifetimes.ifa_preferred = if preferred { u32::MAX } else { 0 };
-        let mut message = wanted(spec);
-        message
-            .attributes
-            .push(AddressAttribute::CacheInfo(lifetimes));
+        let spec = AddressSpec {
+            deprecated: !preferred,
+            ..spec.clone()
+        };
+        let mut message = wanted(&spec);
+        if preferred {
+            message.attributes.push(preferred_for(u32::MAX));
+        }
         Self::new(
             RouteNetlinkMessage::NewAddress(message),
             NLM_F_REPLACE,
-            address_object(spec),
+            address_object(&spec),
             "change address",
         )
     }
@@ -200,7 +220,7 @@ fn wanted(spec: &AddressSpec) -> AddressMessage {
     flags.set(AddressFlags::Noprefixroute, spec.no_prefix_route);
     flags.set(AddressFlags::Nodad, spec.no_dad);
     message.header.scope = match spec.address {
-        IpAddr::V4(address) if address.is_loopback() => AddressScope::Host,
+        IpAddr::V4(address) if address.is_loopback() || spec.host_scope => AddressScope::Host,
         _ => AddressScope::Universe,
     };
     // The header has room for the low 8 flags only.
@@ -214,11 +234,22 @@ fn wanted(spec: &AddressSpec) -> AddressMessage {
     message
         .attributes
         .extend(spec.metric.map(AddressAttribute::RoutePriority));
+    let deprecated = spec.deprecated.then(|| preferred_for(0));
+    message.attributes.extend(deprecated);
     let protocol = (spec.protocol != 0).then(|| AddressProtocol::from(spec.protocol));
     message
         .attributes
         .extend(protocol.map(AddressAttribute::Protocol));
     message
+}
+
+/// Lifetimes of an address that stays in any case.
+fn preferred_for(seconds: u32) -> AddressAttribute {
+    let mut lifetimes = CacheInfo::default();
+    // INFINITY_LIFE_TIME of net/addrconf.h.
+    lifetimes.ifa_valid = u32::MAX;
+    lifetimes.ifa_preferred = seconds;
+    AddressAttribute::CacheInfo(lifetimes)
 }
 
 fn address_message(spec: &AddressSpec) -> AddressMessage {

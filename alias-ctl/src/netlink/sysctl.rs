@@ -35,6 +35,12 @@ pub fn read(path: &str) -> Result<String> {
     Ok(value.trim_end().to_owned())
 }
 
+/// Whether the sysctl at `path` can be written: /proc/sys is read-only in many containers.
+pub fn is_writable(path: &str) -> bool {
+    let file = resolve(path).ok();
+    file.is_some_and(|file| OpenOptions::new().write(true).open(file).is_ok())
+}
+
 fn resolve(path: &str) -> Result<PathBuf> {
     let plain = |component| matches!(component, Component::Normal(_));
     if path.is_empty() || !Path::new(path).components().all(plain) {

@@ -81,6 +81,9 @@ pub struct Batch {
     pub enabled: bool,
     /// A configuration makes them, and may change or delete them.
     pub declared: bool,
+    /// Whether the host's own stack is not to speak from them, where they are its own;
+    /// `None`: as is usual of their family.
+    pub deprecated: Option<bool>,
 }
 
 impl Batch {
@@ -90,6 +93,17 @@ impl Batch {
         self.items
             .iter()
             .any(|item| item.address.prefix().is_some())
+    }
+
+    /// Whether the host's own stack is not to speak from an alias of it. One of IPv6 would
+    /// become the source of everything; IPv4 takes the first address of a subnet.
+    #[must_use]
+    pub fn deprecates(&self, address: Address) -> bool {
+        match (&self.placement, self.deprecated) {
+            (Placement::Local, Some(deprecated)) => deprecated,
+            (Placement::Local, None) => address.is_ipv6(),
+            _ => false,
+        }
     }
 
     /// Whether its aliases have a device that may hear what is for everybody.

@@ -1,65 +1,146 @@
 //! `local` aliases: addresses on the parent itself.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::model::bits::{bits, network};
 use crate::model::name::alias_name;
 use crate::netlink::outcome::{all_done, all_gone};
-use crate::netlink::{AddressSpec, Link, Request, RouteSpec};
+use crate::netlink::{Address, AddressSpec, Link, Request, Route};
 
 use super::batch::{Batch, of_kind};
 use super::host::Host;
+use super::local_form::{self, Assigned, Form};
+use super::local_label::{name_no_more, name_shortly};
+use super::local_network::{self, Network};
+use super::local_order;
 use super::local_route;
 use super::presence;
 use super::progress::batch as batch_of;
-use super::routes::{self, IFAPROT_ALIAS, MAIN_TABLE, RTPROT_ALIAS};
+use super::routes;
+use super::sysctl;
 use super::transaction::On;
 
-/// Metric of the route to a `local` alias's network: behind the operator's own.
-const ROUTE_METRIC: u32 = 1000;
-
-/// Puts addresses on the parent itself, as host addresses: the kernel then has
-/// no primary among them whose removal takes the others along. The network's
-/// route is ours, and goes with its last alias.
+/// Puts addresses on the parent itself, and sees to the routes of their networks.
 ///
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn assign(host: &mut Host, link: &Link, batch: &Batch) -> Result<()> {
-    let assigned = || {
-        let wanted = batch.items.iter().filter(|item| item.assign);
-        wanted.filter_map(|item| Some((item.slot, item.address.ip()?)))
-    };
-    name_shortly(host, link, assigned())?;
-    let requests: Vec<Request> = assigned()
-        .map(|(slot, ip)| {
-            Request::add_address(&address(link, slot, ip)).about(alias_name(&link.name, slot))
+pub fn assign(on: &mut On<'_>, batch: &Batch) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
+    let assigned: Vec<Assigned> = batch
+        .items
+        .iter()
+        .filter(|item| item.assign)
+        .filter_map(|item| {
+            Some(Assigned {
+                slot: item.slot,
+                ip: item.address.ip()?,
+                prefix_len: batch.prefix_len,
+                created: item.past.created,
+                deprecated: batch.deprecates(item.address),
+            })
         })
         .collect();
-    all_done(batch_of(
-        &mut host.netlink,
-        "adding addresses",
-        batch.items.len(),
-        &requests,
-    )?)?;
     let opened: Vec<Request> = batch
         .items
         .iter()
         .filter_map(|item| local_route::open(link.ifindex, item.address))
         .collect();
-    local_route::open_all(&mut host.netlink, &opened)?;
-    let networks = assigned().map(|(_, ip)| (network(ip, batch.prefix_len), batch.prefix_len));
-    add_routes(host, link, networks.collect())
+    put(on.host, link, parent, &assigned)?;
+    local_route::open_all(&mut on.host.netlink, &opened)?;
+    // One that was there before may be the oldest of its network.
+    if assigned.iter().any(|one| one.created != 0) {
+        put_in_order(on, &assigned)?;
+    }
+    Ok(())
 }
 
-/// Puts on the parent again what it lost when it went down: addresses of IPv6, and
-/// routes of both families.
+/// Puts addresses on a parent that has none of them, and begins the routes to their networks.
+fn put(host: &mut Host, link: &Link, parent: ParentMut<'_>, assigned: &[Assigned]) -> Result<()> {
+    if assigned.is_empty() {
+        return Ok(());
+    }
+    name_shortly(host, link, assigned.iter().map(|one| (one.slot, one.ip)))?;
+    let form = match assigned.iter().any(|one| one.ip.is_ipv4()) {
+        true => Form::now(host, link, parent)?,
+        false => Form::Whole,
+    };
+    let request = |one: &Assigned, form: Form| {
+        Request::add_address(&one.spec(link, form)).about(alias_name(&link.name, one.slot))
+    };
+    let requests: Vec<Request> = assigned.iter().map(|one| request(one, form)).collect();
+    let mut results = batch_of(
+        &mut host.netlink,
+        "adding addresses",
+        assigned.len(),
+        &requests,
+    )?;
+    // Where an address of another scope is the first of the subnet, the kernel wants no other.
+    let mut apart: Vec<Assigned> = Vec::new();
+    for (result, one) in results.iter_mut().zip(assigned) {
+        let is_refused = result
+            .as_ref()
+            .is_err_and(|error| error.errno() == libc::EINVAL);
+        if is_refused && form == Form::Whole && one.ip.is_ipv4() {
+            *result = host.netlink.run(request(one, Form::Apart));
+            apart.push(*one);
+        }
+    }
+    let added = all_done(results).map_err(Refusal::from);
+    let needs_route = |one: &&Assigned| {
+        one.ip.is_ipv6() || form == Form::Apart || apart.iter().any(|other| other.ip == one.ip)
+    };
+    let to_route: Vec<Assigned> = assigned.iter().filter(needs_route).copied().collect();
+    // Those of IPv6, where that is off, keep none from the others.
+    let (ipv4, ipv6): (Vec<Assigned>, Vec<Assigned>) =
+        to_route.into_iter().partition(|one| one.ip.is_ipv4());
+    let mut routed = Ok(());
+    for aliases in [ipv4, ipv6] {
+        let settled = match local_network::begin(host, link, &aliases) {
+            Ok(true) => {
+                let addresses = host.netlink.addresses(Some(link.ifindex))?;
+                let all = with(parent, &aliases);
+                let mut wanted = local_network::wanted(&addresses, &all);
+                let here: HashSet<Network> = aliases.iter().filter_map(local_network::of).collect();
+                wanted.retain(|network, _| here.contains(network));
+                local_network::settle(host, link, &wanted)
+            }
+            Ok(false) => Ok(()),
+            Err(refusal) => Err(refusal),
+        };
+        routed = routed.and(settled);
+    }
+    added.and(routed)
+}
+
+/// All addresses that are on a parent for its aliases, and of those that are being made.
+fn with(parent: ParentMut<'_>, new: &[Assigned]) -> Vec<Assigned> {
+    let mut all = all(&parent);
+    let known: HashSet<u32> = all.iter().map(|one| one.slot).collect();
+    all.extend(new.iter().filter(|one| !known.contains(&one.slot)));
+    all.sort_by_key(Assigned::age);
+    all
+}
+
+/// The addresses that are on a parent for its aliases, the oldest first.
+#[must_use]
+pub fn all(parent: &Parent) -> Vec<Assigned> {
+    let mut all: Vec<Assigned> = parent
+        .live()
+        .filter_map(|(slot, record)| Assigned::of(slot, &record))
+        .collect();
+    all.sort_by_key(Assigned::age);
+    all
+}
+
+/// Puts on the parent again what it lost when it went down, or others took away: addresses,
+/// and routes of both families.
 ///
 /// # Errors
 ///
@@ -73,61 +154,67 @@ pub fn assign_again(on: &mut On<'_>) -> Result<()> {
         .collect();
     // One that is refused, as where IPv6 is off, keeps none from the others.
     let opened = local_route::open_all(&mut on.host.netlink, &opened);
-    let assigned: Vec<(u32, IpAddr, u8)> = parent
-        .live()
-        .filter(|(_, record)| record.is(TargetKind::Local))
-        .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
-        .filter_map(|(slot, record)| Some((slot, address_of(&record).ip()?, record.prefix_len)))
+    let there: HashSet<IpAddr> = (on.host.netlink.addresses(Some(link.ifindex))?.iter())
+        .map(|found| found.address)
         .collect();
-    name_shortly(
-        on.host,
-        link,
-        assigned.iter().map(|(slot, ip, _)| (*slot, *ip)),
-    )?;
-    let requests: Vec<Request> = assigned
-        .iter()
-        .map(|(slot, ip, _)| Request::add_address(&address(link, *slot, *ip)))
-        .collect();
-    let results = on.host.netlink.batch(&requests)?;
-    // Addresses of IPv4 have stayed.
-    let there = |errno| errno == libc::EEXIST;
-    let refused = results
+    let missing: Vec<Assigned> = all(&parent)
         .into_iter()
-        .filter(|result| !result.as_ref().is_err_and(|error| there(error.errno())));
-    let added = all_done(refused.collect()).map_err(Refusal::from);
-    let (mut networks, ipv6): (Vec<_>, Vec<_>) = assigned
-        .iter()
-        .map(|(_, ip, prefix_len)| (network(*ip, *prefix_len), *prefix_len))
-        .partition(|(network, _)| network.is_ipv4());
-    let routed = add_routes(on.host, link, std::mem::take(&mut networks));
+        .filter(|one| !there.contains(&one.ip))
+        .collect();
+    let (ipv4, ipv6): (Vec<Assigned>, Vec<Assigned>) =
+        missing.into_iter().partition(|one| one.ip.is_ipv4());
+    let put_ipv4 = put(on.host, link, parent, &ipv4);
+    let put_ipv6 = put(on.host, link, parent, &ipv6);
+    let ordered = put_in_order(on, &[]);
     opened
-        .and(added)
-        .and_then(|()| add_routes(on.host, link, ipv6))
+        .and(put_ipv6)
+        .and(ordered)
         .map_err(|refusal| presence::ipv6_is_off(&link.name, refusal))
-        .and(routed)
+        .and(put_ipv4)
 }
 
-/// Adds the routes to networks that `local` aliases are in, each once.
-fn add_routes(host: &mut Host, link: &Link, mut networks: Vec<(IpAddr, u8)>) -> Result<()> {
-    networks.sort_unstable();
-    networks.dedup();
-    for (destination, prefix_len) in networks {
-        if prefix_len == bits(destination) {
-            continue;
-        }
-        let route = route_to(link, destination, prefix_len);
-        match host.netlink.run(Request::add_route(&route)) {
-            // The parent's own, or an earlier alias's; or another device's.
-            Err(error) if error.errno() == libc::EEXIST => {
-                let netlink = &mut host.netlink;
-                if !netlink.has_route(link.ifindex, destination, prefix_len)? {
-                    netlink.run(Request::add_route_beside(&route))?;
-                }
-            }
-            result => result?,
-        }
+/// Puts the addresses and routes of networks in order: the host's own address first, then the
+/// oldest alias's. `new` are aliases that are being made.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn put_in_order(on: &mut On<'_>, new: &[Assigned]) -> Result<()> {
+    let (link, parent) = (on.link, on.parent);
+    let assigned = with(parent, new);
+    let mut addresses = on.host.netlink.addresses(Some(link.ifindex))?;
+    let misplaced = local_order::misplaced(&addresses, &assigned);
+    if !misplaced.is_empty() && local_form::keep(link, parent) {
+        let mut again: Vec<Assigned> = misplaced.iter().map(|(one, _)| *one).collect();
+        again.sort_by_key(Assigned::age);
+        local_order::anew(on.host, link, &misplaced, |host| {
+            put(host, link, parent, &again)
+        })?;
+        addresses = on.host.netlink.addresses(Some(link.ifindex))?;
     }
-    Ok(())
+    let wanted = local_network::wanted(&addresses, &assigned);
+    local_network::settle(on.host, link, &wanted)
+}
+
+/// Whether the addresses and routes of networks are in order, of a parent with these addresses
+/// and routes. `(addresses, routes)`.
+#[must_use]
+pub fn are_in_order(
+    link: &Link,
+    addresses: &[Address],
+    routes: &[Route],
+    assigned: &[Assigned],
+) -> (bool, bool) {
+    let placed =
+        local_order::misplaced(addresses, assigned).is_empty() || !sysctl::may_promote(&link.name);
+    let wanted = local_network::wanted(addresses, assigned);
+    // One that is gone is missed as such.
+    let is_there =
+        |network: &Network| (routes.iter()).any(|route| (route.dst, route.prefix_len) == *network);
+    let settled = (wanted.iter())
+        .filter(|(network, _)| is_there(network))
+        .all(|(network, wanted)| local_network::is_settled(routes, *network, *wanted));
+    (placed, settled)
 }
 
 /// Whether the route to an alias's network is there, if it needs one.
@@ -156,9 +243,34 @@ pub fn has_route(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
 pub fn unassign(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     going: &[(u32, Record)],
 ) -> Result<()> {
+    let mut assigned: Vec<Assigned> = of_kind(going, TargetKind::Local)
+        .filter_map(|(slot, record)| Assigned::of(*slot, record))
+        .collect();
+    let networks: HashSet<Network> = assigned.iter().filter_map(local_network::of).collect();
+    let staying = match networks.is_empty() {
+        true => Vec::new(),
+        false => all(&parent),
+    };
+    let of_staying: HashMap<Network, u64> = staying
+        .iter()
+        .rev()
+        .filter_map(|one| Some((local_network::of(one)?, one.age().0)))
+        .collect();
+    // Of these networks the oldest goes: another is the source before it is gone.
+    let headless: HashSet<Network> = assigned
+        .iter()
+        .filter_map(|one| Some((local_network::of(one)?, one.age().0)))
+        .filter(|(network, age)| of_staying.get(network).is_some_and(|next| age < next))
+        .map(|(network, _)| network)
+        .collect();
+    if headless.iter().any(|(network, _)| network.is_ipv6()) {
+        settle_some(host, link, &staying, |network| {
+            network.0.is_ipv6() && headless.contains(network)
+        })?;
+    }
     let sources = of_kind(going, TargetKind::Local)
         .filter_map(|(_, record)| address_of(record).ip())
         .collect();
@@ -167,157 +279,78 @@ pub fn unassign(
         .filter_map(|(_, record)| local_route::close(link.ifindex, address_of(record)))
         .collect();
     local_route::close_all(&mut host.netlink, &closed)?;
-    let assigned: Vec<(u32, &Record, IpAddr)> = of_kind(going, TargetKind::Local)
-        .filter(|(_, record)| record.flags & Record::ADDRESSED != 0)
-        .filter_map(|(slot, record)| Some((*slot, record, address_of(record).ip()?)))
-        .collect();
     if assigned.is_empty() {
         return Ok(());
     }
+    if networks.iter().any(|(network, _)| network.is_ipv4()) {
+        // Else the kernel would take the others of a subnet with its first.
+        local_form::keep(link, parent);
+    }
+    // Each time the first of a subnet goes, the kernel goes over all others.
+    assigned.sort_by_key(|one| std::cmp::Reverse(one.age()));
+    take_off(host, link, &assigned)?;
+    name_no_more(host, link, &parent)?;
+    let unwanted = networks
+        .iter()
+        .filter(|network| !of_staying.contains_key(network))
+        .copied()
+        .collect();
+    local_network::leave(host, link, &unwanted)?;
+    if headless.iter().any(|(network, _)| network.is_ipv4()) {
+        let mut on = On { host, link, parent };
+        put_in_order(&mut on, &[])?;
+    }
+    local_form::keep_no_more(link, parent)
+}
+
+/// Takes addresses off, in whichever form they are there.
+fn take_off(host: &mut Host, link: &Link, assigned: &[Assigned]) -> Result<()> {
+    let delete = |one: &Assigned, form: Form| Request::delete_address(&one.spec(link, form));
     let requests: Vec<Request> = assigned
         .iter()
-        .map(|(slot, _, ip)| Request::delete_address(&address(link, *slot, *ip)))
+        .map(|one| delete(one, Form::Whole))
         .collect();
-    all_gone(batch_of(
+    let results = batch_of(
         &mut host.netlink,
         "deleting addresses",
         requests.len(),
         &requests,
-    )?)?;
-    name_no_more(host, link, parent)?;
-    let route_of = |record: &Record| {
-        let destination = network(address_of(record).ip()?, record.prefix_len);
-        (record.prefix_len < bits(destination)).then_some((destination, record.prefix_len))
-    };
-    let still_wanted: HashSet<(IpAddr, u8)> = parent
-        .live()
-        .filter(|(_, record)| record.is(TargetKind::Local))
-        .filter_map(|(_, record)| route_of(&record))
-        .collect();
-    let unwanted: HashSet<(IpAddr, u8)> = assigned
+    )?;
+    let apart: Vec<Request> = results
         .iter()
-        .filter_map(|(_, record, _)| route_of(record))
+        .zip(assigned)
+        .filter(|(result, _)| {
+            result
+                .as_ref()
+                .is_err_and(|error| error.errno() == libc::EADDRNOTAVAIL)
+        })
+        .map(|(_, one)| {
+            let spec = AddressSpec {
+                prefix_len: bits(one.ip),
+                ..one.spec(link, Form::Apart)
+            };
+            Request::delete_address(&spec)
+        })
         .collect();
-    let unwanted: HashSet<(IpAddr, u8)> = unwanted.difference(&still_wanted).copied().collect();
-    if unwanted.is_empty() {
-        return Ok(());
-    }
-    // A route through an alias that stays has a source: somebody asked for it, and
-    // it may have been there before ours could be made.
-    let requests: Vec<Request> = host
-        .netlink
-        .routes(Some(link.ifindex), Some(RTPROT_ALIAS))?
-        .iter()
-        .filter(|route| route.prefsrc.is_none())
-        .filter(|route| unwanted.contains(&(route.dst, route.prefix_len)))
-        .map(|route| Request::delete_route(&RouteSpec::of(route)))
-        .collect();
-    Ok(all_gone(host.netlink.batch(&requests)?)?)
+    all_gone(results)?;
+    Ok(all_gone(host.netlink.batch(&apart)?)?)
 }
 
-/// The address of a `local` alias.
-fn address(link: &Link, slot: u32, address: IpAddr) -> AddressSpec {
-    AddressSpec {
-        ifindex: link.ifindex,
-        address,
-        prefix_len: bits(address),
-        label: address.is_ipv4().then(|| label_of(link, slot)),
-        no_prefix_route: true,
-        metric: None,
-        no_dad: true,
-        broadcast: None,
-        protocol: IFAPROT_ALIAS,
-    }
-}
-
-/// What other tools call an alias of IPv4: by its name, where that fits. An address
-/// without a label of its own has the device's, and the old `ifconfig DEVICE` would take it
-/// for the device's own.
-fn label_of(link: &Link, slot: u32) -> String {
-    let fits = |label: &String| label.len() < libc::IFNAMSIZ;
-    let labels = [
-        alias_name(&link.name, slot),
-        alias_name(&short_name(link), slot),
-    ];
-    labels.into_iter().find(fits).unwrap_or_else(|| {
-        // As the kernel does when a device is renamed.
-        let end = format!(":{slot}");
-        let room = libc::IFNAMSIZ - 1 - end.len();
-        let name: String = link.name.chars().take(room).collect();
-        name + &end
-    })
-}
-
-/// A name of a parent whose own is too long for labels of its aliases: other tools cut a
-/// label at its colon and ask for the device that is before it.
-fn short_name(link: &Link) -> String {
-    format!("al{}", link.ifindex)
-}
-
-/// Whether a label may be that of an alias of this device.
-pub(super) fn is_label_of(link: &Link, label: &str) -> bool {
-    label.rsplit_once(':').is_some_and(|(name, slot)| {
-        let is_slot = !slot.is_empty() && slot.bytes().all(|byte| byte.is_ascii_digit());
-        is_slot && (link.name.starts_with(name) || short_name(link) == name)
-    })
-}
-
-/// Takes the short name away of a parent that has no aliases any more.
-pub(super) fn forget_short_name(host: &mut Host, link: &Link) -> Result<()> {
-    let short = short_name(link);
-    if !link.altnames.contains(&short) {
-        return Ok(());
-    }
-    let request = Request::del_altname(link.ifindex, &short);
-    Ok(all_gone(host.netlink.batch(&[request])?)?)
-}
-
-/// Whether an alias's label needs the parent's short name.
-fn needs_short_name(link: &Link, slot: u32, address: IpAddr) -> bool {
-    address.is_ipv4() && alias_name(&link.name, slot).len() >= libc::IFNAMSIZ
-}
-
-/// Gives the parent its short name if one of these aliases needs it.
-fn name_shortly(
+/// Settles the routes to some of the networks of these aliases.
+fn settle_some(
     host: &mut Host,
     link: &Link,
-    mut aliases: impl Iterator<Item = (u32, IpAddr)>,
+    assigned: &[Assigned],
+    which: impl Fn(&Network) -> bool,
 ) -> Result<()> {
-    let short = short_name(link);
-    if link.answers_to(&short) || !aliases.any(|(slot, ip)| needs_short_name(link, slot, ip)) {
-        return Ok(());
-    }
-    match host.netlink.run(Request::add_altname(link.ifindex, &short)) {
-        // Another device's, or given meanwhile: the label is one all the same.
-        Err(error) if error.errno() == libc::EEXIST => Ok(()),
-        named => Ok(named?),
-    }
-}
-
-/// Takes the short name away with the last alias that needed it.
-fn name_no_more(host: &mut Host, link: &Link, parent: &Parent) -> Result<()> {
-    let short = short_name(link);
-    let is_needed = |(slot, record): (u32, Record)| {
-        let ip = address_of(&record).ip();
-        record.is(TargetKind::Local) && ip.is_some_and(|ip| needs_short_name(link, slot, ip))
-    };
-    if !link.altnames.contains(&short) || parent.live().any(is_needed) {
-        return Ok(());
-    }
-    let request = Request::del_altname(link.ifindex, &short);
-    Ok(all_gone(host.netlink.batch(&[request])?)?)
-}
-
-/// The route of a `local` alias's network.
-fn route_to(link: &Link, destination: IpAddr, prefix_len: u8) -> RouteSpec {
-    RouteSpec {
-        dst: destination,
-        prefix_len,
-        ifindex: Some(link.ifindex),
-        gateway: None,
-        prefsrc: None,
-        table: MAIN_TABLE,
-        metric: Some(ROUTE_METRIC),
-        protocol: RTPROT_ALIAS,
-    }
+    let addresses = host.netlink.addresses(Some(link.ifindex))?;
+    // Those that go are on the device still, and are not the host's own.
+    let known: HashSet<IpAddr> = assigned.iter().map(|one| one.ip).collect();
+    let addresses: Vec<Address> = addresses
+        .into_iter()
+        .filter(|found| found.protocol != routes::IFAPROT_ALIAS || known.contains(&found.address))
+        .collect();
+    let mut wanted = local_network::wanted(&addresses, assigned);
+    wanted.retain(|network, _| which(network));
+    local_network::settle(host, link, &wanted)
 }

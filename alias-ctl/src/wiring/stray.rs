@@ -18,8 +18,9 @@ use crate::netlink::{Address, AddressSpec, Link, Request, RouteSpec};
 
 use super::hooks::Device;
 use super::host::Host;
-use super::local;
+use super::local_label;
 use super::routes::{IFAPROT_ALIAS, RTPROT_ALIAS};
+use super::sysctl;
 use super::veth;
 
 /// What is left of one parent.
@@ -154,7 +155,7 @@ fn is_marked(address: &Address, link: &Link) -> bool {
     // A kernel before 5.18 keeps no protocol. Nobody else gives an IPv4 address, which knows
     // no such detection, the flag that leaves out the detection of duplicates.
     let label = address.label.as_deref();
-    address.is_quiet() && label.is_some_and(|label| local::is_label_of(link, label))
+    address.is_quiet() && label.is_some_and(|label| local_label::is_label_of(link, label))
 }
 
 /// Who has the pins that are not here; `None`: nobody who can be seen.
@@ -247,12 +248,20 @@ pub fn remove(host: &mut Host, parent: u32, strays: &Strays) -> Result<()> {
     // IPv6 routes forget their source with its address.
     let requests: Vec<Request> = routes.chain(local_routes).collect();
     all_gone(host.netlink.batch(&requests)?)?;
+    let link = host.netlink.link_by_index(parent)?;
+    // The kernel takes the others of an IPv4 subnet with its first, the host's own too.
+    let promoted = (link.as_ref().filter(|_| !strays.addresses.is_empty()))
+        .and_then(|link| sysctl::promote(&link.name));
     let requests: Vec<Request> = strays
         .addresses
         .iter()
+        .rev()
         .map(Request::delete_address)
         .collect();
     all_gone(host.netlink.batch(&requests)?)?;
+    if let Some(link) = link.filter(|_| promoted == Some(true)) {
+        sysctl::promote_no_more(&link.name)?;
+    }
     super::device::delete_ports(host, &strays.ports)?;
     let name = format!("device {parent}");
     let own = Device {
@@ -287,7 +296,7 @@ pub fn remove(host: &mut Host, parent: u32, strays: &Strays) -> Result<()> {
         }
     }
     if let Some(link) = host.netlink.link_by_index(parent)? {
-        local::forget_short_name(host, &link)?;
+        local_label::forget_short_name(host, &link)?;
     }
     Ok(())
 }

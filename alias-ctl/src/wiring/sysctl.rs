@@ -136,3 +136,46 @@ impl Asked {
             }
     }
 }
+
+/// Makes the kernel keep the IPv4 addresses of a subnet on a device when the first of them
+/// goes (`promote_secondaries`). Returns whether that changed anything; `None` when it
+/// cannot be changed, as where /proc/sys is read-only.
+#[must_use]
+pub fn promote(device: &str) -> Option<bool> {
+    if promotes(device) {
+        return Some(false);
+    }
+    sysctl::write(&promotion_of(device), "1")
+        .ok()
+        .map(|()| true)
+}
+
+/// Takes that back.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn promote_no_more(device: &str) -> Result<()> {
+    match sysctl::write(&promotion_of(device), "0") {
+        Err(error) if error.errno() == libc::ENOENT => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Whether the kernel does so: one of the two settings is enough.
+#[must_use]
+pub fn promotes(device: &str) -> bool {
+    ["all", device]
+        .iter()
+        .any(|of| sysctl::read(&promotion_of(of)).is_ok_and(|value| value != "0"))
+}
+
+/// Whether it does so, or can be told to.
+#[must_use]
+pub fn may_promote(device: &str) -> bool {
+    promotes(device) || sysctl::is_writable(&promotion_of(device))
+}
+
+fn promotion_of(device: &str) -> String {
+    format!("ipv4/conf/{device}/promote_secondaries")
+}

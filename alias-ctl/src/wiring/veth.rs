@@ -59,6 +59,8 @@ pub fn device_address(
         no_prefix_route: false,
         metric: beside_parent.then_some(DEVICE_METRIC),
         no_dad: true,
+        deprecated: false,
+        host_scope: false,
         broadcast: None,
         // It goes with its device.
         protocol: 0,

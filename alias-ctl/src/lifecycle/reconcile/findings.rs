@@ -12,11 +12,13 @@ use crate::dataplane::Parent;
 use crate::dataplane::header::padded_name;
 use crate::dataplane::parent::{address_of, holds_on};
 use crate::error::Result;
-use crate::model::bits::{bits, network};
 use crate::model::lifecycle::OnDown;
-use crate::netlink::Link;
+use crate::netlink::{Address, Link};
 use crate::wiring::host::Host;
-use crate::wiring::{attach, hearing, hooks, local_route, port, presence, veth};
+use crate::wiring::local_form::Assigned;
+use crate::wiring::{
+    attach, hearing, hooks, local, local_network, local_route, port, presence, veth,
+};
 
 use super::events::{Events, Extent};
 use super::snapshot::Snapshot;
@@ -57,6 +59,11 @@ pub(super) struct Findings {
     pub(super) unrouted: bool,
     /// The address of a `local` alias is no longer on the parent.
     pub(super) unassigned: bool,
+    /// An alias's address stands before one of the host's own, or of an older alias, or apart
+    /// from the others without need.
+    pub(super) misplaced: bool,
+    /// The route to a `local` alias's network has another source than it is to have.
+    pub(super) unsourced: bool,
     /// Aliases whose device lost their address, or the route of their prefix.
     pub(super) bare: Vec<u32>,
     /// A device hears multicast, and the parent's all-multicast mode was ended.
@@ -157,6 +164,7 @@ pub(super) fn inspect(
         devices(host, &link, staying(), snapshot, &mut findings)?;
         if outcome.has_addresses {
             let mut lost = lost(host, &link, staying(), snapshot)?;
+            (findings.misplaced, findings.unsourced) = (lost.misplaced, lost.unsourced);
             let records = staying().map(|(_, record)| record);
             lost.routes |= !local_route::have_routes(host, &link, records)?;
             let keeps = host.on_down(&header) == OnDown::Keep;
@@ -248,6 +256,10 @@ struct Lost {
     routes: bool,
     /// All their addresses of IPv6, of which there are some.
     every_ipv6_address: bool,
+    /// As in [`Findings`].
+    misplaced: bool,
+    /// As in [`Findings`].
+    unsourced: bool,
 }
 
 fn lost<'a>(
@@ -257,31 +269,39 @@ fn lost<'a>(
     snapshot: &Snapshot,
 ) -> Result<Lost> {
     let (mut networks, mut ipv6) = (HashSet::new(), Vec::new());
-    for (_, record) in aliases {
-        let is_put_there = record.is(TargetKind::Local) && record.flags & Record::ADDRESSED != 0;
-        let Some(ip) = address_of(record).ip().filter(|_| is_put_there) else {
-            continue;
-        };
-        if record.prefix_len < bits(ip) {
-            networks.insert((network(ip, record.prefix_len), record.prefix_len));
-        }
-        if ip.is_ipv6() {
-            ipv6.push((link.ifindex, ip));
+    let mut assigned: Vec<Assigned> = aliases
+        .filter_map(|(slot, record)| Assigned::of(*slot, record))
+        .collect();
+    assigned.sort_by_key(Assigned::age);
+    for one in &assigned {
+        networks.extend(local_network::of(one));
+        if one.ip.is_ipv6() {
+            ipv6.push((link.ifindex, one.ip));
         }
     }
+    let mut in_order = (true, true);
     if !networks.is_empty() {
-        for route in host.netlink.routes(Some(link.ifindex), None)? {
+        let routes = host.netlink.routes(Some(link.ifindex), None)?;
+        for route in &routes {
             networks.remove(&(route.dst, route.prefix_len));
         }
+        let there = snapshot.addresses(host)?.iter();
+        let here: Vec<Address> = there
+            .filter(|found| found.ifindex == link.ifindex)
+            .cloned()
+            .collect();
+        in_order = local::are_in_order(link, &here, &routes, &assigned);
     }
     let mut every_ipv6_address = !ipv6.is_empty();
     if every_ipv6_address {
-        let there = snapshot.addresses(host)?;
+        let there = snapshot.has(host)?;
         every_ipv6_address = ipv6.iter().all(|one| !there.contains(one));
     }
     Ok(Lost {
         routes: !networks.is_empty(),
         every_ipv6_address,
+        misplaced: !in_order.0,
+        unsourced: !in_order.1,
     })
 }
 
@@ -331,7 +351,7 @@ fn are_assigned<'a>(
     if own.peek().is_none() {
         return Ok(true);
     }
-    let there = snapshot.addresses(host)?;
+    let there = snapshot.has(host)?;
     Ok(own.all(|ip| there.contains(&(ifindex, ip))))
 }
 

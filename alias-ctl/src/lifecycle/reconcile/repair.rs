@@ -66,6 +66,15 @@ pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String
         };
         done.push(format!("{}: {what}: put back", link.name));
     }
+    if findings.misplaced || findings.unsourced {
+        local::put_in_order(on, &[])?;
+    }
+    if findings.misplaced {
+        done.push(format!(
+            "{}: addresses of its aliases were not where they belong: the host's own comes first, then the oldest",
+            link.name
+        ));
+    }
     if let Some(first) = findings.bare.first() {
         presence::put_back(on, &findings.bare)?;
         done.push(format!(

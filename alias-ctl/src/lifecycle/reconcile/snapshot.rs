@@ -6,14 +6,15 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::error::Result;
-use crate::netlink::Link;
+use crate::netlink::{Address, Link};
 use crate::wiring::host::Host;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Snapshot {
     links: OnceCell<HashMap<u32, Link>>,
-    addresses: OnceCell<HashSet<(u32, IpAddr)>>,
+    addresses: OnceCell<Vec<Address>>,
+    pairs: OnceCell<HashSet<(u32, IpAddr)>>,
 }
 
 impl Snapshot {
@@ -27,13 +28,18 @@ impl Snapshot {
         Ok(self.links.get_or_init(HashMap::new))
     }
 
-    /// All addresses, each with its link.
-    pub(super) fn addresses(&self, host: &mut Host) -> Result<&HashSet<(u32, IpAddr)>> {
+    /// All addresses, those of a device in the kernel's order.
+    pub(super) fn addresses(&self, host: &mut Host) -> Result<&Vec<Address>> {
         if self.addresses.get().is_none() {
-            let found = host.netlink.addresses(None)?;
-            let pairs = found.iter().map(|found| (found.ifindex, found.address));
-            let _ = self.addresses.set(pairs.collect());
+            let _ = self.addresses.set(host.netlink.addresses(None)?);
         }
-        Ok(self.addresses.get_or_init(HashSet::new))
+        Ok(self.addresses.get_or_init(Vec::new))
+    }
+
+    /// All addresses, each with its link.
+    pub(super) fn has(&self, host: &mut Host) -> Result<&HashSet<(u32, IpAddr)>> {
+        let found = self.addresses(host)?;
+        let pairs = || found.iter().map(|found| (found.ifindex, found.address));
+        Ok(self.pairs.get_or_init(|| pairs().collect()))
     }
 }

@@ -3,7 +3,7 @@
 use alias_common::key::Vlan;
 use alias_common::record::Record;
 
-use crate::dataplane::Parent;
+use crate::dataplane::ParentMut;
 use crate::dataplane::parent::address_of;
 use crate::error::{Refusal, Result};
 use crate::model::address::Address;
@@ -11,6 +11,7 @@ use crate::model::alias_request::{Addresses, AliasRequest};
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::On;
 use crate::wiring::{local, local_route};
 
 use super::lead::Lead;
@@ -54,8 +55,8 @@ pub fn check(link: &Link, wanted: &AliasRequest) -> Result<Placement> {
 /// # Errors
 ///
 /// What the kernel refused.
-pub fn wire(host: &mut Host, link: &Link, batch: &Batch) -> Result<Lead> {
-    local::assign(host, link, batch)?;
+pub fn wire(on: &mut On<'_>, batch: &Batch) -> Result<Lead> {
+    local::assign(on, batch)?;
     Ok(Lead::nowhere())
 }
 
@@ -80,7 +81,7 @@ pub fn is_intact(host: &mut Host, link: &Link, record: &Record) -> Result<bool> 
 pub fn unwire(
     host: &mut Host,
     link: &Link,
-    parent: &Parent,
+    parent: ParentMut<'_>,
     going: &[(u32, Record)],
 ) -> Result<()> {
     local::unassign(host, link, parent, going)

@@ -90,7 +90,12 @@ pub fn record(batch: &Batch, item: &Item) -> Record {
         flags: if batch.enabled { Record::ENABLED } else { 0 }
             | if item.assign { Record::ADDRESSED } else { 0 }
             | if batch.announce { Record::ANNOUNCE } else { 0 }
-            | if batch.declared { Record::DECLARED } else { 0 },
+            | if batch.declared { Record::DECLARED } else { 0 }
+            | if batch.deprecates(item.address) {
+                Record::DEPRECATED
+            } else {
+                0
+            },
         hear: batch.hear.0,
         tcp: item.tcp,
         ..Record::default()
@@ -128,7 +133,7 @@ pub fn wire(on: &mut On<'_>, batch: &Batch) -> Result<Lead> {
         Placement::Device(netns) => device::wire(on, batch, netns.as_ref()),
         Placement::Join(owner) => join::wire(on, batch, *owner),
         Placement::To(device, mac) => to::wire(on.parent, batch, device, *mac),
-        Placement::Local => local::wire(on.host, on.link, batch),
+        Placement::Local => local::wire(on, batch),
         Placement::Drop => Ok(drop::wire()),
     }
 }
@@ -162,7 +167,7 @@ pub fn unwire(
     going: &[(u32, Record)],
 ) -> Result<()> {
     if let Some(link) = link {
-        local::unwire(host, link, &parent, going)?;
+        local::unwire(host, link, parent, going)?;
         neighbour::forget(link, &parent, going);
     }
     join::unwire(host, going)?;

@@ -13,10 +13,10 @@ use crate::lifecycle::way_back;
 use crate::model::bits::{bits, network};
 use crate::model::finding::{Findings, Level};
 use crate::model::name::alias_name;
-use crate::netlink::{Link, namespace};
+use crate::netlink::{Address, Link, Route, namespace};
 use crate::wiring::host::Host;
 use crate::wiring::way_back::silent;
-use crate::wiring::{local_route, port, presence, veth};
+use crate::wiring::{local, local_route, port, presence, veth};
 
 use super::asked;
 
@@ -33,16 +33,12 @@ pub(super) fn examine(
     findings: &mut Findings,
 ) -> Result<()> {
     let links = links(host)?;
-    let own: HashSet<IpAddr> = host
-        .netlink
-        .addresses(Some(link.ifindex))?
-        .into_iter()
-        .map(|found| found.address)
-        .collect();
-    let routes: HashSet<(IpAddr, u8)> = host
-        .netlink
-        .routes(Some(link.ifindex), None)?
-        .into_iter()
+    let addresses = host.netlink.addresses(Some(link.ifindex))?;
+    let all_routes = host.netlink.routes(Some(link.ifindex), None)?;
+    in_order(link, parent, &addresses, &all_routes, findings);
+    let own: HashSet<IpAddr> = addresses.iter().map(|found| found.address).collect();
+    let routes: HashSet<(IpAddr, u8)> = all_routes
+        .iter()
         .map(|route| (route.dst, route.prefix_len))
         .collect();
     let prefixes = local_route::routed(host, link)?;
@@ -139,6 +135,28 @@ fn unanswering<'a>(
         findings.each(Level::Problem, &found, &what);
     }
     Ok(())
+}
+
+/// Whether the host speaks from its own addresses, and where an alias has a network to itself
+/// from the oldest one in it.
+fn in_order(
+    link: &Link,
+    parent: &Parent,
+    addresses: &[Address],
+    routes: &[Route],
+    findings: &mut Findings,
+) {
+    let assigned = local::all(parent);
+    let (placed, settled) = local::are_in_order(link, addresses, routes, &assigned);
+    let hint = "the daemon, or the next command that changes something, puts them in order";
+    if !placed {
+        let what = "addresses of its aliases stand before its own: the host speaks from them";
+        findings.problem(&link.name, what, hint);
+    }
+    if !settled {
+        let what = "a route to a network of its aliases has another source than the oldest of them";
+        findings.problem(&link.name, what, hint);
+    }
 }
 
 /// All links, by ifindex. A dump shows what the kernel has yet to note of a carrier that

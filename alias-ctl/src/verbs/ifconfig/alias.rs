@@ -108,7 +108,7 @@ pub(super) fn configure(
                 change::set(tx, &name, &change)?;
             }
             raise_if_asked(tx, link, slot, asked)?;
-            deprecate_if_asked(tx.host, link, slot, asked)
+            deprecate_if_asked(tx, link, slot, asked)
         }
     }
 }
@@ -171,7 +171,7 @@ pub(super) fn put(
         leave(tx.host, link, vec![staying])?;
     }
     raise_if_asked(tx, link, slot, asked)?;
-    deprecate_if_asked(tx.host, link, slot, asked)?;
+    deprecate_if_asked(tx, link, slot, asked)?;
     Ok(slot)
 }
 
@@ -360,12 +360,17 @@ fn raise_if_asked(
 }
 
 /// `deprecated`: the kernel takes the address for no source of what the host says.
-fn deprecate_if_asked(host: &mut Host, link: &Link, slot: u32, asked: &Configure) -> Result<()> {
+fn deprecate_if_asked(
+    tx: &mut Transaction<'_>,
+    link: &Link,
+    slot: u32,
+    asked: &Configure,
+) -> Result<()> {
     let Some(deprecated) = asked.deprecated else {
         return Ok(());
     };
-    let address = address_in(host, link, slot)?.address;
-    let parent = host.attached(link, "ifconfig")?;
+    let address = address_in(tx.host, link, slot)?.address;
+    let parent = tx.host.attached(link, "ifconfig")?;
     if !parent.record(slot).is(TargetKind::Local) {
         let word = if deprecated {
             "deprecated"
@@ -376,11 +381,16 @@ fn deprecate_if_asked(host: &mut Host, link: &Link, slot: u32, asked: &Configure
         return Err(Refusal::new(word, "ifconfig", reason, libc::EOPNOTSUPP)
             .hint("leave the word out; what is on an alias's device, its namespace decides"));
     }
-    let found = find(host, link, address)?;
+    let found = find(tx.host, link, address)?;
     let request = Request::prefer_address(&found.as_wanted(), !deprecated);
-    Ok(host
-        .netlink
-        .run(request.about(alias_name(&link.name, slot)))?)
+    let request = request.about(alias_name(&link.name, slot));
+    tx.host.netlink.run(request)?;
+    // So it is put back with it, should others take it away.
+    tx.on(link, &parent)?.parent.amend(slot, |record| {
+        record.flags &= !Record::DEPRECATED;
+        record.flags |= u32::from(deprecated) * Record::DEPRECATED;
+    });
+    Ok(())
 }
 
 /// Deletes an alias. The name may be that of an address which others labelled so.

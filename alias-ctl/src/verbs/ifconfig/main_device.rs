@@ -308,6 +308,8 @@ fn assign(host: &mut Host, link: &Link, given: &Given) -> Result<()> {
         no_prefix_route: false,
         metric: None,
         no_dad: false,
+        deprecated: false,
+        host_scope: false,
         broadcast: broadcast.or_else(|| default_broadcast(link, v4, prefix_len)),
         protocol: 0,
     };
