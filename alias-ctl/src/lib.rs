@@ -4,6 +4,7 @@ pub mod cli;
 pub mod dataplane;
 pub mod errno;
 pub mod error;
+pub mod interrupt;
 pub mod lifecycle;
 pub mod model;
 pub mod netlink;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use alias_ctl::cli::{self, Invocation};
 use alias_ctl::error;
+use alias_ctl::interrupt;
 use alias_ctl::model::request::{Outcome, Request};
 use alias_ctl::verbs;
 
@@ -13,11 +14,22 @@ fn main() -> ExitCode {
     // changes the state prints nothing before it is done.
     // SAFETY: no other thread runs yet, and no handler is replaced.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    run().unwrap_or_else(|error| {
+    let code = run().unwrap_or_else(|error| {
         // With standard error gone the exit code still tells.
         let _ = writeln!(io::stderr(), "alias-ctl: {error:#}");
         ExitCode::FAILURE
-    })
+    });
+    match interrupt::noted() {
+        Some(signal) => {
+            if code == ExitCode::SUCCESS {
+                let name = interrupt::name(signal);
+                let _ = writeln!(io::stderr(), "alias-ctl: {name} came when it was done");
+            }
+            // As shells say it of who was ended by a signal.
+            ExitCode::from(128 + signal as u8)
+        }
+        None => code,
+    }
 }
 
 fn run() -> anyhow::Result<ExitCode> {

@@ -62,6 +62,7 @@ mod route;
 mod scene;
 mod security;
 mod shared_targets;
+mod signals;
 mod spoof;
 mod stacked;
 mod targets;

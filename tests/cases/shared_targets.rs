@@ -67,3 +67,26 @@ fn a_namespace_of_the_same_number_is_another() {
     lab.ctl_err(&["set", "eth0:0", "198.51.100.16/24"], "ENODEV");
     assert!(second.find_link("eth0:0").is_none());
 }
+
+#[test]
+fn a_refused_alias_leaves_the_far_end_as_it_was() {
+    let lab = lab();
+    let gro = || {
+        let features = lab.a.run("ethtool -k t1").ok().stdout;
+        features.contains("generic-receive-offload: on")
+    };
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--drop"]);
+    lab.ctl_ok(&["add", "eth0:2", "198.51.100.7", "--drop"]);
+    assert!(!gro());
+    for (line, errno) in [
+        ("add eth0:1 198.51.100.8 --to t0", "EEXIST"),
+        ("add eth0:0 198.51.100.9 --to t0", "EEXIST"),
+        ("set eth0:2 198.51.100.8 --to t0", "EEXIST"),
+    ] {
+        let refused = lab.ctl(&line.split(' ').collect::<Vec<_>>());
+        assert!(refused.stderr.contains(errno), "{line}: {}", refused.stderr);
+        assert!(!gro(), "{line}");
+    }
+    lab.ctl_ok(&["add", "eth0:1", "198.51.100.9", "--to", "t0"]);
+    assert!(gro());
+}

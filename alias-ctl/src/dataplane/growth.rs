@@ -33,6 +33,7 @@ use super::registry::Registered;
 use super::shape::Extent;
 use super::sys;
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 
 /// What both generations have, and is pinned for both. Of what gives sockets their TCP
 /// options the map comes last, as where it is made.
@@ -158,6 +159,8 @@ pub fn build(parent: ParentMut<'_>, name: &str, capacity: u32) -> Result<()> {
         header: &header,
         extent,
     };
+    // Once its programs run there is no way back.
+    interrupt::check(name, "grow")?;
     place.follow(&types, lock)
 }
 

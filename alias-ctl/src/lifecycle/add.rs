@@ -54,11 +54,18 @@ pub fn on_parent(
     let was_attached = Parent::peek(&tx.host.directory, link.ifindex)?.is_some();
     let parent = open_or_attach(tx, link, count)?;
     let done = work(&mut tx.on(link, &parent)?);
-    if done.is_err() && !was_attached {
-        // Refused means that nothing has changed: not the parent either.
-        attach::detach(tx.lock(), parent, Some(link))?;
+    let Err(refusal) = done else { return Ok(()) };
+    // It may have grown, and its first generation is gone.
+    drop(parent);
+    if !was_attached && let Some(parent) = Parent::open(&tx.host.directory, link.ifindex)? {
+        // Refused means that nothing has changed: not the parent either. But what could not
+        // be taken back yet only its records know.
+        let is_clean = parent.header().unfinished == 0;
+        if is_clean && let Err(left) = attach::detach(tx.lock(), parent, Some(link)) {
+            return Err(refusal.hint(format!("and it stays attached: {left}")));
+        }
     }
-    done
+    Err(refusal)
 }
 
 /// Makes the aliases of a request.

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::Result;
+use crate::interrupt;
 use crate::wiring::batch::Batch;
 use crate::wiring::progress::Progress;
 use crate::wiring::transaction::On;
@@ -30,18 +31,21 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
         parent.claim(item.slot, target::record(batch, item))
     });
     let made = claimed
+        .and_then(|()| interrupt::check(&link.name, "add"))
         .and_then(|()| target::wire(on, batch))
         .and_then(|lead| {
             if batch.has_prefix() {
                 settle::settle(link, parent)?;
             }
             for (n, item) in batch.items.iter().enumerate() {
+                interrupt::check(&link.name, "add")?;
                 parent.publish(item.slot, verdict, lead.target(n), lead.flags)?;
                 progress.step(1);
             }
             let tuned = batch.items.iter().filter(|item| !item.tcp.is_empty());
             sockets::grant(on, tuned.map(|item| item.slot))?;
             neighbour::hear(link, batch)?;
+            interrupt::check(&link.name, "add")?;
             if batch.hears() {
                 hearing::follow(on.host, Some(link), parent)?;
             }
@@ -52,16 +56,27 @@ pub fn create(on: &mut On<'_>, batch: &Batch) -> Result<()> {
     if let Err(refusal) = made {
         // What cannot be undone now is undone by the next writer: the records
         // say so. The first error is the one to tell.
-        if take_back(on, batch).is_ok() && parent.pending_change().is_none() {
-            parent.set_unfinished(false);
-        }
-        return Err(refusal);
+        return Err(match take_back(on, batch) {
+            Ok(()) => {
+                if parent.pending_change().is_none() {
+                    parent.set_unfinished(false);
+                }
+                refusal
+            }
+            Err(left) => refusal.hint(format!(
+                "not all of it could be taken back ({left}): the next command that changes \
+                 something does"
+            )),
+        });
     }
     if parent.pending_change().is_none() {
         parent.set_unfinished(false);
     }
     let slots = batch.items.iter().map(|item| (link.ifindex, item.slot));
     on.host.made.extend(slots);
+    if interrupt::noted().is_some() {
+        return Ok(());
+    }
     if let Err(refusal) = neighbour::tell(link, batch) {
         // The aliases are made.
         let _ = writeln!(io::stderr(), "alias-ctl: warning: {refusal}");

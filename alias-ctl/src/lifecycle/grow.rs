@@ -10,6 +10,7 @@ use crate::dataplane::growth::{self, Growth};
 use crate::dataplane::table::grace_period;
 use crate::dataplane::{Parent, WriteLock};
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::netlink::Link;
 use crate::wiring::host::Host;
 use crate::wiring::transaction::On;
@@ -205,6 +206,7 @@ fn grow_once(on: &mut On<'_>, capacity: u32) -> Result<Parent> {
     for point in hooks::attach_points(&parent, link, &targets) {
         point.prepare()?;
     }
+    interrupt::check(&link.name, "grow")?;
     let built = growth::build(parent, &link.name, capacity);
     // Whether it was built says what runs: the rest is done, or all of it undone.
     let finished = finish(on.host, parent.lock(), link.ifindex);

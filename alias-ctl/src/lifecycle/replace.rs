@@ -10,6 +10,7 @@ use alias_common::record::{Record, State, TargetKind};
 use crate::dataplane::Parent;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::model::name::alias_name;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Past};
@@ -35,7 +36,6 @@ pub fn rebuild(on: &mut On<'_>, slot: u32) -> Result<()> {
 /// EBUSY when others have joined its device, and what the kernel refused. Then the
 /// alias is as it was.
 pub fn replace(on: &mut On<'_>, mut wanted: Batch) -> Result<()> {
-    let (_link, _parent) = (on.link, on.parent);
     let (link, parent) = (on.link, on.parent);
     let slot = wanted.items[0].slot;
     let old = parent.record(slot);
@@ -43,6 +43,10 @@ pub fn replace(on: &mut On<'_>, mut wanted: Batch) -> Result<()> {
     refuse_shared_device(link, &parent, slot)?;
     parent.set_unfinished(true);
     parent.set_pending_change(Some(Record { slot, ..new }));
+    interrupt::check(&alias_name(&link.name, slot), "set").inspect_err(|_| {
+        parent.set_pending_change(None);
+        parent.set_unfinished(false);
+    })?;
     let past = take_down(on, slot)?;
     wanted.items[0].past = past;
     let result = create::create(on, &wanted);
@@ -69,7 +73,7 @@ fn put_back(on: &mut On<'_>, slot: u32, record: &Record, past: Past) -> Result<(
     let parent = on.parent;
     let made = resolve::of_record(on.host, slot, record).and_then(|mut batch| {
         batch.items[0].past = past;
-        create::create(on, &batch)
+        interrupt::finish(|| create::create(on, &batch))
     });
     if made.is_err() && parent.state(slot) == State::Free {
         parent.free(slot, false)?;

@@ -7,11 +7,12 @@
 //! its work.
 
 mod carriers;
+mod log;
 mod notify;
 mod wanted;
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::dataplane::parent::holds_on;
 use crate::dataplane::{Directory, Parent};
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::lifecycle::reconcile;
 use crate::lifecycle::reconcile::events::{Events, Extent};
 use crate::model::request::DaemonOptions;
@@ -28,6 +30,7 @@ use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 
 use carriers::Carriers;
+use log::say;
 use wanted::Wanted;
 
 /// From the first event to the pass: a change is rarely one message.
@@ -53,6 +56,7 @@ pub fn daemon(options: DaemonOptions) -> Result<()> {
     // Whoever reads its log may be started anew meanwhile: it goes on without.
     // SAFETY: the disposition of a signal, before there is another thread.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    interrupt::leave_alone();
     let host = Host::open()?;
     let lock = host.directory.lock()?;
     let daemon_lock = lock.take_seat(options.on_down)?;
@@ -66,6 +70,9 @@ pub fn daemon(options: DaemonOptions) -> Result<()> {
     // A pass that waits for the lock waits for somebody else.
     runtime.shutdown_timeout(PATIENCE);
     drop(daemon_lock);
+    log::drain();
+    // To be told to end is how it ends.
+    interrupt::forget();
     served
 }
 
@@ -84,7 +91,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
     // Before the first look: what happens from now on is heard of.
     let mut watch = Watch::open(event_buffer)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
     let directory = host.directory.clone();
     // What is up already does not come up when something else of it changes.
     let links = host.netlink.links()?;
@@ -132,7 +139,10 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
             () = tokio::time::sleep(LOOK), if due.is_none() && pass.is_none() => {
                 let wanted = idle.as_ref().map(|(_, wanted)| wanted);
                 let is_less = directory.parents().unwrap_or_default() != parents;
-                if is_less || programs_detached(&directory) || wanted.is_some_and(Wanted::is_due) {
+                if is_less
+                    || is_left_unfinished(&directory)
+                    || programs_detached(&directory)
+                    || wanted.is_some_and(Wanted::is_due) {
                     due = Some(Instant::now());
                 }
             }
@@ -175,10 +185,30 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 }
                 carriers.begin();
             }
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return told_to_end(libc::SIGTERM),
+            _ = interrupted.recv() => return told_to_end(libc::SIGINT),
         }
     }
+}
+
+/// A pass that is under way hears of it too.
+fn told_to_end(signal: i32) -> Result<()> {
+    interrupt::note(signal);
+    Ok(())
+}
+
+/// Whether a writer is at work, or was killed at it, which makes no event either. A pass
+/// waits for the one that is at work.
+fn is_left_unfinished(directory: &Directory) -> bool {
+    let is_unfinished = |ifindex: &u32| {
+        let header = Parent::peek(directory, *ifindex).ok().flatten();
+        header.is_some_and(|header| header.unfinished != 0)
+    };
+    directory.has_drafts().unwrap_or(false)
+        || directory.growing().is_ok_and(|growing| !growing.is_empty())
+        || directory
+            .parents()
+            .is_ok_and(|parents| parents.iter().any(is_unfinished))
 }
 
 /// Whether some parent's XDP program is not attached any more.
@@ -266,10 +296,4 @@ async fn ended(
         Some(pass) => pass.await,
         None => std::future::pending().await,
     }
-}
-
-/// One line of the daemon's log, which systemd keeps with its time.
-fn say(line: &str) {
-    // With nobody to read it the work goes on.
-    let _ = writeln!(io::stderr(), "alias-ctl: {line}");
 }

@@ -1,6 +1,7 @@
 //! A request to its verb.
 
 use crate::error::Result;
+use crate::interrupt;
 use crate::model::request::{Outcome, Request, Whom};
 
 use super::{
@@ -25,7 +26,8 @@ pub fn run(request: Request) -> Result<Outcome> {
             let before = announce::Before::look()?;
             let outcome = run(*request);
             // `restore` makes what it can; the others all or nothing.
-            if outcome.is_ok() || matches!(whom, Whom::Declared(_)) {
+            let is_told_to_end = interrupt::noted().is_some();
+            if !is_told_to_end && (outcome.is_ok() || matches!(whom, Whom::Declared(_))) {
                 before.tell(&whom, rounds);
             }
             return outcome;

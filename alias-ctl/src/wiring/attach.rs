@@ -27,6 +27,7 @@ use crate::dataplane::shape::Extent;
 use crate::dataplane::sys::{self, AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use crate::dataplane::{cpus, elsewhere, listing, object};
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::model::declaration::{Hook, Mode};
 use crate::model::request::AttachSpec;
 use crate::netlink::{Conversation, Link, hardware};
@@ -55,18 +56,37 @@ pub fn attach(lock: &WriteLock, link: &Link, spec: &AttachSpec) -> Result<Parent
         };
         place.follow(&types, lock)?;
         listing::insert(lock, &draft)?;
+        interrupt::check(&link.name, "attach")?;
         lock.commit(link.ifindex)?;
         Parent::open(lock.directory(), link.ifindex)?.ok_or_else(|| gone(link))
     };
     let result = match spec.mode {
         Mode::Native => attach(false),
         Mode::Generic => attach(true),
-        Mode::BestEffort => attach(false).or_else(|_| attach(true)),
+        Mode::BestEffort => attach(false).or_else(|refusal| match driver_cannot(&refusal) {
+            true => attach(true),
+            false => Err(refusal),
+        }),
     };
     if result.is_err() {
         tidy_own(lock)?;
     }
     result
+}
+
+/// What the native mode is refused with: whether another would do better.
+const NATIVE: &str = "attach in native mode";
+
+/// Whether it was the driver that refused, for what it cannot do. What is refused for want
+/// of rights or of memory is refused in any mode.
+fn driver_cannot(refusal: &Refusal) -> bool {
+    /// The kernel's own, of drivers that return it.
+    const ENOTSUPP: i32 = 524;
+    let is_driver = matches!(
+        refusal.errno,
+        libc::EOPNOTSUPP | ENOTSUPP | libc::EINVAL | libc::ERANGE | libc::E2BIG
+    );
+    refusal.operation == NATIVE && is_driver
 }
 
 fn gone(link: &Link) -> Refusal {
@@ -121,8 +141,15 @@ fn populate(
     // order in which programs start to run makes no difference to a packet.
     attach_xdp(draft, link, generic)?;
     header.flags |= attach_tc(draft, link, spec.hook)?;
-    header.flags |= keep_tags_in_frames(link);
+    let takes_tags_out = takes_tags_out(link);
+    if takes_tags_out {
+        header.flags |= Header::RXVLAN_WAS_ON;
+    }
     header::initialise(draft, &header)?;
+    if takes_tags_out {
+        // One that cannot be switched is left as it is; `doctor` says so.
+        let _ = hardware::set_rx_vlan_offload(&link.name, false);
+    }
     if let Some(parent) = Parent::open_at(draft.to_owned())? {
         parent.edit(lock)?.set_mac(link.mac);
     }
@@ -229,7 +256,7 @@ fn attach_xdp(draft: &Path, link: &Link, generic: bool) -> Result<()> {
 
 fn no_native(link: &Link, error: &io::Error) -> Refusal {
     let driver = hardware::driver(&link.name).unwrap_or_else(|_| "unknown".into());
-    let refusal = Refusal::io(&link.name, "attach in native mode", error);
+    let refusal = Refusal::io(&link.name, NATIVE, error);
     match error.raw_os_error() {
         Some(libc::EOPNOTSUPP) => Refusal {
             reason: format!("driver {driver} has no native XDP"),
@@ -279,13 +306,9 @@ fn above(refusal: Refusal) -> Refusal {
 
 /// A NIC that takes VLAN tags out of frames hides them from XDP: an alias would
 /// get another VLAN's packets. On a veth the flag means nothing.
-fn keep_tags_in_frames(link: &Link) -> u32 {
+fn takes_tags_out(link: &Link) -> bool {
     let is_veth = link.kind.as_deref() == Some("veth");
-    let strips = !is_veth && hardware::rx_vlan_offload(&link.name).unwrap_or(false);
-    if strips && hardware::set_rx_vlan_offload(&link.name, false).is_ok() {
-        return Header::RXVLAN_WAS_ON;
-    }
-    0
+    !is_veth && hardware::rx_vlan_offload(&link.name).unwrap_or(false)
 }
 
 /// A key that spreads addresses. It is as secret as any other: nine of ten do.
@@ -373,6 +396,14 @@ pub fn tidy(lock: &WriteLock) -> Result<()> {
 pub fn tidy_own(lock: &WriteLock) -> Result<()> {
     let directory = lock.directory();
     for ifindex in directory.drafts()? {
+        let draft = Parent::open_at(directory.draft(ifindex)).ok().flatten();
+        if let Some(draft) = draft
+            && draft.header().flags & Header::RXVLAN_WAS_ON != 0
+        {
+            let name = draft.header().name;
+            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+            let _ = hardware::set_rx_vlan_offload(&String::from_utf8_lossy(name), true);
+        }
         let name = format!("device {ifindex}");
         let device = Device {
             ifindex,
@@ -383,4 +414,25 @@ pub fn tidy_own(lock: &WriteLock) -> Result<()> {
         }
     }
     tidy(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_driver_cannot_is_a_reason_for_generic_mode() {
+        for (operation, errno, expected) in [
+            (NATIVE, libc::EOPNOTSUPP, true),
+            (NATIVE, libc::EINVAL, true),
+            (NATIVE, libc::EPERM, false),
+            (NATIVE, libc::ENOMEM, false),
+            (NATIVE, libc::EEXIST, false),
+            ("load", libc::EINVAL, false),
+            ("attach to tracepoints", libc::EOPNOTSUPP, false),
+        ] {
+            let refusal = Refusal::new("eth0", operation, "", errno);
+            assert_eq!(driver_cannot(&refusal), expected, "{operation} {errno}");
+        }
+    }
 }

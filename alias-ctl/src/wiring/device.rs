@@ -9,6 +9,7 @@ use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::{Parent, sys};
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::model::address::Address;
 use crate::model::name::{alias_name, device_name, port_name};
 use crate::netlink::outcome::{all_done, all_gone};
@@ -47,12 +48,12 @@ pub fn make(on: &mut On<'_>, batch: &Batch, netns: Option<&Netns>) -> Result<Vec
             .about(about(item))
         })
         .collect();
-    all_done(progress::batch(
+    progress::make(
         &mut on.host.netlink,
-        "making devices",
+        (&link.name, "making devices"),
         pairs.len(),
         &pairs,
-    )?)?;
+    )?;
     let ends = find_ends(on.host, link, batch)?;
     for (item, (port, device)) in batch.items.iter().zip(&ends) {
         let note = |record: &mut Record| {
@@ -70,6 +71,7 @@ pub fn make(on: &mut On<'_>, batch: &Batch, netns: Option<&Netns>) -> Result<Vec
     // A port has no address and no neighbour discovery: without IPv6 it is also
     // quicker to bring up, by far when there are thousands.
     for item in &batch.items {
+        interrupt::check(&link.name, "add")?;
         silence_ipv6(&port_name(link.ifindex, item.slot))?;
     }
     port::attach(on, batch, &ends)?;
@@ -174,6 +176,7 @@ fn configure(
     }
     let configure = || -> Result<()> {
         for item in &batch.items {
+            interrupt::check(&link.name, "add")?;
             let device = device_name(link.ifindex, item.slot);
             if item.address.is_ipv6() {
                 ask_no_routers(&device)?;
@@ -183,12 +186,12 @@ fn configure(
             accept_by_any_route(&device, item.address)?;
         }
         let mut netlink = Conversation::new()?;
-        Ok(all_done(progress::batch(
+        progress::make(
             &mut netlink,
-            "setting devices up",
+            (&link.name, "setting devices up"),
             batch.items.len(),
             &requests,
-        )?)?)
+        )
     };
     match netns {
         Some(netns) => netns.within(configure)?,

@@ -11,7 +11,7 @@ use crate::error::{Refusal, Result};
 use crate::model::bits::{bits, network};
 use crate::model::name::alias_name;
 use crate::netlink::outcome::{all_done, all_gone};
-use crate::netlink::{Address, AddressSpec, Link, Request, Route};
+use crate::netlink::{self, Address, AddressSpec, Conversation, Link, Request, Route};
 
 use super::batch::{Batch, of_kind};
 use super::host::Host;
@@ -21,10 +21,13 @@ use super::local_network::{self, Network};
 use super::local_order;
 use super::local_route;
 use super::presence;
-use super::progress::batch as batch_of;
+use super::progress;
 use super::routes;
 use super::sysctl;
 use super::transaction::On;
+
+/// What a bar says of it.
+const ADDING: &str = "adding addresses";
 
 /// Puts addresses on the parent itself, and sees to the routes of their networks.
 ///
@@ -52,7 +55,9 @@ pub fn assign(on: &mut On<'_>, batch: &Batch) -> Result<()> {
         .iter()
         .filter_map(|item| local_route::open(link.ifindex, item.address))
         .collect();
-    put(on.host, link, parent, &assigned)?;
+    put(on.host, link, parent, &assigned, |netlink, requests| {
+        progress::make_each(netlink, (&link.name, ADDING), assigned.len(), requests)
+    })?;
     local_route::open_all(&mut on.host.netlink, &opened)?;
     // One that was there before may be the oldest of its network.
     if assigned.iter().any(|one| one.created != 0) {
@@ -62,7 +67,14 @@ pub fn assign(on: &mut On<'_>, batch: &Batch) -> Result<()> {
 }
 
 /// Puts addresses on a parent that has none of them, and begins the routes to their networks.
-fn put(host: &mut Host, link: &Link, parent: ParentMut<'_>, assigned: &[Assigned]) -> Result<()> {
+/// `batch` carries out as many requests.
+fn put(
+    host: &mut Host,
+    link: &Link,
+    parent: ParentMut<'_>,
+    assigned: &[Assigned],
+    batch: impl FnOnce(&mut Conversation, &[Request]) -> Result<Vec<netlink::Result<()>>>,
+) -> Result<()> {
     if assigned.is_empty() {
         return Ok(());
     }
@@ -75,12 +87,7 @@ fn put(host: &mut Host, link: &Link, parent: ParentMut<'_>, assigned: &[Assigned
         Request::add_address(&one.spec(link, form)).about(alias_name(&link.name, one.slot))
     };
     let requests: Vec<Request> = assigned.iter().map(|one| request(one, form)).collect();
-    let mut results = batch_of(
-        &mut host.netlink,
-        "adding addresses",
-        assigned.len(),
-        &requests,
-    )?;
+    let mut results = batch(&mut host.netlink, &requests)?;
     // Where an address of another scope is the first of the subnet, the kernel wants no other.
     let mut apart: Vec<Assigned> = Vec::new();
     for (result, one) in results.iter_mut().zip(assigned) {
@@ -117,6 +124,14 @@ fn put(host: &mut Host, link: &Link, parent: ParentMut<'_>, assigned: &[Assigned
         routed = routed.and(settled);
     }
     added.and(routed)
+}
+
+/// Adds addresses, whatever signal comes: what was there is being put back.
+fn to_the_end(
+    netlink: &mut Conversation,
+    requests: &[Request],
+) -> Result<Vec<netlink::Result<()>>> {
+    Ok(progress::batch(netlink, ADDING, requests.len(), requests)?)
 }
 
 /// All addresses that are on a parent for its aliases, and of those that are being made.
@@ -163,8 +178,8 @@ pub fn assign_again(on: &mut On<'_>) -> Result<()> {
         .collect();
     let (ipv4, ipv6): (Vec<Assigned>, Vec<Assigned>) =
         missing.into_iter().partition(|one| one.ip.is_ipv4());
-    let put_ipv4 = put(on.host, link, parent, &ipv4);
-    let put_ipv6 = put(on.host, link, parent, &ipv6);
+    let put_ipv4 = put(on.host, link, parent, &ipv4, to_the_end);
+    let put_ipv6 = put(on.host, link, parent, &ipv6, to_the_end);
     let ordered = put_in_order(on, &[]);
     opened
         .and(put_ipv6)
@@ -188,7 +203,7 @@ pub fn put_in_order(on: &mut On<'_>, new: &[Assigned]) -> Result<()> {
         let mut again: Vec<Assigned> = misplaced.iter().map(|(one, _)| *one).collect();
         again.sort_by_key(Assigned::age);
         local_order::anew(on.host, link, &misplaced, |host| {
-            put(host, link, parent, &again)
+            put(host, link, parent, &again, to_the_end)
         })?;
         addresses = on.host.netlink.addresses(Some(link.ifindex))?;
     }
@@ -310,7 +325,7 @@ fn take_off(host: &mut Host, link: &Link, assigned: &[Assigned]) -> Result<()> {
         .iter()
         .map(|one| delete(one, Form::Whole))
         .collect();
-    let results = batch_of(
+    let results = progress::batch(
         &mut host.netlink,
         "deleting addresses",
         requests.len(),

@@ -6,8 +6,9 @@ use crate::netlink::{Conversation, Link, Netns, hardware};
 
 use super::host::Host;
 
-/// Makes a veth's far end take redirected frames, and returns its MAC. `None`
-/// when the device is no veth, or its far end is in a namespace without a name.
+/// Makes a veth's far end take redirected frames, which carry its MAC, or have `mac`.
+/// Nothing is done when the device is no veth, its far end is in a namespace without a
+/// name, or the frames are for another MAC.
 ///
 /// A veth whose far end has neither GRO nor XDP on drops every redirected frame
 /// without a trace (`veth_xdp_xmit`).
@@ -15,19 +16,23 @@ use super::host::Host;
 /// # Errors
 ///
 /// That of turning GRO on.
-pub fn prepare(host: &mut Host, device: &Link) -> Result<Option<[u8; 6]>> {
+pub fn prepare(host: &mut Host, device: &Link, mac: Option<[u8; 6]>) -> Result<()> {
     let Some((peer, netns)) = find(host, device)? else {
-        return Ok(None);
+        return Ok(());
     };
+    if mac.is_some_and(|mac| mac != peer.mac) {
+        return Ok(());
+    }
     let set_gro = || hardware::set_gro(&peer.name, true);
     match netns {
         Some(netns) => netns.within(set_gro)??,
         None => set_gro()?,
     }
-    Ok(Some(peer.mac))
+    Ok(())
 }
 
-/// The MAC of a veth's far end; `None` as for [`prepare`].
+/// The MAC of a veth's far end; `None` when the device is no veth, or its far end is in a
+/// namespace without a name.
 ///
 /// # Errors
 ///

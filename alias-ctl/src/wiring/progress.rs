@@ -5,6 +5,9 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use crate::error::Result;
+use crate::interrupt;
+use crate::netlink::outcome::all_done;
 use crate::netlink::{self, Conversation, Request};
 
 /// A change that takes less shows nothing; then the line follows as often.
@@ -94,6 +97,46 @@ pub fn batch(
     let mut progress = Progress::new(what, count, requests.len().div_ceil(count.max(1)));
     let mut results = Vec::with_capacity(requests.len());
     for some in requests.chunks(REQUESTS) {
+        results.extend(netlink.batch(some)?);
+        progress.step(some.len());
+    }
+    Ok(results)
+}
+
+/// The same of requests that make something: between two messages it looks for a signal.
+///
+/// # Errors
+///
+/// The first refusal; EINTR.
+pub fn make(
+    netlink: &mut Conversation,
+    (object, what): (&str, &'static str),
+    count: usize,
+    requests: &[Request],
+) -> Result<()> {
+    Ok(all_done(make_each(
+        netlink,
+        (object, what),
+        count,
+        requests,
+    )?)?)
+}
+
+/// The same, with what became of each.
+///
+/// # Errors
+///
+/// That of the conversation; EINTR.
+pub fn make_each(
+    netlink: &mut Conversation,
+    (object, what): (&str, &'static str),
+    count: usize,
+    requests: &[Request],
+) -> Result<Vec<netlink::Result<()>>> {
+    let mut progress = Progress::new(what, count, requests.len().div_ceil(count.max(1)));
+    let mut results = Vec::with_capacity(requests.len());
+    for some in requests.chunks(REQUESTS) {
+        interrupt::check(object, "add")?;
         results.extend(netlink.batch(some)?);
         progress.step(some.len());
     }

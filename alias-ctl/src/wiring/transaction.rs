@@ -2,6 +2,7 @@
 
 use crate::dataplane::{Parent, ParentMut, WriteLock};
 use crate::error::Result;
+use crate::interrupt::{self, Watched};
 use crate::netlink::Link;
 
 use super::host::Host;
@@ -11,6 +12,7 @@ pub struct Transaction<'a> {
     /// Where it is made.
     pub host: &'a mut Host,
     lock: WriteLock,
+    _watched: Watched,
 }
 
 impl<'a> Transaction<'a> {
@@ -23,7 +25,13 @@ impl<'a> Transaction<'a> {
     pub fn wait(host: &'a mut Host) -> Result<Transaction<'a>> {
         host.directory.check_mounted()?;
         let lock = host.directory.lock()?;
-        Ok(Transaction { host, lock })
+        // Before that nothing is begun.
+        let watched = interrupt::watch();
+        Ok(Transaction {
+            host,
+            lock,
+            _watched: watched,
+        })
     }
 
     /// The lock that it holds.

@@ -33,7 +33,7 @@ const fn layer(name: &'static str, may_import: &'static [&'static str]) -> Layer
 /// `alias-ctl`.
 pub(crate) const COMMAND: Rules = Rules {
     layers: &[
-        layer("main", &["cli", "verbs", "model", "error"]),
+        layer("main", &["cli", "verbs", "model", "error", "interrupt"]),
         layer("cli", &["model", "error"]),
         Layer {
             name: "verbs",
@@ -46,6 +46,7 @@ pub(crate) const COMMAND: Rules = Rules {
                 "netlink",
                 "model",
                 "error",
+                "interrupt",
             ],
             are_apart: Some("run"),
         },
@@ -59,14 +60,19 @@ pub(crate) const COMMAND: Rules = Rules {
                 "netlink",
                 "model",
                 "error",
+                "interrupt",
             ],
         ),
-        layer("wiring", &["dataplane", "netlink", "model", "error"]),
+        layer(
+            "wiring",
+            &["dataplane", "netlink", "model", "error", "interrupt"],
+        ),
         layer("render", &["model", "error"]),
         layer("store", &["model", "error"]),
-        layer("dataplane", &["model", "error"]),
+        layer("dataplane", &["model", "error", "interrupt"]),
         layer("netlink", &["model", "error", "errno"]),
         layer("model", &["error"]),
+        layer("interrupt", &["error"]),
         layer("error", &["errno"]),
         layer("errno", &[]),
     ],

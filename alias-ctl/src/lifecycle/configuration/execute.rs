@@ -10,6 +10,7 @@ use alias_common::record::Record;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::lifecycle::attachment;
 use crate::lifecycle::verdict::verdict_of;
 use crate::lifecycle::{change, create, exposure, grow, hearing, resolve, target, tcp_options};
@@ -40,6 +41,7 @@ pub fn execute(tx: &mut Transaction<'_>, prepared: Vec<Prepared>) -> Result<()> 
     let done = prepared
         .iter()
         .try_for_each(|one| make(tx, one, &mut undo))
+        .and_then(|()| interrupt::check("the configuration", "apply"))
         .and_then(|()| {
             prepared
                 .iter()

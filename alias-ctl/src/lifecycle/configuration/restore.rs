@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::dataplane;
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::lifecycle::families::Named;
 use crate::model::declaration::{Declaration, Parent, Run};
 use crate::model::request::Source;
@@ -67,10 +68,14 @@ pub fn restore_each(
         let whole = restore_parent(tx, types, parent.clone());
         let left_out = match whole {
             Ok(()) => Vec::new(),
+            Err(refusal) if interrupt::noted().is_some() => vec![refusal],
             Err(_) => restore_runs(tx, types, &parent),
         };
         note_incomplete(tx, &parent.name, !left_out.is_empty());
         refused.extend(left_out);
+        if interrupt::noted().is_some() {
+            break;
+        }
     }
     refused
 }
@@ -111,6 +116,10 @@ fn restore_runs(tx: &mut Transaction<'_>, types: &[Named], parent: &Parent) -> V
         made.push(run.clone());
         if let Err(refusal) = restore_parent(tx, types, with(made.clone())) {
             made.pop();
+            if interrupt::noted().is_some() {
+                refused.push(refusal);
+                break;
+            }
             refused.push(match refusal.names_line() {
                 true => refusal,
                 false => refusal.at_line(run.line),

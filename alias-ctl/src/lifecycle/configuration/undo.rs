@@ -4,6 +4,7 @@
 use crate::dataplane::parent::address_of;
 use crate::dataplane::tcp_options::clear_idle;
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::lifecycle::attachment;
 use crate::lifecycle::{create, grow, hearing, resolve, retire, settle, tcp_options};
 use crate::model::lifecycle::OnDown;
@@ -55,7 +56,7 @@ impl Undo {
     pub fn all(self, tx: &mut Transaction<'_>, mut reason: Refusal) -> Refusal {
         let mut pasts: HashMap<(u32, u32), Past> = HashMap::new();
         for (link, done) in self.done.into_iter().rev() {
-            if let Err(refusal) = undo(tx, &link, done, &mut pasts) {
+            if let Err(refusal) = interrupt::finish(|| undo(tx, &link, done, &mut pasts)) {
                 // The rest is undone all the same.
                 let and = if reason.hint.is_empty() { "" } else { "; " };
                 reason.hint += &format!("{and}not undone: {refusal}");
@@ -73,7 +74,14 @@ fn undo(
     pasts: &mut HashMap<(u32, u32), Past>,
 ) -> Result<()> {
     match done {
-        Done::Attached => attachment::detach(tx, &link.name, false),
+        Done::Attached => {
+            let parent = tx.host.attached(link, "undo")?;
+            if parent.header().unfinished != 0 {
+                let reason = "it stays attached until its aliases can be taken back";
+                return Err(Refusal::new(&link.name, "detach", reason, libc::EBUSY));
+            }
+            attachment::detach(tx, &link.name, false)
+        }
         Done::Grown(before) => {
             let parent = tx.host.attached(link, "undo")?;
             grow::shrink_to(&mut tx.on(link, &parent)?, before)

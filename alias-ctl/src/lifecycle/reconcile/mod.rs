@@ -16,6 +16,7 @@ use snapshot::Snapshot;
 
 use crate::dataplane::listing;
 use crate::error::{Refusal, Result};
+use crate::interrupt;
 use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 use crate::wiring::{attach, stray};
@@ -28,7 +29,7 @@ use super::{grow, lost, recovery};
 ///
 /// That of asking the kernel.
 pub fn is_due(host: &mut Host, events: &Events) -> Result<bool> {
-    if !host.directory.growing()?.is_empty() {
+    if !host.directory.growing()?.is_empty() || host.directory.has_drafts()? {
         return Ok(true);
     }
     let snapshot = Snapshot::default();
@@ -61,6 +62,11 @@ pub struct Reconciled {
 ///
 /// That of reading the namespace's state.
 pub fn reconcile(tx: &mut Transaction<'_>, events: &Events, extent: Extent) -> Result<Reconciled> {
+    // What is stopped in the middle of being mended would count as refused.
+    interrupt::finish(|| look(tx, events, extent))
+}
+
+fn look(tx: &mut Transaction<'_>, events: &Events, extent: Extent) -> Result<Reconciled> {
     attach::tidy_own(tx.lock())?;
     let mut pass = Reconciled::default();
     tx.host.barred.clear();

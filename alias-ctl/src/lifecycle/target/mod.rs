@@ -132,7 +132,7 @@ pub fn wire(on: &mut On<'_>, batch: &Batch) -> Result<Lead> {
     match &batch.placement {
         Placement::Device(netns) => device::wire(on, batch, netns.as_ref()),
         Placement::Join(owner) => join::wire(on, batch, *owner),
-        Placement::To(device, mac) => to::wire(on.parent, batch, device, *mac),
+        Placement::To(device, mac) => to::wire(on, batch, device, *mac),
         Placement::Local => local::wire(on, batch),
         Placement::Drop => Ok(drop::wire()),
     }

@@ -77,7 +77,7 @@ fn check_device(
     }
     let mac = match mac {
         Some(mac) => Some(mac),
-        None => peer::prepare(host, device)?.filter(|mac| *mac != link.mac),
+        None => peer::mac(host, device)?.filter(|mac| *mac != link.mac),
     };
     for key in 0..parent.targets() {
         let target = parent.target(key);
@@ -149,13 +149,11 @@ pub const fn same(record: &Record, device: &Link) -> bool {
 /// # Errors
 ///
 /// ENOSPC when all keys are taken; what the kernel refused.
-pub fn wire(
-    parent: ParentMut<'_>,
-    batch: &Batch,
-    device: &Link,
-    mac: Option<[u8; 6]>,
-) -> Result<Lead> {
-    redirect::register(parent, batch, device, mac).map(Lead::to)
+pub fn wire(on: &mut On<'_>, batch: &Batch, device: &Link, mac: Option<[u8; 6]>) -> Result<Lead> {
+    let key = redirect::register(on.parent, batch, device, mac)?;
+    // The last that can be refused: whoever is refused finds the far end as it was.
+    peer::prepare(on.host, device, mac)?;
+    Ok(Lead::to(key))
 }
 
 /// Whether the device is there.
@@ -187,5 +185,6 @@ pub fn repoint(on: &mut On<'_>, key: u32, device: &Link) -> Result<()> {
     let vlan = Vlan::new(old.vlan_outer, old.vlan_inner);
     let noted = (old.flags & Target::REWRITE != 0).then_some(old.mac);
     let mac = check_device(on.host, link, &parent, device, vlan, None, None)?.or(noted);
-    redirect::repoint(parent, key, device, mac)
+    redirect::repoint(parent, key, device, mac)?;
+    peer::prepare(on.host, device, mac)
 }
