@@ -75,10 +75,15 @@ pub fn wanted(addresses: &[Address], assigned: &[Assigned]) -> BTreeMap<Network,
     oldest.into_iter().map(wanted).collect()
 }
 
-/// Whether a route is one that was made here.
+/// Whether a route is one that was made here. One that somebody made through an alias
+/// (`route add … dev eth0:1`) has that alias as its source, which is of another network.
 pub(super) fn is_ours(route: &Route) -> bool {
+    let is_inside = |source: IpAddr| {
+        source.is_ipv4() == route.dst.is_ipv4() && network(source, route.prefix_len) == route.dst
+    };
     route.protocol == RTPROT_ALIAS
         && route.metric == Some(ROUTE_METRIC)
+        && route.prefsrc.is_none_or(is_inside)
         && route.hops.iter().all(|hop| hop.gateway.is_none())
 }
 
