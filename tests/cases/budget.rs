@@ -24,7 +24,8 @@ const BUDGET: &[(&str, u32)] = &[
 
 /// Of what is not a parent's: the listing, by either iterator, and TCP options.
 const SHARED: &[(&str, u32)] = &[
-    ("aliases", 60_000),
+    // 63,448 on 7.3.4: a slot is a field of the record, of which that verifier walks each length.
+    ("aliases", 80_000),
     ("alias_types", 10_000),
     ("tcp_note", 500),
     ("tcp_apply", 2_000),

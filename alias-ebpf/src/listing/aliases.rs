@@ -7,6 +7,7 @@
 //! its end is printed exactly once.
 
 use alias_common::header::Header;
+use alias_common::limits::MAX_SLOTS;
 use alias_common::listing::{ALIAS_LINE, ALIASES_HEAD};
 use alias_common::names::MAX_PARENTS;
 use alias_common::order::{self, Head};
@@ -185,7 +186,10 @@ fn next(walk: &mut Walk<'_>) -> Option<i64> {
     let record = walk.records.get(found.id())?;
     if is_live(record) && record.created == found.created() {
         let reading = &mut *walk.reading;
-        reading.line.alias(&walk.header.name, record.slot, record);
+        // The mask changes no slot; it bounds the digits that the verifier walks.
+        const { assert!(MAX_SLOTS.is_power_of_two()) };
+        let slot = record.slot & (MAX_SLOTS - 1);
+        reading.line.alias(&walk.header.name, slot, record);
         if !print_line(walk.output, &reading.line) {
             return Some(STOP);
         }

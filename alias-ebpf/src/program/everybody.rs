@@ -5,7 +5,7 @@
 //! Only frames to a group, and ARP, come here. Each step is a global function, which the
 //! verifier walks once by itself.
 
-use alias_common::hearer::{CURSOR, HEAD, Head, Hearer, MAX_COPIES, MAX_HEARERS, Sound};
+use alias_common::hearer::{CURSOR, Head, Hearer, MAX_COPIES, MAX_HEARERS, Sound};
 use alias_common::key::Vlan;
 use alias_common::word::Verdict;
 use alias_ebpf::everybody::{Cast, news};

@@ -242,23 +242,6 @@ impl Buckets for Table {
     }
 }
 
-/// The same, but a lookup ends in its position as it is: for the engine that most packets
-/// take, where what hides it from the verifier would be the dearest part of a lookup among
-/// a million. There the verifier walks what follows more than once.
-struct Plainly(Table);
-
-impl Buckets for Plainly {
-    #[inline(always)]
-    fn word(&self, position: u64) -> Option<Word> {
-        self.0.word(position)
-    }
-
-    #[inline(always)]
-    fn wide_is(&self, position: u64, key: &WideKey) -> bool {
-        self.0.wide_is(position, key)
-    }
-}
-
 impl Table {
     /// This parent's.
     #[inline(always)]
@@ -299,18 +282,6 @@ impl Table {
         find(&self, address, vlan)
     }
 
-    /// The same, for the few programs and paths where speed is all.
-    #[inline(always)]
-    pub fn find_plainly(self, address: Copied, vlan: Vlan) -> Option<Hit> {
-        find(&Plainly(self), address, vlan)
-    }
-
-    /// The enabled alias of a wide key.
-    #[inline(always)]
-    pub fn find_wide(self, key: &WideKey) -> Option<Hit> {
-        find_wide(&self, key)
-    }
-
     /// Where packets for the alias at a position are sent.
     #[inline(always)]
     pub fn steer(self, hit: Hit) -> Steer {
@@ -331,8 +302,9 @@ impl Table {
     }
 }
 
+/// The enabled alias of an address.
 #[inline(always)]
-fn find<B: Buckets>(buckets: &B, address: Copied, vlan: Vlan) -> Option<Hit> {
+pub fn find<B: Buckets>(buckets: &B, address: Copied, vlan: Vlan) -> Option<Hit> {
     match address {
         Copied::V4(address) => {
             let hash = HASH_KEY.load().narrow_word(address, vlan);
@@ -342,8 +314,9 @@ fn find<B: Buckets>(buckets: &B, address: Copied, vlan: Vlan) -> Option<Hit> {
     }
 }
 
+/// The enabled alias of a wide key.
 #[inline(always)]
-fn find_wide<B: Buckets>(buckets: &B, key: &WideKey) -> Option<Hit> {
+pub fn find_wide<B: Buckets>(buckets: &B, key: &WideKey) -> Option<Hit> {
     let hash = HASH_KEY.load().wide(key);
     table::find(buckets, HOME_SHIFT.load(), hash, Some(key))
 }

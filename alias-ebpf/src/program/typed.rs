@@ -16,7 +16,7 @@ use aya_ebpf::maps::{PerCpuArray, ProgramArray};
 use aya_ebpf::programs::XdpContext;
 
 use super::engine::{Engine, Reach};
-use super::lookup::{Copied, Table, find_prefix};
+use super::lookup::{Copied, Table, find_prefix, find_wide};
 
 #[map(name = "found")]
 static FOUND: PerCpuArray<Found> = PerCpuArray::with_max_entries(1, 0);
@@ -110,7 +110,7 @@ fn typed(ctx: &XdpContext) -> u32 {
     }
     let vlan = Vlan::new(found.vlan_outer, found.vlan_inner);
     let key = WideKey::new(Family(found.family), &found.address, vlan);
-    let Some(hit) = engine.table.find_wide(&key) else {
+    let Some(hit) = find_wide(&engine.table, &key) else {
         return engine.miss();
     };
     // Only the type knows where the frame ends, so the kernel is asked.
