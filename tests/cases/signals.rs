@@ -277,16 +277,29 @@ fn full_pipe() -> (File, OwnedFd) {
     (writer, reader)
 }
 
+/// A daemon that ends with the test, however that ends.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // It has ended, unless the test has failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_daemon_whose_log_is_full_works_and_ends_when_told_to() {
     for number in [libc::SIGTERM, libc::SIGINT] {
         let lab = Lab::attached(Mode::Native);
         run(&lab, "add eth0:0 192.0.2.13/24 --local");
         let (writer, reader) = full_pipe();
-        let mut child = command(&lab, "daemon")
-            .stderr(writer)
-            .spawn()
-            .expect("it can be run");
+        let mut child = Ends(
+            command(&lab, "daemon")
+                .stderr(writer)
+                .spawn()
+                .expect("it can be run"),
+        );
         for _ in 0..3 {
             lab.a.ip("addr del 192.0.2.13/24 dev eth0");
             wait_for("the address", LIMIT, || {
@@ -294,10 +307,10 @@ fn a_daemon_whose_log_is_full_works_and_ends_when_told_to() {
             });
         }
         let told = Instant::now();
-        signal(&child, number);
+        signal(&child.0, number);
         let mut ended = None;
         wait_for("it to end", Duration::from_secs(2), || {
-            ended = child.try_wait().expect("our own child");
+            ended = child.0.try_wait().expect("our own child");
             ended.is_some()
         });
         assert_eq!(ended.and_then(|status| status.code()), Some(0));
