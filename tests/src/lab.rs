@@ -10,7 +10,7 @@
 //! `ALIAS_TEST_CABLE` in `cards.rs`.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Once,
@@ -192,15 +192,25 @@ impl Lab {
         self.bpffs.path()
     }
 
-    /// Every file and directory that is pinned, sorted.
+    /// Every file and directory that is pinned, sorted. A command may be under way: what
+    /// it renames or removes meanwhile is left out.
     #[track_caller]
     pub fn pins(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut open = vec![self.bpffs().to_owned()];
         while let Some(directory) = open.pop() {
-            let entries = fs::read_dir(&directory).expect("our own bpffs can be listed");
+            let is_gone = |error: &io::Error| {
+                error.kind() == io::ErrorKind::NotFound && directory != self.bpffs()
+            };
+            let entries = match fs::read_dir(&directory) {
+                Err(error) if is_gone(&error) => continue,
+                entries => entries.expect("our own bpffs can be listed"),
+            };
             for entry in entries {
-                let entry = entry.expect("our own bpffs can be listed");
+                let entry = match entry {
+                    Err(error) if is_gone(&error) => break,
+                    entry => entry.expect("our own bpffs can be listed"),
+                };
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     open.push(entry.path());
                 }
