@@ -78,6 +78,16 @@ impl Refusal {
         self.hint = hint.into();
         self
     }
+
+    /// The same, behind what it says already.
+    #[must_use]
+    pub fn and_hint(mut self, hint: &str) -> Refusal {
+        if !self.hint.is_empty() {
+            self.hint.push_str("; ");
+        }
+        self.hint.push_str(hint);
+        self
+    }
 }
 
 impl Refusal {

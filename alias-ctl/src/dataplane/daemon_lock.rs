@@ -14,7 +14,7 @@ use std::io;
 
 use super::bpffs::make_private;
 use super::directory::{Directory, WriteLock};
-use super::lock_file::{KEEP, SEAT, clear, is_taken, try_flock};
+use super::lock_file::{DAEMON, KEEP, clear, is_taken, try_flock};
 use crate::error::{Refusal, Result};
 use crate::model::lifecycle::OnDown;
 
@@ -30,8 +30,8 @@ impl WriteLock {
     /// # Errors
     ///
     /// EBUSY when a daemon has it.
-    pub fn take_seat(&self, on_down: OnDown) -> Result<DaemonLock> {
-        let path = self.directory().namespace().join(SEAT);
+    pub fn take_daemon_lock(&self, on_down: OnDown) -> Result<DaemonLock> {
+        let path = self.directory().namespace().join(DAEMON);
         let refused = |error: &io::Error| Refusal::io(path.display().to_string(), "lock", error);
         make_private(&path)?;
         let file = File::open(&path).map_err(|error| refused(&error))?;
@@ -64,7 +64,7 @@ impl Directory {
     /// own: what the daemon was told, if one runs.
     #[must_use]
     pub fn usual_on_down(&self) -> OnDown {
-        let path = self.namespace().join(SEAT);
+        let path = self.namespace().join(DAEMON);
         let keeps = path.join(KEEP).exists() && is_taken(&path);
         if keeps { OnDown::Keep } else { OnDown::Delete }
     }

@@ -6,19 +6,19 @@ use std::io;
 use std::path::Path;
 
 /// Names below the namespace's directory.
-pub(super) const SEAT: &str = "daemon";
+pub(super) const DAEMON: &str = "daemon";
 pub(super) const KEEP: &str = "keep";
 
 /// Removes the lock of a daemon that was killed, below a namespace's directory.
 pub(super) fn clear_stale(namespace: &Path) {
-    let path = namespace.join(SEAT);
+    let path = namespace.join(DAEMON);
     if path.exists() && !is_taken(&path) {
         clear(namespace);
     }
 }
 
 pub(super) fn clear(namespace: &Path) {
-    let path = namespace.join(SEAT);
+    let path = namespace.join(DAEMON);
     // Not there is the usual case.
     let _ = fs::remove_dir(path.join(KEEP));
     let _ = fs::remove_dir(path);

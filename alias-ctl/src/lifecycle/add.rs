@@ -62,7 +62,7 @@ pub fn on_parent(
         // be taken back yet only its records know.
         let is_clean = parent.header().unfinished == 0;
         if is_clean && let Err(left) = attach::detach(tx.lock(), parent, Some(link)) {
-            return Err(refusal.hint(format!("and it stays attached: {left}")));
+            return Err(refusal.and_hint(&format!("the device stays attached: {left}")));
         }
     }
     Err(refusal)

@@ -45,7 +45,7 @@ pub(super) fn tell(on: &mut On<'_>, batch: &Batch) {
         "alias-ctl: note: {}{more}: {}; {}",
         alias_name(&on.link.name, silent.slot),
         what(&silent),
-        way_out(&namespace::names(), &silent)
+        hint(&namespace::names(), &silent)
     );
 }
 
@@ -76,9 +76,9 @@ pub fn what(silent: &Silent) -> String {
 
 /// The command that mends it.
 #[must_use]
-pub fn way_out(names: &HashMap<u64, String>, silent: &Silent) -> String {
+pub fn hint(names: &HashMap<u64, String>, silent: &Silent) -> String {
     let assignments: Vec<String> = silent
-        .way_out
+        .settings
         .iter()
         .map(|(of, setting, value)| {
             // A key's dots and slashes change places (sysctl(8)).

@@ -79,16 +79,9 @@ fn refused(on: &mut On<'_>, capacity: u32, refusal: Refusal) -> Refusal {
     }
     match shrink_to(on, capacity) {
         Ok(()) => refusal,
-        Err(kept) => {
-            let hint = match refusal.hint.is_empty() {
-                true => format!("the device stays as large as it has grown: {kept}"),
-                false => format!(
-                    "{}; the device stays as large as it has grown: {kept}",
-                    refusal.hint
-                ),
-            };
-            refusal.hint(hint)
-        }
+        Err(kept) => refusal.and_hint(&format!(
+            "the device stays as large as it has grown: {kept}"
+        )),
     }
 }
 

@@ -55,7 +55,7 @@ fn notes_of(host: &mut Host, ifindex: u32, slots: &[u32]) -> Option<Vec<Note>> {
     let names = namespace::names();
     let note = |silent: &Silent| {
         let name = alias_name(&link.name, silent.slot);
-        let hint = way_out(&link, &names, silent);
+        let hint = hint(&link, &names, silent);
         ((silent.slot, name), what(&link, silent), hint)
     };
     Some(found.iter().map(note).collect())
@@ -116,7 +116,7 @@ fn destination(network: IpAddr, prefix_len: u8) -> String {
 
 /// The command that mends it.
 #[must_use]
-pub fn way_out(link: &Link, names: &HashMap<u64, String>, silent: &Silent) -> String {
+pub fn hint(link: &Link, names: &HashMap<u64, String>, silent: &Silent) -> String {
     let inside = |words: &str| match names.get(&silent.netns_inode) {
         Some(name) => format!("ip -n {name} {words}"),
         None => format!("in its namespace: ip {words}"),

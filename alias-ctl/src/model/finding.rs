@@ -115,6 +115,22 @@ impl Findings {
         }
     }
 
+    /// What is wrong with many objects: object, what, hint. Those of which the same is wrong
+    /// are told together.
+    pub fn problems_of(&mut self, found: impl Iterator<Item = (String, String, String)>) {
+        let mut kinds: Vec<(String, Vec<(String, String)>)> = Vec::new();
+        for (object, what, hint) in found {
+            let found = (object, hint);
+            match kinds.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, of_kind)) => of_kind.push(found),
+                None => kinds.push((what, vec![found])),
+            }
+        }
+        for (what, found) in kinds {
+            self.each(Level::Problem, &found, &what);
+        }
+    }
+
     /// Number of problems.
     #[must_use]
     pub fn problems(&self) -> usize {

@@ -59,7 +59,7 @@ pub fn daemon(options: DaemonOptions) -> Result<()> {
     interrupt::leave_alone();
     let host = Host::open()?;
     let lock = host.directory.lock()?;
-    let daemon_lock = lock.take_seat(options.on_down)?;
+    let daemon_lock = lock.take_daemon_lock(options.on_down)?;
     drop(lock);
     let failed = |error: &io::Error| Refusal::io("daemon", "start", error);
     let runtime = tokio::runtime::Builder::new_current_thread()

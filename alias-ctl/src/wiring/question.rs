@@ -1,7 +1,7 @@
 //! One question: an alias is asked for at a device that has settings by which it may keep
 //! silent, and whether it does.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use alias_common::key::Vlan;
 use alias_common::record::{Record, TargetKind};
@@ -9,13 +9,12 @@ use alias_common::record::{Record, TargetKind};
 use crate::dataplane::parent::address_of;
 use crate::error::Result;
 use crate::model::address::Address;
-use crate::model::bits::{bits, network};
+use crate::model::bits::network;
 use crate::netlink::{self, Conversation, Link};
 
+use super::reach::some_of;
 use super::sysctl::{Asked, Setting};
 
-/// Addresses of a network that are tried until one is not the namespace's own.
-const TRIED: u32 = 8;
 /// RT_SCOPE_LINK.
 const SCOPE_LINK: u8 = 253;
 
@@ -52,7 +51,7 @@ pub struct Silent {
     /// Why.
     pub why: Why,
     /// What ends it: device or `all`, the setting, and its value.
-    pub way_out: Vec<(String, Setting, u32)>,
+    pub settings: Vec<(String, Setting, u32)>,
 }
 
 /// What is asked for, and where.
@@ -120,7 +119,7 @@ impl Question<'_> {
             device: self.deaf.device.clone(),
             netns_inode: self.holder.inode,
             value: self.deaf.asked.value(setting),
-            way_out: self.way_out(setting),
+            settings: self.settings(setting),
             why,
         }))
     }
@@ -227,15 +226,7 @@ impl Question<'_> {
     /// The name of the other device by which those of a network are reached; `None` when it
     /// is the one that is asked, or when they are not reached at all.
     fn other_way(&mut self, (network, len): Network) -> Result<Option<String>> {
-        let IpAddr::V4(first) = network else {
-            return Ok(None);
-        };
-        let host_bits = u32::from(bits(network) - len);
-        let end = 1u32
-            .checked_shl(host_bits)
-            .map_or(TRIED + 1, |all| all.min(TRIED + 1));
-        for n in 1..end {
-            let neighbour = IpAddr::from(Ipv4Addr::from_bits(first.to_bits() + n));
+        for neighbour in some_of(network, len) {
             let way = match self.netlink.way(Some(self.holder.source), neighbour) {
                 Ok(way) => way,
                 // It is no address of the namespace's, which is found elsewhere.
@@ -258,8 +249,8 @@ impl Question<'_> {
         Ok(None)
     }
 
-    /// See [`Silent::way_out`].
-    fn way_out(&self, setting: Setting) -> Vec<(String, Setting, u32)> {
+    /// See [`Silent::settings`].
+    fn settings(&self, setting: Setting) -> Vec<(String, Setting, u32)> {
         let device = &self.deaf.device;
         let wanted = match setting {
             // The larger counts.

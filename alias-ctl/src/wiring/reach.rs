@@ -31,7 +31,7 @@ impl Peers {
             let Some(hop) = hop.filter(|_| route.kind == libc::RTN_UNICAST) else {
                 continue;
             };
-            if is_link_local(route.dst) {
+            if is_of_one_link(route.dst) {
                 continue;
             }
             match hop.gateway {
@@ -120,7 +120,8 @@ pub(super) fn some_of(network: IpAddr, prefix_len: u8) -> impl Iterator<Item = I
     })
 }
 
-pub(super) fn is_link_local(address: IpAddr) -> bool {
+/// Whether it means nothing beyond one link: link-local, or a group.
+pub(super) fn is_of_one_link(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => false,
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_multicast(),

@@ -18,7 +18,7 @@ use crate::model::name::alias_name;
 use crate::netlink::{Conversation, Link};
 
 use super::host::Host;
-use super::reach::{Peers, is_link_local, some_of};
+use super::reach::{Peers, is_of_one_link, some_of};
 use super::veth;
 
 /// Failed duplicate address detection (linux/if_addr.h): such an address is not used.
@@ -190,7 +190,7 @@ fn beside(
     }
     let own = host.netlink.addresses(Some(link.ifindex))?;
     let asks_from = |address: &crate::netlink::Address| {
-        is_link_local(address.address) && address.flags & IFA_F_DADFAILED == 0
+        is_of_one_link(address.address) && address.flags & IFA_F_DADFAILED == 0
     };
     if own.iter().any(asks_from) {
         return Ok(());
@@ -366,7 +366,7 @@ impl Inside<'_> {
         let leads = routes.iter().any(|route| {
             route.dst.is_ipv4() == holder.source.is_ipv4()
                 && route.kind == libc::RTN_UNICAST
-                && !is_link_local(route.dst)
+                && !is_of_one_link(route.dst)
                 && route.dst != holder.source
         });
         Ok((!leads).then_some((Peer::Anybody, Why::NoRoute)))

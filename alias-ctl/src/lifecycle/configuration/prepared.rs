@@ -7,7 +7,7 @@ use alias_common::limits::MAX_ALIASES;
 
 use crate::dataplane::Parent;
 use crate::error::{Refusal, Result};
-use crate::lifecycle::{refusals, target};
+use crate::lifecycle::{labels, refusals, target};
 use crate::model::alias_request::Target;
 use crate::model::declaration::{self, Attachment, Declaration, Mode};
 use crate::model::plan::{self, Live, Plan};
@@ -61,6 +61,7 @@ pub fn prepare(host: &mut Host, mut declaration: Declaration) -> Result<Vec<Prep
         if makes && !link.up {
             return Err(refusals::parent_down(&link, "apply"));
         }
+        labels::refuse_declared(host, &link, &plan.make, &live)?;
         prepared.push(Prepared {
             link,
             is,

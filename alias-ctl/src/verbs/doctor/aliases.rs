@@ -121,19 +121,14 @@ fn unanswering<'a>(
     findings: &mut Findings,
 ) -> Result<()> {
     let names = namespace::names();
-    let mut kinds: Vec<(String, Vec<Found>)> = Vec::new();
-    for silent in silent(host, link, parent, aliases)? {
-        let what = way_back::what(link, &silent);
-        let hint = way_back::way_out(link, &names, &silent);
-        let found = (alias_name(&link.name, silent.slot), hint);
-        match kinds.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, of_kind)) => of_kind.push(found),
-            None => kinds.push((what, vec![found])),
-        }
-    }
-    for (what, found) in kinds {
-        findings.each(Level::Problem, &found, &what);
-    }
+    let silent = silent(host, link, parent, aliases)?;
+    findings.problems_of(silent.iter().map(|silent| {
+        let (name, what) = (
+            alias_name(&link.name, silent.slot),
+            way_back::what(link, silent),
+        );
+        (name, what, way_back::hint(link, &names, silent))
+    }));
     Ok(())
 }
 

@@ -4,14 +4,11 @@ use alias_common::record::Record;
 
 use crate::error::Result;
 use crate::lifecycle::asked;
-use crate::model::finding::{Findings, Level};
+use crate::model::finding::Findings;
 use crate::model::name::alias_name;
 use crate::netlink::{Link, namespace};
 use crate::wiring::asked::silent;
 use crate::wiring::host::Host;
-
-/// An alias's name and what to do about it.
-type Found = (String, String);
 
 pub(super) fn examine<'a>(
     host: &mut Host,
@@ -20,18 +17,10 @@ pub(super) fn examine<'a>(
     findings: &mut Findings,
 ) -> Result<()> {
     let names = namespace::names();
-    let mut kinds: Vec<(String, Vec<Found>)> = Vec::new();
-    for silent in silent(host, link, aliases)? {
-        let what = asked::what(&silent);
-        let hint = asked::way_out(&names, &silent);
-        let found = (alias_name(&link.name, silent.slot), hint);
-        match kinds.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, of_kind)) => of_kind.push(found),
-            None => kinds.push((what, vec![found])),
-        }
-    }
-    for (what, found) in kinds {
-        findings.each(Level::Problem, &found, &what);
-    }
+    let silent = silent(host, link, aliases)?;
+    findings.problems_of(silent.iter().map(|silent| {
+        let name = alias_name(&link.name, silent.slot);
+        (name, asked::what(silent), asked::hint(&names, silent))
+    }));
     Ok(())
 }
