@@ -4,6 +4,7 @@
 mod crash;
 pub(crate) mod desk;
 mod file;
+mod kept;
 mod names;
 mod whole;
 

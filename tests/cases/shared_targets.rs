@@ -22,6 +22,8 @@ fn a_device_serves_one_mac() {
     let before = lab.snapshot();
     let refused = to("eth0:1", "198.51.100.9", "02:00:00:00:00:02");
     assert!(refused.stderr.contains("(EBUSY)"), "{}", refused.stderr);
+    let which = "with the MAC 02:00:00:00:00:01";
+    assert!(refused.stderr.contains(which), "{}", refused.stderr);
     lab.assert_unchanged(&before);
     to("eth0:1", "198.51.100.9", "02:00:00:00:00:01").ok();
     // The only alias on a device is in nobody's way.

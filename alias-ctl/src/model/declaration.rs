@@ -100,6 +100,9 @@ pub struct Properties {
     pub announce: bool,
     /// What its device hears beside announcements.
     pub hear: Hear,
+    /// `local`: whether the host's own stack is not to take the address for its source;
+    /// `None` for what is usual, which is yes of IPv6 and no of IPv4.
+    pub deprecated: Option<bool>,
     /// TCP options of its sockets.
     pub tcp: TcpOptions,
 }
@@ -317,6 +320,7 @@ mod tests {
             enabled: true,
             announce: true,
             hear: Hear::NOTHING,
+            deprecated: None,
             tcp: TcpOptions::default(),
         }
     }

@@ -234,7 +234,7 @@ pub struct ParentView {
     pub mode: &'static str,
     /// Number of aliases.
     pub aliases: u32,
-    /// Number of slots.
+    /// How many aliases it has room for before it grows.
     pub capacity: u32,
 }
 
@@ -247,7 +247,7 @@ pub fn heading(view: &ParentView) -> String {
         aliases,
         capacity,
     } = view;
-    format!("{parent}: XDP {mode}, {aliases} of {capacity} slots in use\n")
+    format!("{parent}: XDP {mode}, {aliases} aliases, room for {capacity}\n")
 }
 
 /// A parent and what its programs did with the packets they saw.

@@ -211,6 +211,11 @@ fn describe(parent: &str, run: &Run) -> String {
     if !properties.hear.is_nothing() {
         text += &format!(" hear {}", hearing::word(properties.hear));
     }
+    text += match properties.deprecated {
+        Some(true) => " deprecated",
+        Some(false) => " not deprecated",
+        None => "",
+    };
     for (word, value) in tcp_options::listed(&properties.tcp) {
         text += &format!(" {word} {value}");
     }

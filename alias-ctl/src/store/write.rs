@@ -124,6 +124,7 @@ fn properties(text: &mut String, properties: &Properties) {
         enabled,
         announce,
         hear,
+        deprecated,
         tcp,
         prefix_len: _,
     } = properties;
@@ -149,6 +150,9 @@ fn properties(text: &mut String, properties: &Properties) {
     }
     if !hear.is_nothing() {
         key(text, "hear", &quoted(&hearing::word(*hear)));
+    }
+    if let Some(deprecated) = deprecated {
+        key(text, "deprecated", &deprecated.to_string());
     }
     for (name, value) in tcp_options::listed(tcp) {
         key(text, name, &value.to_string());

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use crate::error::Result;
 use crate::model::bits::{bits, network};
 use crate::netlink::outcome::all_gone;
-use crate::netlink::{Address, Link, Request, Route, RouteSpec};
+use crate::netlink::{Address, Conversation, Link, Request, Route, RouteSpec};
 
 use super::host::Host;
 use super::local_form::{Assigned, Form, ROUTE_METRIC};
@@ -85,6 +85,16 @@ pub(super) fn is_ours(route: &Route) -> bool {
         && route.metric == Some(ROUTE_METRIC)
         && route.prefsrc.is_none_or(is_inside)
         && route.hops.iter().all(|hop| hop.gateway.is_none())
+}
+
+/// How many routes of the main table somebody made through aliases.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn made_through_aliases(netlink: &mut Conversation) -> Result<usize> {
+    let routes = netlink.routes(None, Some(RTPROT_ALIAS))?;
+    Ok(routes.iter().filter(|route| !is_ours(route)).count())
 }
 
 /// Of a network's routes by a device, whether they are as wanted.

@@ -104,7 +104,7 @@ fn an_attached_device_is_as_declared_or_refused() {
     let path = declare("mode = \"generic\"\ncapacity = 100\nmax_aliases = 1\nlog = \"warn\"");
     desk.lab.ctl_ok(&["apply", &path]);
     assert_eq!(desk.lab.row("eth0:0")["mode"], "generic");
-    assert!(desk.lab.ctl_ok(&["show"]).contains("of 100 slots"));
+    assert!(desk.lab.ctl_ok(&["show"]).contains("room for 100"));
     desk.lab
         .ctl_err(&["add", "eth0:50", "203.0.113.1", "--drop"], "ENOSPC");
     assert_eq!(desk.compare(&[&path]), (0, String::new()));
@@ -122,7 +122,7 @@ fn an_attached_device_is_as_declared_or_refused() {
         assert!(text.contains(&format!("- eth0 {word}\n")), "{text}");
     }
     // A device has the capacity that is declared, or it has grown past it.
-    for (declared, is) in [("101", "of 101 slots"), ("100", "of 101 slots")] {
+    for (declared, is) in [("101", "room for 101"), ("100", "of 101 slots")] {
         declare(&format!("capacity = {declared}"));
         desk.lab.ctl_ok(&["apply", &path]);
         assert!(desk.lab.ctl_ok(&["show"]).contains(is));

@@ -270,7 +270,7 @@ fn make_group(on: &mut On<'_>, properties: &Properties, items: &[Item]) -> Resul
         hear: properties.hear,
         enabled: properties.enabled,
         declared: true,
-        deprecated: None,
+        deprecated: properties.deprecated,
     };
     tcp_options::check(on.host, link, &parent, &batch, &wanted.tcp)?;
     create::create(on, &batch)

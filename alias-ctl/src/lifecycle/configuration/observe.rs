@@ -171,6 +171,7 @@ pub fn aliases(
                     enabled: record.flags & Record::ENABLED != 0,
                     announce: record.flags & Record::ANNOUNCE != 0,
                     hear: record.hear(),
+                    deprecated: deprecated(&record),
                     tcp: record.tcp,
                 },
                 declared: record.flags & Record::DECLARED != 0,
@@ -179,6 +180,12 @@ pub fn aliases(
         })
         .collect();
     Ok((live, nameless))
+}
+
+/// Whether the host's stack is not to take an alias for its source, where that is unusual.
+fn deprecated(record: &Record) -> Option<bool> {
+    let is = record.flags & Record::DEPRECATED != 0;
+    (record.is(TargetKind::Local) && is != address_of(record).is_ipv6()).then_some(is)
 }
 
 /// How a parent is attached.

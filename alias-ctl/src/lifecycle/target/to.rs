@@ -6,6 +6,7 @@ use alias_common::record::{Record, Target};
 use crate::dataplane::{Parent, ParentMut};
 use crate::error::{Refusal, Result};
 use crate::model::alias_request::Target as Named;
+use crate::model::word::mac_word;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
 use crate::wiring::host::Host;
@@ -86,11 +87,18 @@ fn check_device(
         }
         let same_vlan = target.vlan_outer == vlan.outer() && target.vlan_inner == vlan.inner();
         if !same_vlan || target.mac != mac.unwrap_or_default() {
-            return Err(refused(
-                "aliases of another VLAN, or with another --mac, lead there".into(),
-                libc::EBUSY,
-            )
-            .hint("a device serves one VLAN and one MAC: use another device"));
+            return Err(if same_vlan {
+                let there = match target.mac {
+                    [0, 0, 0, 0, 0, 0] => "without another MAC".into(),
+                    mac => format!("with the MAC {}", mac_word(mac)),
+                };
+                refused(format!("aliases lead there {there}"), libc::EBUSY).hint(
+                    "a device serves one MAC: give that one, delete those aliases first, or use another device",
+                )
+            } else {
+                refused("aliases of another VLAN lead there".into(), libc::EBUSY)
+                    .hint("a device serves one VLAN: use another device")
+            });
         }
     }
     Ok(mac)

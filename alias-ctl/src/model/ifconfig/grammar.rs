@@ -221,16 +221,17 @@ impl<'a> Read<'a> {
     fn address(&mut self, word: &'a str, found: (IpAddr, Option<&'a str>)) -> Result<()> {
         if self.address.is_some() {
             let is_logical = matches!(self.verb, Verb::AddLogical | Verb::RemoveLogical);
-            let hint = match is_logical {
-                true => "nothing was changed; say addif and removeif in a command of their own",
-                false => "nothing was changed; write one address",
+            let (reason, hint) = match is_logical {
+                true => (
+                    "a second address: a command makes or takes away one logical interface",
+                    "nothing was changed; say addif and removeif in a command of their own",
+                ),
+                false => (
+                    "a second address: point-to-point links have no aliases",
+                    "nothing was changed; write one address",
+                ),
             };
-            return Err(refused(
-                word,
-                "a second address: point-to-point links have no aliases",
-                libc::EINVAL,
-            )
-            .hint(hint));
+            return Err(refused(word, reason, libc::EINVAL).hint(hint));
         }
         let (address, length) = found;
         self.address = Some((address, length, word));

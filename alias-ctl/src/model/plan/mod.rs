@@ -353,7 +353,10 @@ fn is_same(live: &Properties, declared: &Properties) -> bool {
         ) => device == other,
         (live, declared) => live == declared,
     };
-    target && live.prefix_len == declared.prefix_len && live.vlan == declared.vlan
+    target
+        && live.prefix_len == declared.prefix_len
+        && live.vlan == declared.vlan
+        && live.deprecated == declared.deprecated
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ fn properties(target: &str) -> Properties {
         enabled: true,
         announce: true,
         hear: Hear::NOTHING,
+        deprecated: None,
         tcp: TcpOptions::default(),
     }
 }

@@ -10,6 +10,7 @@ use super::super::table::{Entry, Fault, Read, Table, Value, join};
 use super::value::{
     alias, because, boolean, device, integer, missing, netns, one_of, text, unknown,
 };
+use crate::model::address::Address;
 use crate::model::alias_request::Target;
 use crate::model::declaration::Properties;
 use crate::model::hearing;
@@ -30,6 +31,7 @@ pub(super) struct Common<'t> {
     disabled: bool,
     quiet: bool,
     hear: Hear,
+    deprecated: Option<bool>,
     tcp: TcpOptions,
 }
 
@@ -64,12 +66,13 @@ impl<'t> Common<'t> {
                 let hear = hearing::parse(text(table, entry)?);
                 self.hear = hear.map_err(|why| because(table, entry, why))?;
             }
+            "deprecated" => self.deprecated = Some(boolean(table, entry)?),
             "announce" => self.quiet = !boolean(table, entry)?,
             key => {
                 let Some(option) = tcp_options::by_word(key) else {
                     let tcp = TcpOption::ALL.map(tcp_options::word).join(", ");
                     let known = format!(
-                        "{own}, target, netns, join, to, mac, vlan, enabled, announce, hear, {tcp}"
+                        "{own}, target, netns, join, to, mac, vlan, enabled, announce, hear, deprecated, {tcp}"
                     );
                     return Err(unknown(table, entry, &known));
                 };
@@ -86,6 +89,7 @@ impl<'t> Common<'t> {
         self,
         table: &Table<'_>,
         parent: &str,
+        address: Address,
         prefix_len: u8,
     ) -> Read<Properties> {
         let fault = |key: &str, reason: String| {
@@ -118,6 +122,12 @@ impl<'t> Common<'t> {
                 format!("the target is {kind:?}, which has no device of its own that hears");
             return fault("hear", reason);
         }
+        if self.deprecated.is_some() && kind != "local" {
+            let reason = format!(
+                "the target is {kind:?}, and only an address of the device's own stack (\"local\") is a source of it"
+            );
+            return fault("deprecated", reason);
+        }
         let target = match kind {
             "join" => match self.join {
                 Some(alias) if AliasName::parse(&alias).is_ok_and(|name| name.parent == parent) => {
@@ -147,6 +157,9 @@ impl<'t> Common<'t> {
             enabled: !self.disabled,
             announce: !self.quiet,
             hear: self.hear,
+            deprecated: self
+                .deprecated
+                .filter(|deprecated| *deprecated != address.is_ipv6()),
             tcp: self.tcp,
         })
     }

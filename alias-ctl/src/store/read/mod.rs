@@ -239,7 +239,7 @@ impl Reader<'_, '_> {
         let ((parent, slot), name) = name.ok_or_else(|| missing(table, "name", "eth0:0"))?;
         let (first, prefix_len) =
             interface.ok_or_else(|| missing(table, "address", "192.0.2.10/24"))?;
-        let properties = common.finish(table, &parent, prefix_len)?;
+        let properties = common.finish(table, &parent, first, prefix_len)?;
         if let Target::Join { alias } = &properties.target
             && AliasName::parse(alias).is_ok_and(|owner| owner.slot == Some(slot))
         {
@@ -336,7 +336,7 @@ impl Reader<'_, '_> {
             Some((length, _)) => length,
             None => range.prefix_len.unwrap_or(all),
         };
-        let properties = common.finish(table, &parent, prefix_len)?;
+        let properties = common.finish(table, &parent, range.first.into(), prefix_len)?;
         let line = self.lines.of(table.at);
         let index = self.index(&parent);
         self.declaration.parents[index].runs.push(Run {

@@ -74,6 +74,7 @@ fn drop_alias() -> Declaration {
                     enabled: true,
                     announce: true,
                     hear: Hear::NOTHING,
+                    deprecated: None,
                     tcp: TcpOptions::default(),
                 },
                 line: 2,

@@ -16,7 +16,7 @@ use crate::model::plan::Live;
 use crate::netlink::Link;
 use crate::store::{file, write};
 use crate::wiring::host::Host;
-use crate::wiring::peer;
+use crate::wiring::{local_network, peer};
 
 /// `alias-ctl save`. Takes the lock, so that no half-done change is saved.
 ///
@@ -28,8 +28,16 @@ pub fn save(path: Option<PathBuf>) -> Result<()> {
     refuse_what_goes(&mut host)?;
     let tx = transaction::begin(&mut host)?;
     let text = write::write(&running(tx.host)?, &families::rows(tx.host)?);
+    let routes = local_network::made_through_aliases(&mut tx.host.netlink)?;
     drop(tx);
-    file::write(&path.unwrap_or_else(file::default_path), &text)
+    file::write(&path.unwrap_or_else(file::default_path), &text)?;
+    if routes > 0 {
+        let _ = writeln!(
+            io::stderr(),
+            "alias-ctl: note: save: the file has no routes, and {routes} lead through aliases here (alias-ctl route -n): what makes them again is yours to keep"
+        );
+    }
+    Ok(())
 }
 
 /// Aliases of a device that is down go with the next change, and would be missing from

@@ -198,7 +198,7 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
         let capacity = parent.capacity();
         findings.fine(
             name,
-            format!("{live} of {capacity} slots are taken; it grows when it needs more"),
+            format!("{live} aliases, with room for {capacity}; it grows when it needs more"),
         );
         return;
     }
@@ -206,10 +206,13 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
     if live * 100 > capacity * NEARLY_FULL_PERCENT {
         findings.note(
             name,
-            format!("{live} of {capacity} slots are taken"),
+            format!("{live} aliases, and {capacity} are its limit"),
             format!("raise the limit: alias-ctl set {name} --max-aliases NUMBER"),
         );
     } else {
-        findings.fine(name, format!("{live} of {capacity} slots are taken"));
+        findings.fine(
+            name,
+            format!("{live} aliases, and {capacity} are its limit"),
+        );
     }
 }
