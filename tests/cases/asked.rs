@@ -2,10 +2,10 @@
 //! answered for as an address would be that `ip addr add` put on the parent, or `doctor`
 //! names the setting, and what it says to do ends the silence. The control is such an address.
 
+use std::sync::OnceLock;
+
 use alias_tests::{Lab, Mode, Namespace};
 use serde_json::Value;
-
-use crate::scene::MODES;
 
 /// Each is set for `all` devices of the namespace that is asked.
 const SETTINGS: [(&str, &str); 9] = [
@@ -164,84 +164,87 @@ impl Ground {
     }
 }
 
-/// Aliases of a target under each setting.
-fn compare(target: Target) {
-    let plain = Ground::plain();
-    let control: Vec<Vec<Vec<bool>>> = SETTINGS
-        .iter()
-        .map(|(setting, value)| {
+/// By setting, address and asker: whether an address of the parent's own is answered for.
+/// It is measured once, for whoever compares with it.
+fn control() -> &'static Vec<Vec<Vec<bool>>> {
+    static CONTROL: OnceLock<Vec<Vec<Vec<bool>>>> = OnceLock::new();
+    CONTROL.get_or_init(|| {
+        let plain = Ground::plain();
+        let under = |(setting, value): &(&str, &str)| {
             plain.set(setting, value);
             let answers = plain.answers();
             plain.set(setting, "0");
             answers
-        })
-        .collect();
-    for mode in MODES {
-        let ground = Ground::with(mode, target);
-        assert!(
-            ground.answers().iter().flatten().all(|answered| *answered),
-            "{mode:?} {target:?}: without any setting"
-        );
-        for ((setting, value), plain) in SETTINGS.iter().zip(&control) {
-            ground.set(setting, value);
-            let ours = ground.answers();
-            for (slot, (ours, plain)) in ours.iter().zip(plain).enumerate() {
-                let alias = format!("eth0:{slot}");
-                let what = format!("{mode:?} {target:?} {setting}={value} {alias}");
-                let problem = match target {
-                    // Its stack is somebody else's, where a /32 is in no other network.
-                    Target::To => {
-                        let is_alone = (*setting, *value) == ("arp_ignore", "2") && slot == 1;
-                        assert!(ours == plain || is_alone, "{what}: {ours:?}, not {plain:?}");
-                        continue;
-                    }
-                    _ => ground.problem(&alias),
-                };
-                let is_silent = ours.iter().zip(plain).any(|(ours, plain)| !ours && *plain);
-                let is_silent = is_silent || (*setting, *value) == ("arp_ignore", "8");
-                let Some(problem) = problem else {
-                    assert!(!is_silent, "{what}: {ours:?}, an address {plain:?}");
+        };
+        SETTINGS.iter().map(under).collect()
+    })
+}
+
+/// Aliases of a target under each setting.
+fn compare(target: Target, mode: Mode) {
+    let ground = Ground::with(mode, target);
+    assert!(
+        ground.answers().iter().flatten().all(|answered| *answered),
+        "{mode:?} {target:?}: without any setting"
+    );
+    for ((setting, value), plain) in SETTINGS.iter().zip(control()) {
+        ground.set(setting, value);
+        let ours = ground.answers();
+        for (slot, (ours, plain)) in ours.iter().zip(plain).enumerate() {
+            let alias = format!("eth0:{slot}");
+            let what = format!("{mode:?} {target:?} {setting}={value} {alias}");
+            let problem = match target {
+                // Its stack is somebody else's, where a /32 is in no other network.
+                Target::To => {
+                    let is_alone = (*setting, *value) == ("arp_ignore", "2") && slot == 1;
+                    assert!(ours == plain || is_alone, "{what}: {ours:?}, not {plain:?}");
                     continue;
-                };
-                assert!(ours.iter().any(|answered| !answered), "{what}: {problem}");
-                let way_out = problem["way_out"].as_str().expect("a way out");
-                assert!(way_out.contains(setting), "{what}: {problem}");
-                ground.lab.a.run(way_out).ok();
-                assert_eq!(ground.problem(&alias), None, "{what}");
-                let now = &ground.answers()[slot];
-                let as_plain = now.iter().zip(plain).all(|(now, plain)| *now || !plain);
-                assert!(as_plain, "{what}: {now:?} after {way_out}");
-                assert!((*setting, *value) != ("arp_ignore", "8") || now.contains(&true));
-                ground.set(setting, value);
-            }
-            ground.set(setting, "0");
+                }
+                _ => ground.problem(&alias),
+            };
+            let is_silent = ours.iter().zip(plain).any(|(ours, plain)| !ours && *plain);
+            let is_silent = is_silent || (*setting, *value) == ("arp_ignore", "8");
+            let Some(problem) = problem else {
+                assert!(!is_silent, "{what}: {ours:?}, an address {plain:?}");
+                continue;
+            };
+            assert!(ours.iter().any(|answered| !answered), "{what}: {problem}");
+            let way_out = problem["way_out"].as_str().expect("a way out");
+            assert!(way_out.contains(setting), "{what}: {problem}");
+            ground.lab.a.run(way_out).ok();
+            assert_eq!(ground.problem(&alias), None, "{what}");
+            let now = &ground.answers()[slot];
+            let as_plain = now.iter().zip(plain).all(|(now, plain)| *now || !plain);
+            assert!(as_plain, "{what}: {now:?} after {way_out}");
+            assert!((*setting, *value) != ("arp_ignore", "8") || now.contains(&true));
+            ground.set(setting, value);
         }
+        ground.set(setting, "0");
     }
 }
 
-#[test]
-fn a_device_is_answered_for_as_an_address_or_doctor_names_the_setting() {
-    compare(Target::Device);
+/// A test each, so that they wait for silence side by side.
+macro_rules! answered_for {
+    ($($target:ident: $native:ident, $generic:ident;)*) => {$(
+        #[test]
+        fn $native() {
+            compare(Target::$target, Mode::Native);
+        }
+
+        #[test]
+        fn $generic() {
+            compare(Target::$target, Mode::Generic);
+        }
+    )*};
 }
 
-#[test]
-fn a_joined_alias_is_answered_for_as_an_address_or_doctor_names_the_setting() {
-    compare(Target::Join);
-}
-
-#[test]
-fn a_local_alias_is_answered_for_as_an_address_or_doctor_names_the_setting() {
-    compare(Target::Local);
-}
-
-#[test]
-fn one_in_a_namespace_is_answered_for_as_an_address_or_doctor_names_the_setting() {
-    compare(Target::Netns);
-}
-
-#[test]
-fn a_to_device_is_asked_as_an_address_is() {
-    compare(Target::To);
+// As an address is, or `doctor` names the setting.
+answered_for! {
+    Device: a_device_native, a_device_generic;
+    Join: a_joined_alias_native, a_joined_alias_generic;
+    Local: a_local_alias_native, a_local_alias_generic;
+    Netns: one_in_a_namespace_native, one_in_a_namespace_generic;
+    To: a_to_device_native, a_to_device_generic;
 }
 
 /// The settings of the one device, and of both.
