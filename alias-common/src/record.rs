@@ -172,20 +172,26 @@ pub enum TargetKind {
     Drop = 5,
 }
 
-impl TargetKind {
-    /// The kind with this number.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Option<TargetKind> {
-        Some(match number {
+/// A number that is no target's: of a record that another version wrote.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnknownTarget(pub u8);
+
+impl TryFrom<u8> for TargetKind {
+    type Error = UnknownTarget;
+
+    fn try_from(number: u8) -> Result<TargetKind, UnknownTarget> {
+        Ok(match number {
             1 => TargetKind::Device,
             2 => TargetKind::Join,
             3 => TargetKind::To,
             4 => TargetKind::Local,
             5 => TargetKind::Drop,
-            _ => return None,
+            unknown => return Err(UnknownTarget(unknown)),
         })
     }
+}
 
+impl TargetKind {
     /// There is a device for it, its own or another alias's.
     #[must_use]
     pub const fn has_device(self) -> bool {
@@ -308,8 +314,14 @@ impl Record {
 
     /// Its target's kind; `None` for a number that is none's.
     #[must_use]
-    pub const fn kind(&self) -> Option<TargetKind> {
-        TargetKind::from_number(self.target)
+    pub fn kind(&self) -> Option<TargetKind> {
+        TargetKind::try_from(self.target).ok()
+    }
+
+    /// There is a device for it, its own or another alias's.
+    #[must_use]
+    pub fn has_device(&self) -> bool {
+        self.kind().is_some_and(TargetKind::has_device)
     }
 
     /// Whether its target is of a kind.

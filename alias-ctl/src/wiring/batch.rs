@@ -153,5 +153,5 @@ impl Placement {
 pub fn of_kind(going: &[(u32, Record)], kind: TargetKind) -> impl Iterator<Item = &(u32, Record)> {
     going
         .iter()
-        .filter(move |(_, record)| record.target == kind as u8)
+        .filter(move |(_, record)| record.is(kind))
 }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use alias_common::link_local;
-use alias_common::record::{Record, TargetKind};
+use alias_common::record::Record;
 
 use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
@@ -35,7 +35,7 @@ struct Holder {
 
 impl Holder {
     fn of(slot: u32, record: &Record) -> Option<Holder> {
-        let is_one = matches!(record.kind(), Some(TargetKind::Device | TargetKind::Join));
+        let is_one = record.has_device();
         is_one.then(|| Holder {
             slot,
             address: address_of(record),

@@ -104,8 +104,7 @@ struct Holder {
 
 impl Holder {
     fn of(slot: u32, record: &Record) -> Option<Holder> {
-        let has_device = matches!(record.kind(), Some(TargetKind::Device | TargetKind::Join));
-        if !has_device || record.flags & Record::ENABLED == 0 {
+        if !record.has_device() || record.flags & Record::ENABLED == 0 {
             return None;
         }
         let address = address_of(record);

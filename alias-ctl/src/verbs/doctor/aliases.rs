@@ -92,8 +92,7 @@ pub(super) fn examine(
     }
     dead.extend(live.iter().filter_map(|(slot, record)| {
         let port = links.get(&record.port_ifindex)?;
-        let has_device = matches!(record.kind(), Some(TargetKind::Device | TargetKind::Join));
-        (has_device && !(port.up && port.running)).then_some(*slot)
+        (record.has_device() && !(port.up && port.running)).then_some(*slot)
     }));
     obstacles.tell(findings);
     let healthy = live.iter().filter(|(slot, _)| !dead.contains(slot));

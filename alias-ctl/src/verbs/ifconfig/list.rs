@@ -152,7 +152,7 @@ impl States {
     /// cannot be looked into has none of them.
     fn look_for<'a>(&mut self, records: impl Iterator<Item = &'a Record>) {
         let inodes: HashSet<u64> = records
-            .filter(|record| has_device(record) && record.netns_inode != 0)
+            .filter(|record| record.has_device() && record.netns_inode != 0)
             .map(|record| record.netns_inode)
             .collect();
         if inodes.is_empty() {
@@ -178,12 +178,8 @@ impl States {
             _ => self.elsewhere.get(&record.netns_cookie),
         };
         let flags = devices.and_then(|devices| devices.get(&record.device_ifindex));
-        has_device(record).then(|| flags.copied().unwrap_or(0))
+        record.has_device().then(|| flags.copied().unwrap_or(0))
     }
-}
-
-fn has_device(record: &Record) -> bool {
-    matches!(record.kind(), Some(TargetKind::Device | TargetKind::Join))
 }
 
 fn flags_of<'a>(links: impl Iterator<Item = &'a Link>) -> HashMap<u32, u32> {
