@@ -151,7 +151,5 @@ impl Placement {
 
 /// The records of one kind, with their slots.
 pub fn of_kind(going: &[(u32, Record)], kind: TargetKind) -> impl Iterator<Item = &(u32, Record)> {
-    going
-        .iter()
-        .filter(move |(_, record)| record.is(kind))
+    going.iter().filter(move |(_, record)| record.is(kind))
 }
