@@ -163,7 +163,7 @@ fn a_disabled_alias_of_a_vlan_is_not_matched_and_enabled_is_again() {
 }
 
 #[test]
-fn the_journal_tells_of_spoofed_frames() {
+fn the_journal_tells_of_spoofed_frames_and_in_whose_name_they_were() {
     let mut scene = Scene::empty(
         Lab::builder()
             .mode(Mode::Native)
@@ -190,13 +190,23 @@ fn the_journal_tells_of_spoofed_frames() {
         .stdout(Stdio::piped());
     let mut journal = command.spawn().expect("timeout runs");
     let output = journal.stdout.take().expect("a pipe was asked for");
-    let told = BufReader::new(output)
-        .lines()
-        .map_while(Result::ok)
-        .any(|line| line.contains("slot 0: spoofed frame dropped"));
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    let mut is_told = |address: &str| {
+        let wanted = format!("slot 0: spoofed frame dropped, from {address}: its source is");
+        lines.any(|line| line.contains(&wanted))
+    };
+    let told = is_told("203.0.113.77");
+    home.sysctl(&format!("ipv6/conf/{device}/disable_ipv6"), "0");
+    home.ip(&format!(
+        "-6 addr add 2001:db8:77::7/128 dev {device} nodad"
+    ));
+    home.ip(&format!("-6 route add 2001:db8:0:1::/64 dev {device}"));
+    home.run("ping -c1 -W1 -I 2001:db8:77::7 2001:db8:0:1::1");
+    let told_of_ipv6 = is_told("2001:db8:77::7");
     scene.lab.a.run(&format!("kill {}", journal.id()));
     journal.wait().expect("our own child");
     assert!(told, "nothing of a spoofed frame");
+    assert!(told_of_ipv6, "nothing of a spoofed frame of IPv6");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use alias_common::record::{Steer, Target};
 use alias_common::table::Hit;
 use alias_common::word::Verdict;
 use alias_ebpf::link::{self, EtherType, HEADER_LEN, Link, SERVICE_TAG, TAG};
-use alias_ebpf::network::{ARP_SENDER_MAC, Class, ICMPV6, IPV6_LEN, ND_LEN};
+use alias_ebpf::network::{ARP_SENDER_MAC, Address, Class, ICMPV6, IPV6_LEN, ND_LEN};
 use alias_ebpf::packet::{Packet, part, u16_of};
 use alias_ebpf::send::{self, Claim, Refusal};
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
@@ -188,13 +188,44 @@ fn refuse(ctx: &TcContext, refusal: Refusal) -> i32 {
     if let (Some(row), Some(Owner { permit, .. })) = (row, owner(ctx)) {
         row.alias(permit.id, |cell| cell.spoof += 1);
         if journal::open() {
-            warn!(
-                ctx,
-                "id {}: spoofed frame dropped, reason {}", permit.id, refusal as u8
-            );
+            tell(ctx, permit.id, refusal);
         }
     }
     TC_ACT_SHOT
+}
+
+/// Writes of a dropped frame which alias sent it, in whose name, and why it is dropped.
+#[inline(always)]
+fn tell(ctx: &TcContext, id: u32, refusal: Refusal) {
+    let reason = refusal as u8;
+    match claimed(ctx) {
+        Some(Claimed::V4(address)) => warn!(
+            ctx,
+            "id {}: spoofed frame dropped, from {:i}, reason {}", id, address, reason
+        ),
+        Some(Claimed::V6(address)) => warn!(
+            ctx,
+            "id {}: spoofed frame dropped, from {:i}, reason {}", id, address, reason
+        ),
+        None => warn!(ctx, "id {}: spoofed frame dropped, reason {}", id, reason),
+    }
+}
+
+/// A source, copied out of its frame.
+enum Claimed {
+    V4(u32),
+    V6([u8; 16]),
+}
+
+/// In whose name a frame is; `None` for one that is too short or of another family.
+#[inline(always)]
+fn claimed(ctx: &TcContext) -> Option<Claimed> {
+    let packet = skb::packet(ctx);
+    let link = link::parse(packet, skb::stripped_vlan(ctx)).ok()?;
+    Some(match send::source(packet, link).ok()??.address {
+        Address::V4(address) => Claimed::V4(u32::from_be_bytes(*address)),
+        Address::V6(address) => Claimed::V6(*address),
+    })
 }
 
 #[classifier]
