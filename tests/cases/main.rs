@@ -71,5 +71,6 @@ mod tour;
 mod traffic;
 mod true_words;
 mod untouched;
+mod upgrade;
 mod vlan;
 mod way_back;

@@ -1,6 +1,11 @@
 //! `alias-ctl` as a user calls it, inside host A, and `ping` from host B.
 
-use std::{io, os::unix::process::CommandExt, path::PathBuf, process::Command};
+use std::{
+    io,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -34,6 +39,19 @@ impl Lab {
     #[track_caller]
     pub fn ctl_in(&self, host: &Namespace, arguments: &[&str]) -> CtlOutput {
         run_to_end(self.ctl_command(host, arguments), b"", TOOL_LIMIT)
+    }
+
+    /// Runs another `alias-ctl` in host A.
+    #[track_caller]
+    pub fn ctl_of(&self, program: &Path, arguments: &[&str]) -> CtlOutput {
+        let command = self.command_of(program, &self.a, arguments);
+        run_to_end(command, b"", TOOL_LIMIT)
+    }
+
+    /// Starts another `alias-ctl` in host A and leaves it running.
+    #[track_caller]
+    pub fn ctl_spawn_of(&self, program: &Path, arguments: &[&str]) -> Background {
+        Background::start(self.command_of(program, &self.a, arguments))
     }
 
     /// Runs `alias-ctl`, which must succeed; hands its standard output on.
@@ -168,7 +186,11 @@ impl Lab {
     }
 
     pub(crate) fn ctl_command(&self, namespace: &Namespace, arguments: &[&str]) -> Command {
-        let mut command = namespace.command(ctl_binary());
+        self.command_of(&ctl_binary(), namespace, arguments)
+    }
+
+    fn command_of(&self, program: &Path, namespace: &Namespace, arguments: &[&str]) -> Command {
+        let mut command = namespace.command(program);
         command
             .args(arguments)
             .env("ALIAS_BPFFS_ROOT", self.bpffs())

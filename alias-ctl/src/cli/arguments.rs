@@ -124,6 +124,9 @@ pub(super) enum Verb {
         Exit code 1 when the kernel refuses one."
     )]
     Verify(Verify),
+    /// Have devices run this binary's programs in place of another build's, while packets flow
+    #[command(after_help = super::upgrade::HELP)]
+    Upgrade(super::upgrade::Upgrade),
     /// Print a script that completes the words of this command line
     #[command(
         after_help = "Example:\n  alias-ctl completions bash > /etc/bash_completion.d/alias-ctl"

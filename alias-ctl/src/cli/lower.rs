@@ -78,6 +78,7 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             capacity: words.capacity,
             json: words.json,
         },
+        Verb::Upgrade(words) => super::upgrade::lower(words),
         Verb::Ifconfig(words) => words.request()?,
         Verb::Show(words) if words.proc => Request::Listing,
         Verb::Show(words) => Request::Show {

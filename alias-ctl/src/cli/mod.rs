@@ -14,6 +14,7 @@ mod manual;
 mod route;
 mod tcp_options;
 mod types;
+mod upgrade;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{CommandFactory, Parser};

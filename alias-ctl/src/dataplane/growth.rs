@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use alias_common::names;
 use alias_common::record::Port;
 
+use super::build::Build;
 use super::cpus;
 use super::directory::{Directory, WriteLock};
 use super::engine::Place;
@@ -31,7 +32,7 @@ use super::parent_mut::ParentMut;
 use super::pins::{link_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
-use super::sys;
+use super::{sys, tcp_renewal};
 use crate::error::{Refusal, Result};
 use crate::interrupt;
 
@@ -152,6 +153,10 @@ pub fn build(parent: ParentMut<'_>, name: &str, capacity: u32) -> Result<()> {
     growth.open()?.edit(lock)?.take_over(&parent)?;
     copy_ports(parent.path(), &growth.path).map_err(|error| refused(&error))?;
     copy_devmap(&parent, &growth.path).map_err(|error| refused(&error))?;
+    // Beside them what has no generations, where another build runs it.
+    if !Build::is_own(parent.path())? {
+        tcp_renewal::load(&growth.path, name)?;
+    }
     restrict(&growth.path)?;
     let place = Place {
         path: &growth.path,

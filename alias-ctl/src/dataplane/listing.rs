@@ -10,20 +10,17 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alias_common::names::{self, MAX_PARENTS};
 use aya::Btf;
 use aya::programs::Iter;
 
+use super::build::Build;
 use super::directory::{Directory, WriteLock};
 use super::shape::{self, check, foreign, open_pin};
-use super::{Types, object, sys};
+use super::{Types, embedded, object, sys};
 use crate::error::{Refusal, Result};
-
-/// The compiled iterators; empty when there were none to embed.
-pub(super) static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/listing.bpf.o"));
 
 /// The maps of maps, and what of a parent they hold.
 const OUTER: [(&str, &str); 3] = [
@@ -57,29 +54,93 @@ pub fn make(lock: &WriteLock) -> Result<()> {
     // Nothing but their number of elements matters: each is a step of a reading.
     let steps = shape::create(shape::STEPS, None)
         .map_err(|error| refused(&path, names::ALIASES, "create", &error))?;
-    let Ok(programs) = load(&path) else {
+    mark(&path)?;
+    let Ok(programs) = make_outer(&path).and_then(|()| load(&path)) else {
         // A kernel that takes no iterator is no reason to do without aliases. It is not
         // asked again while there is a parent: `alias-ctl verify` tells why it refuses.
         return sys::obj_pin(steps.as_fd(), &path.join(names::NO_LISTING))
             .map_err(|error| refused(&path, names::NO_LISTING, "pin", &error));
     };
-    let types = open(&path, names::TYPES)?;
-    let over = |map: &OwnedFd| match programs.goes_over {
-        GoesOver::Elements => Some(map.as_raw_fd()),
-        GoesOver::Symbols => None,
-    };
     for ifindex in directory.parents()? {
         insert(lock, &directory.parent(ifindex))?;
     }
-    for (name, program, map) in [
-        (names::ALIAS_TYPES, &programs.alias_types, over(&types)),
-        (names::ALIASES, &programs.aliases, over(&steps)),
-    ] {
-        sys::iterator_create(program.as_fd(), map)
-            .and_then(|link| sys::obj_pin(link.as_fd(), &path.join(name)))
+    for (name, file) in files(&path, &programs, &steps)? {
+        sys::obj_pin(file.as_fd(), &path.join(name))
             .map_err(|error| refused(&path, name, "attach", &error))?;
     }
     Ok(())
+}
+
+/// The files as they are to be pinned, the one last that says that all are there.
+fn files(
+    path: &Path,
+    programs: &Programs,
+    steps: &OwnedFd,
+) -> Result<[(&'static str, OwnedFd); 2]> {
+    let types = open(path, names::TYPES)?;
+    let file = |name, program: &OwnedFd, map: &OwnedFd| {
+        let over = match programs.goes_over {
+            GoesOver::Elements => Some(map.as_raw_fd()),
+            GoesOver::Symbols => None,
+        };
+        sys::iterator_create(program.as_fd(), over)
+            .map(|link| (name, link))
+            .map_err(|error| refused(path, name, "attach", &error))
+    };
+    Ok([
+        file(names::ALIAS_TYPES, &programs.alias_types, &types)?,
+        file(names::ALIASES, &programs.aliases, steps)?,
+    ])
+}
+
+/// Says that the programs are this build's.
+fn mark(path: &Path) -> Result<()> {
+    let marked = Build::own().pin(path);
+    marked.map_err(|error| refused(path, names::ALIASES, "mark", &error))
+}
+
+/// Whether there is a listing, or the word that there is none, of another build.
+///
+/// # Errors
+///
+/// That of reading its mark.
+pub fn is_of_another_build(directory: &Directory) -> Result<bool> {
+    let is_there = is_made(directory) || is_refused(directory);
+    Ok(is_there && !Build::is_own(&directory.shared())?)
+}
+
+/// Has this build's programs print the files; who reads one meanwhile reads on.
+///
+/// # Errors
+///
+/// What the kernel refused: then the ones before go on.
+pub fn renew(lock: &WriteLock) -> Result<()> {
+    let directory = lock.directory();
+    let path = directory.shared();
+    lock.step();
+    if is_refused(directory) {
+        // These it may take.
+        fs::remove_file(path.join(names::NO_LISTING))
+            .map_err(|error| refused(&path, names::NO_LISTING, "remove", &error))?;
+        return make(lock);
+    }
+    let steps = shape::create(shape::STEPS, None)
+        .map_err(|error| refused(&path, names::ALIASES, "create", &error))?;
+    let programs = load(&path)?;
+    for (name, file) in files(&path, &programs, &steps)? {
+        let new = new_name(&path, name);
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => sys::obj_pin(file.as_fd(), &new).and_then(|()| fs::rename(&new, path.join(name))),
+        }
+        .map_err(|error| refused(&path, name, "replace", &error))?;
+    }
+    mark(&path)
+}
+
+/// Where a file is until it takes another's place. bpffs takes no dots in names.
+fn new_name(path: &Path, name: &str) -> PathBuf {
+    path.join(format!("{name}_new"))
 }
 
 /// Whether the files are there.
@@ -101,6 +162,10 @@ pub fn is_refused(directory: &Directory) -> bool {
 pub fn restore(lock: &WriteLock) -> Result<()> {
     if lock.directory().parents()?.is_empty() {
         return lock.clear_shared();
+    }
+    // What a kill left of another build's.
+    for name in [names::ALIAS_TYPES, names::ALIASES] {
+        let _ = fs::remove_file(new_name(&lock.directory().shared(), name));
     }
     make(lock)
 }
@@ -152,7 +217,7 @@ fn make_outer(path: &Path) -> Result<()> {
 
 /// Loads the programs of `alias_types` and `aliases`, on maps that are pinned.
 fn load(path: &Path) -> Result<Programs> {
-    object::check_embedded(OBJECT)?;
+    embedded::check(embedded::LISTING)?;
     let name = path.display().to_string();
     let refused = |error: &(dyn std::error::Error + 'static)| {
         object::kernel_refusal(&name, "load the listing", error)
@@ -161,7 +226,6 @@ fn load(path: &Path) -> Result<Programs> {
         let reason = format!("no {what} in it");
         Refusal::new(&name, "load the listing", reason, libc::ENOENT)
     };
-    make_outer(path)?;
     let btf = Btf::from_sys_fs().map_err(|error| refused(&error))?;
     let mut loader = object::loader();
     loader.btf(Some(&btf));
@@ -169,7 +233,9 @@ fn load(path: &Path) -> Result<Programs> {
     for map in outer.chain([names::TYPES]) {
         loader.map_pin_path(map, path.join(map));
     }
-    let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
+    let mut ebpf = loader
+        .load(embedded::LISTING)
+        .map_err(|error| refused(&error))?;
     let mut program = |name, iterator| {
         let program = ebpf.program_mut(name).ok_or_else(|| missing(name))?;
         let program: &mut Iter = program.try_into().map_err(|error| refused(&error))?;

@@ -2,6 +2,7 @@
 //! nothing of devices and addresses; [`crate::netlink`] knows nothing of it.
 
 mod bpffs;
+pub mod build;
 mod cgroup;
 pub mod cpus;
 pub mod crowding;
@@ -9,6 +10,7 @@ pub mod daemon_lock;
 pub mod description;
 pub mod directory;
 pub mod elsewhere;
+pub mod embedded;
 pub mod engine;
 mod figures;
 pub mod growth;
@@ -34,11 +36,13 @@ pub mod symbols;
 pub mod sys;
 pub mod table;
 pub mod tcp_options;
+pub mod tcp_renewal;
 pub mod transmit;
 pub mod types;
 mod unseen;
 pub mod verify;
 
+pub use build::Build;
 pub use daemon_lock::DaemonLock;
 pub use directory::{Directory, WriteLock};
 pub use figures::Figures;

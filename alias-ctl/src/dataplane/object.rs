@@ -13,22 +13,10 @@ use alias_common::type_abi;
 use aya::programs::Program;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 
+use super::build::Build;
 use super::shape::{self, Extent, shapes};
-use super::{memory, probe, symbols, sys};
+use super::{embedded, memory, probe, symbols, sys};
 use crate::error::{Refusal, Result};
-
-/// The compiled datapath; empty when there was none to embed.
-pub(super) static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/alias.bpf.o"));
-/// The full engine; empty likewise.
-pub(super) static TYPES_OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/types.bpf.o"));
-
-/// Whether this binary carries the datapath.
-#[must_use]
-pub fn is_embedded() -> bool {
-    !OBJECT.is_empty()
-}
 
 /// Loads everything for a parent and pins it under `directory`. A map that is pinned
 /// there already is used as it is.
@@ -38,7 +26,7 @@ pub fn is_embedded() -> bool {
 /// ENOSYS when this binary was built without a datapath; else what the kernel
 /// said, with the verifier's last words.
 pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> Result<()> {
-    check_embedded(OBJECT)?;
+    embedded::check(embedded::DATAPATH)?;
     let devmap_id = make_maps(directory, extent)
         .map_err(|error| Refusal::io(parent, "make its maps", &error))?;
     let refused = |error: &(dyn std::error::Error + 'static)| {
@@ -61,7 +49,9 @@ pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> 
     {
         loader.map_pin_path(name, directory.join(name));
     }
-    let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
+    let mut ebpf = loader
+        .load(embedded::DATAPATH)
+        .map_err(|error| refused(&error))?;
     let rx = match is_generic(header) {
         true => names::ALIAS_RX_GENERIC,
         false => names::ALIAS_RX,
@@ -81,7 +71,9 @@ pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> 
             .pin(directory.join(pin))
             .map_err(|error| refused(&error))?;
     }
-    Ok(())
+    Build::own()
+        .pin(directory)
+        .map_err(|error| Refusal::io(parent, "mark its programs", &error))
 }
 
 /// Whether frames of several fragments cannot be redirected. A kernel that cannot be
@@ -136,7 +128,7 @@ pub fn load_full_engine(
     extent: Extent,
 ) -> Result<()> {
     const OPERATION: &str = "load the full engine, for prefixes and alias types";
-    check_embedded(TYPES_OBJECT)?;
+    embedded::check(embedded::TYPES)?;
     let refused =
         |error: &(dyn std::error::Error + 'static)| kernel_refusal(parent, OPERATION, error);
     let constants = Constants::of(header, extent);
@@ -151,7 +143,9 @@ pub fn load_full_engine(
     for map in maps {
         loader.map_pin_path(map, directory.join(map));
     }
-    let mut ebpf = loader.load(TYPES_OBJECT).map_err(|error| refused(&error))?;
+    let mut ebpf = loader
+        .load(embedded::TYPES)
+        .map_err(|error| refused(&error))?;
     let (rx, typed) = match is_generic(header) {
         true => (names::ALIAS_RX_TYPES_GENERIC, names::ALIAS_TYPED_GENERIC),
         false => (names::ALIAS_RX_TYPES, names::ALIAS_TYPED),
@@ -290,20 +284,6 @@ struct HashKeyBytes(HashKey);
 
 // SAFETY: three u64 without padding (asserted in alias-common).
 unsafe impl aya::Pod for HashKeyBytes {}
-
-/// ENOSYS when this binary was built without the object.
-pub(super) fn check_embedded(object: &[u8]) -> Result<()> {
-    if !object.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        "alias-ctl",
-        "load the datapath",
-        "this binary was built without it",
-        libc::ENOSYS,
-    )
-    .hint("build it with: cargo xtask build"))
-}
 
 /// What the kernel said of an object, with the verifier's last words.
 pub(super) fn kernel_refusal(

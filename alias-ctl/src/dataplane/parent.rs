@@ -26,7 +26,7 @@ use super::directory::Directory;
 use super::header::header_at;
 use super::order::Order;
 use super::pins::link_name;
-use super::shape::{Extent, Pinned, map, shapes};
+use super::shape::{Extent, Pinned, generation, map, shapes};
 use super::shared::{Rows, Shared};
 use super::slots::{Found, Slots};
 use super::sys;
@@ -76,11 +76,11 @@ impl Parent {
     pub fn open(directory: &Directory, ifindex: u32) -> Result<Option<Parent>> {
         let path = directory.parent(ifindex);
         loop {
-            let before = Extent::of(&path)?;
+            let before = generation(&path)?;
             let opened = Parent::open_at(path.clone());
-            // Grown meanwhile: some of the maps may be of one generation, and some of
-            // the other. It only ever grows.
-            if Extent::of(&path)? == before {
+            // Another generation took its place meanwhile: some of the maps may be of
+            // one, and some of the other.
+            if generation(&path)? == before {
                 return opened;
             }
         }

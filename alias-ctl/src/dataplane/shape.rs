@@ -23,7 +23,7 @@ use crate::error::{Refusal, Result};
 
 /// `enum bpf_map_type` of `linux/bpf.h`.
 const HASH: u32 = 1;
-const ARRAY: u32 = 2;
+pub(super) const ARRAY: u32 = 2;
 const ARRAY_OF_MAPS: u32 = 12;
 const DEVMAP: u32 = 14;
 /// `BPF_F_MMAPABLE` of `linux/bpf.h`.
@@ -89,6 +89,21 @@ impl Extent {
     pub const fn geometry(self) -> Geometry {
         Geometry::for_capacity(self.capacity)
     }
+}
+
+/// The kernel's numbers of the maps pinned under `path`, of which every generation has its
+/// own; `None` when there are none.
+///
+/// # Errors
+///
+/// That of opening or inspecting them.
+pub(super) fn generation(path: &Path) -> Result<Option<u32>> {
+    let Some(record) = open_pin(path, names::RECORD)? else {
+        return Ok(None);
+    };
+    sys::map_info(record.as_fd())
+        .map(|info| Some(info.id))
+        .map_err(|error| Refusal::io(path.display().to_string(), "inspect", &error))
 }
 
 /// The maps of a parent; their keys are all 4 bytes.

@@ -23,12 +23,8 @@ use super::parent_mut::ParentMut;
 use super::pins::link_name;
 use super::shape::open_pin;
 use super::sys::{self, AttachType};
-use super::{cgroup, object};
+use super::{cgroup, embedded, object};
 use crate::error::{Refusal, Result};
-
-/// The compiled programs; empty when there were none to embed.
-pub(super) static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcp_options.bpf.o"));
 
 /// Addresses with TCP options that there is room for at least: the map stays as it is
 /// when the parent grows. Room costs 16 bytes each until it is used.
@@ -164,13 +160,13 @@ pub fn clear_idle(parent: ParentMut<'_>) -> Result<()> {
 
 /// Loads, attaches and pins.
 fn make(path: &Path, alias: &str, capacity: u32) -> Result<()> {
-    object::check_embedded(OBJECT)?;
+    embedded::check(embedded::TCP_OPTIONS)?;
     let refuse = |error: &(dyn std::error::Error + 'static)| {
         kernel_refusal(alias, "load the TCP option programs", error)
     };
     let mut ebpf = object::loader()
         .map_max_entries(names::TCP_OPTIONS, capacity)
-        .load(OBJECT)
+        .load(embedded::TCP_OPTIONS)
         .map_err(|error| refuse(&error))?;
     let root = cgroup::root().map_err(|error| no_cgroup(alias, &error))?;
     // The note comes first: it must have heard of what shall not be changed.

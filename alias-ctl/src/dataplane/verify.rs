@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::object::{self, Constants, SMALL_MAPS, TYPES_MAPS};
 use super::shape::{Extent, shapes};
-use super::{listing, tcp_options, unseen};
+use super::{embedded, unseen};
 use crate::error::{Refusal, Result};
 use alias_common::header::Header;
 use alias_common::key::HashKey;
@@ -41,15 +41,15 @@ pub struct Verified {
 pub fn verify(files: &[PathBuf], capacity: u32) -> Result<Vec<Verified>> {
     let mut all = Vec::new();
     for (name, bytes) in [
-        ("alias", object::OBJECT),
-        ("types", object::TYPES_OBJECT),
-        ("listing", listing::OBJECT),
-        ("tcp_options", tcp_options::OBJECT),
+        ("alias", embedded::DATAPATH),
+        ("types", embedded::TYPES),
+        ("listing", embedded::LISTING),
+        ("tcp_options", embedded::TCP_OPTIONS),
     ] {
         if files.iter().any(|path| name_of(path) == name) {
             continue;
         }
-        object::check_embedded(bytes)?;
+        embedded::check(bytes)?;
         verify_object(name, bytes, capacity, &mut all)?;
     }
     for path in files {

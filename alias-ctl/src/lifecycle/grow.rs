@@ -8,7 +8,7 @@ use alias_common::table::Geometry;
 
 use crate::dataplane::growth::{self, Growth};
 use crate::dataplane::table::grace_period;
-use crate::dataplane::{Parent, WriteLock};
+use crate::dataplane::{Parent, WriteLock, tcp_renewal};
 use crate::error::{Refusal, Result};
 use crate::interrupt;
 use crate::netlink::Link;
@@ -265,6 +265,7 @@ fn follow(on: &mut On<'_>, growth: &Growth) -> Result<()> {
         point.replace(before.path(), growth.path())?;
     }
     port::replace(on.host, link, &grown)?;
+    tcp_renewal::follow(growth.path(), &link.name)?;
     // No run of the generation before is left that could count.
     grace_period()?;
     grown.edit(before.lock())?.harvest(&before)?;

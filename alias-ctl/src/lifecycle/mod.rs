@@ -34,5 +34,6 @@ pub mod sweep;
 pub mod target;
 pub mod tcp_options;
 pub mod transaction;
+pub mod upgrade;
 pub mod verdict;
 pub mod way_back;

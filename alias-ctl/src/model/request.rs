@@ -106,6 +106,8 @@ pub enum Request {
         capacity: u32,
         json: bool,
     },
+    /// Have devices run this binary's programs.
+    Upgrade(Upgrade),
     /// What `ifconfig` was asked for.
     Ifconfig(Ifconfig),
     /// List aliases.
@@ -278,6 +280,17 @@ pub enum Source {
     Saved,
     /// One that a user names.
     File(PathBuf),
+}
+
+/// What shall be upgraded.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Upgrade {
+    /// Attached devices; none: all of the namespace.
+    pub devices: Vec<String>,
+    /// And those of every other namespace.
+    pub all_netns: bool,
+    /// Only say what would be.
+    pub dry_run: bool,
 }
 
 /// What the daemon was told.

@@ -236,6 +236,11 @@ pub struct ParentView {
     pub aliases: u32,
     /// How many aliases it has room for before it grows.
     pub capacity: u32,
+    /// What the build of its programs is called.
+    pub build: String,
+    /// It is not this binary's.
+    #[serde(skip)]
+    pub is_other_build: bool,
 }
 
 /// The line above a parent's aliases.
@@ -246,8 +251,14 @@ pub fn heading(view: &ParentView) -> String {
         mode,
         aliases,
         capacity,
+        build,
+        is_other_build,
     } = view;
-    format!("{parent}: XDP {mode}, {aliases} aliases, room for {capacity}\n")
+    let other = match is_other_build {
+        true => format!("; programs of another build {build}: alias-ctl upgrade {parent}"),
+        false => String::new(),
+    };
+    format!("{parent}: XDP {mode}, {aliases} aliases, room for {capacity}{other}\n")
 }
 
 /// A parent and what its programs did with the packets they saw.

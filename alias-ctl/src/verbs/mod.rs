@@ -21,4 +21,5 @@ pub mod set_parent;
 pub mod show;
 pub mod typed;
 pub mod types;
+pub mod upgrade;
 pub mod verify;

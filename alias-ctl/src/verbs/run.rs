@@ -6,7 +6,7 @@ use crate::model::request::{Outcome, Request, Whom};
 
 use super::{
     add, announce, attach, configuration, daemon, del, detach, doctor, enable, ifconfig, journal,
-    list, listing, route, set, set_parent, show, typed, types, verify,
+    list, listing, route, set, set_parent, show, typed, types, upgrade, verify,
 };
 
 /// Does it.
@@ -75,6 +75,7 @@ pub fn run(request: Request) -> Result<Outcome> {
             capacity,
             json,
         } => return verify::verify(objects.as_deref(), capacity, json),
+        Request::Upgrade(asked) => upgrade::upgrade(&asked),
         Request::Journal { device } => journal::journal(&device),
         Request::Listing => listing::listing(),
         Request::Show { filter, json } => show::show(filter.as_deref(), json),

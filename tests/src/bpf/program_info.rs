@@ -14,6 +14,7 @@ struct Info([u32; 58]);
 
 // Which word is what.
 const ID: usize = 1;
+const TAG: usize = 2;
 const JITED_LEN: usize = 4;
 const XLATED_LEN: usize = 5;
 const VERIFIED_INSNS: usize = 54;
@@ -23,6 +24,8 @@ const VERIFIED_INSNS: usize = 54;
 pub struct ProgramInfo {
     /// The id by which `bpftool` and error messages know it.
     pub id: u32,
+    /// The kernel's digest of its instructions.
+    pub tag: [u32; 2],
     /// Bytes of machine code; 0 without JIT.
     pub jited_bytes: u32,
     /// Bytes of BPF code after the verifier's rewriting.
@@ -59,6 +62,7 @@ fn of_program(program: &OwnedFd) -> io::Result<ProgramInfo> {
     let Info(words) = info;
     Ok(ProgramInfo {
         id: words[ID],
+        tag: [words[TAG], words[TAG + 1]],
         jited_bytes: words[JITED_LEN],
         xlated_bytes: words[XLATED_LEN],
         verified_instructions: words[VERIFIED_INSNS],
@@ -77,6 +81,7 @@ mod tests {
     fn the_words_are_the_kernels() {
         for (word, offset) in [
             (ID, offset_of!(bpf_prog_info, id)),
+            (TAG, offset_of!(bpf_prog_info, tag)),
             (JITED_LEN, offset_of!(bpf_prog_info, jited_prog_len)),
             (XLATED_LEN, offset_of!(bpf_prog_info, xlated_prog_len)),
             (VERIFIED_INSNS, offset_of!(bpf_prog_info, verified_insns)),

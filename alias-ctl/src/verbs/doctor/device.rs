@@ -4,8 +4,9 @@ use alias_common::header::Header;
 use alias_common::limits::MAX_ALIASES;
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::{Parent, elsewhere, sys};
+use crate::dataplane::{Build, Parent, elsewhere, sys};
 use crate::error::Result;
+use crate::lifecycle::upgrade;
 use crate::model::finding::Findings;
 use crate::model::lifecycle::OnDown;
 use crate::netlink::{ACTIVE_BACKUP, Link, hardware};
@@ -39,6 +40,25 @@ pub(super) fn examine(host: &mut Host, link: &Link, findings: &mut Findings) -> 
     hearing::examine(link, &parent, findings)?;
     firewall::examine(link, &parent, findings);
     aliases::examine(host, link, &parent, findings)
+}
+
+/// Whose programs it runs.
+fn build(parent: &Parent, name: &str, findings: &mut Findings) {
+    match upgrade::other_build(parent) {
+        Ok(None) => findings.fine(
+            name,
+            format!("its programs are this binary's, {}", Build::own()),
+        ),
+        Ok(Some(other)) => findings.note(
+            name,
+            format!(
+                "its programs are of another build, {other}; this is {}",
+                Build::own()
+            ),
+            format!("alias-ctl upgrade {name}"),
+        ),
+        Err(refusal) => findings.problem(name, refusal.reason, refusal.hint),
+    }
 }
 
 /// Whether its tc programs are where they belong.
@@ -135,6 +155,7 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
     } else {
         findings.fine(name, "attached in native mode");
     }
+    build(parent, name, findings);
     if header.unfinished != 0 {
         findings.note(
             name,

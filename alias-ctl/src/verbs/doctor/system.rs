@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use crate::dataplane::probe::{self, Probe};
-use crate::dataplane::{listing, object};
+use crate::dataplane::{embedded, listing};
 use crate::error::Result;
 use crate::model::finding::Findings;
 use crate::netlink::Netns;
@@ -14,7 +14,7 @@ use crate::wiring::host::Host;
 pub(super) fn examine(findings: &mut Findings) {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     findings.fine("kernel", format!("Linux {}", release.trim()));
-    if !object::is_embedded() {
+    if !embedded::is_embedded() {
         findings.problem(
             "alias-ctl",
             "this binary was built without the datapath",

@@ -4,6 +4,7 @@
 use alias_common::header::Header;
 use alias_common::record::{Record, State, TargetKind};
 
+use crate::dataplane::build::{self, Build};
 use crate::dataplane::{Figures, Parent};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::by_address;
@@ -187,7 +188,10 @@ pub(super) fn mode(parent: &Parent) -> &'static str {
 }
 
 pub(super) fn parent_view(section: &Section) -> ParentView {
+    let found = Build::of(section.parent.path()).ok().flatten();
     ParentView {
+        build: build::name(found.as_ref()),
+        is_other_build: !Build::is_own(section.parent.path()).unwrap_or(false),
         parent: section.link.name.clone(),
         mode: mode(&section.parent),
         aliases: section.parent.live().count() as u32,
