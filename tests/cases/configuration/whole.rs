@@ -122,7 +122,7 @@ fn an_attached_device_is_as_declared_or_refused() {
         assert!(text.contains(&format!("- eth0 {word}\n")), "{text}");
     }
     // A device has the capacity that is declared, or it has grown past it.
-    for (declared, is) in [("101", "room for 101"), ("100", "of 101 slots")] {
+    for (declared, is) in [("101", "room for 101"), ("100", "room for 101")] {
         declare(&format!("capacity = {declared}"));
         desk.lab.ctl_ok(&["apply", &path]);
         assert!(desk.lab.ctl_ok(&["show"]).contains(is));
