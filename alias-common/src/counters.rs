@@ -159,10 +159,16 @@ const _: () = assert!(size_of::<ParentCell>() == 128);
 pub struct Handed {
     /// The skb; 0 for none.
     pub skb: u64,
-    /// The port it was handed to.
+    /// The port it was handed to, or [`Handed::TO`] with the id of the alias whose `--to`
+    /// device it was sent to.
     pub port: u32,
     /// Which generation noted it: id of its devmap.
     pub generation: u32,
+}
+
+impl Handed {
+    /// Above every ifindex, which is at most `INT_MAX`, and every id.
+    pub const TO: u32 = 1 << 31;
 }
 
 // SAFETY: u64, two u32.

@@ -88,6 +88,8 @@ impl Header {
     pub const ALLMULTI: u32 = 256;
     /// Something of what was saved of the parent could not be restored, and is still wanted.
     pub const INCOMPLETE: u32 = 128;
+    /// The engine runs at tc, and not in XDP.
+    pub const TC: u32 = 1024;
     /// `promote_secondaries` was set on the parent for its `local` aliases; it goes with the
     /// last of them.
     pub const PROMOTES: u32 = 512;

@@ -5,6 +5,9 @@
 pub const ALIAS_RX: &str = "alias_rx";
 /// The same for generic mode; pinned as [`ALIAS_RX`] too.
 pub const ALIAS_RX_GENERIC: &str = "alias_rx_generic";
+/// The same for mode tc, on the parent's tc ingress before [`ALIAS_DELIVER`]; pinned as
+/// [`ALIAS_RX`] too.
+pub const ALIAS_RX_TC: &str = "alias_rx_tc";
 /// XDP of the parent in native mode, once an alias is a prefix or an alias type is
 /// registered: the full engine.
 pub const ALIAS_RX_TYPES: &str = "alias_rx_types";

@@ -1,5 +1,5 @@
 //! The programs of one parent. Each is one file, in the order a packet meets
-//! them: `rx` (XDP on the parent), `deliver` (tc ingress of the parent), `tx`
+//! them: `rx` (XDP on the parent) or `ingress` (tc ingress of the parent, in mode tc), `deliver` (tc ingress of the parent), `tx`
 //! (tc ingress of a port or of a `--to` device), `egress` (tc egress of the
 //! parent); `everybody` belongs to `deliver`; `lost` counts what the kernel drops afterwards. They share `maps`, `lookup` and
 //! `count`.
@@ -17,6 +17,7 @@ mod program {
     pub mod egress;
     pub mod engine;
     pub mod everybody;
+    pub mod ingress;
     pub mod journal;
     pub mod lookup;
     pub mod lost;

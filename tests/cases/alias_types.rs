@@ -13,7 +13,7 @@ use alias_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::scene::{LIMIT, MODES};
+use crate::scene::{LIMIT, XDP_MODES};
 
 /// `ETH_P_MPLS_UC` of linux/if_ether.h.
 const MPLS: u16 = 0x8847;
@@ -126,7 +126,7 @@ fn a_type_is_listed_with_its_aliases() {
 
 #[test]
 fn a_label_is_dropped_and_counted() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         for vlan in [None, Some(10)] {
             let lab = with_mpls(mode);
             let id = vlan.map(|id: u16| id.to_string());
@@ -238,7 +238,7 @@ fn a_device_sends_nothing_else() {
 
 #[test]
 fn a_device_receives_and_sends_its_family() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         for vlan in [None, Some(10)] {
             for elsewhere in [false, true] {
                 let lab = with_mpls(mode);
@@ -260,7 +260,7 @@ fn a_device_receives_and_sends_its_family() {
 
 #[test]
 fn a_joined_label_comes_to_the_same_device() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let lab = with_mpls(mode);
         lab.ctl_ok(&["add", "eth0:0", "200", "--family", "mpls"]);
         lab.ctl_ok(&[
@@ -284,7 +284,7 @@ fn a_joined_label_comes_to_the_same_device() {
 
 #[test]
 fn a_tap_receives_the_label() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         for vlan in [None, Some(10)] {
             let lab = with_mpls(mode);
             let tap = Tap::open(&lab.a, "tap0");
@@ -308,7 +308,7 @@ fn a_tap_receives_the_label() {
 /// IP goes on as ever beside a type, whichever program runs.
 #[test]
 fn ip_does_not_notice() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let lab = Lab::attached(mode);
         lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
         lab.b.ping_ok("198.51.100.8", 2);
@@ -324,7 +324,7 @@ fn ip_does_not_notice() {
 
 #[test]
 fn a_parent_that_is_attached_later_knows_the_type() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let lab = Lab::plain();
         lab.ctl_ok(&["types", "add", &object_name()]);
         lab.a.ip("link add eth1 type veth peer name far1");

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use alias_tests::{Lab, Mode, Namespace};
 use serde_json::Value;
 
+use crate::scene::has_tcx;
+
 /// Each is set for `all` devices of the namespace that is asked.
 const SETTINGS: [(&str, &str); 9] = [
     ("arp_ignore", "1"),
@@ -225,10 +227,17 @@ fn compare(target: Target, mode: Mode) {
 
 /// A test each, so that they wait for silence side by side.
 macro_rules! answered_for {
-    ($($target:ident: $native:ident, $generic:ident;)*) => {$(
+    ($($target:ident: $native:ident, $generic:ident, $tc:ident;)*) => {$(
         #[test]
         fn $native() {
             compare(Target::$target, Mode::Native);
+        }
+
+        #[test]
+        fn $tc() {
+            if has_tcx() {
+                compare(Target::$target, Mode::Tc);
+            }
         }
 
         #[test]
@@ -240,11 +249,11 @@ macro_rules! answered_for {
 
 // As an address is, or `doctor` names the setting.
 answered_for! {
-    Device: a_device_native, a_device_generic;
-    Join: a_joined_alias_native, a_joined_alias_generic;
-    Local: a_local_alias_native, a_local_alias_generic;
-    Netns: one_in_a_namespace_native, one_in_a_namespace_generic;
-    To: a_to_device_native, a_to_device_generic;
+    Device: a_device_native, a_device_generic, a_device_tc;
+    Join: a_joined_alias_native, a_joined_alias_generic, a_joined_alias_tc;
+    Local: a_local_alias_native, a_local_alias_generic, a_local_alias_tc;
+    Netns: one_in_a_namespace_native, one_in_a_namespace_generic, one_in_a_namespace_tc;
+    To: a_to_device_native, a_to_device_generic, a_to_device_tc;
 }
 
 /// The settings of the one device, and of both.

@@ -76,7 +76,8 @@ fn every_program_that_verify_loads_keeps_to_its_budget() {
         };
         let name = program
             .trim_end_matches("_generic")
-            .trim_end_matches("_ksym");
+            .trim_end_matches("_ksym")
+            .trim_end_matches("_tc");
         let budget = BUDGET.iter().chain(SHARED).find(|(of, _)| *of == name);
         let budget = budget
             .unwrap_or_else(|| panic!("{program}: {walked}, and it has no budget"))

@@ -106,6 +106,7 @@ pub(crate) struct Bench {
     _home: Namespace,
     _far: Namespace,
     lab: Lab,
+    pub(crate) mode: Mode,
     directory: PathBuf,
     indices: BTreeMap<String, u32>,
     /// The parent's station, and host B's.
@@ -162,6 +163,7 @@ impl Bench {
             _far: far,
             far: far_macs.into(),
             lab,
+            mode,
             own,
             b,
         }

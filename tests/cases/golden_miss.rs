@@ -7,7 +7,7 @@ use alias_tests::frame::{BROADCAST, Frame, ethertype, protocol};
 use crate::{
     golden_bench::*,
     golden_receive::{Fate, Kind, Row, check},
-    scene::MODES,
+    scene::modes,
 };
 
 fn misses_v4(start: &Frame) -> Vec<(&'static str, Frame)> {
@@ -180,7 +180,7 @@ fn other_tags(start: &Frame) -> Vec<(String, u32, Frame)> {
 
 #[test]
 fn what_is_nobody_s_is_the_parent_s() {
-    for mode in MODES {
+    for mode in modes() {
         let mut bench = Bench::new(mode);
         let start = bench.to_a();
         let mut rows: Vec<(String, Frame)> = Vec::new();

@@ -6,7 +6,7 @@ use alias_tests::frame::{Echo, Frame, ethertype};
 use crate::{
     golden_bench::*,
     golden_receive::{Fate, Kind, Row, check, fate, tagged},
-    scene::{FAMILIES, Family, MODES},
+    scene::{FAMILIES, Family, modes},
 };
 
 /// The shortest frame that the kernel takes for a test run: an Ethernet header.
@@ -61,7 +61,7 @@ fn frames_for(
 /// Each frame cut off at every length, without tags, with one, with two.
 #[test]
 fn a_frame_cut_off_is_malformed_until_its_address_is_there() {
-    for mode in MODES {
+    for mode in modes() {
         let mut bench = Bench::new(mode);
         for family in FAMILIES {
             for number in [DROP, TAGGED_TO, TWICE_TAGGED] {
@@ -93,7 +93,7 @@ fn a_frame_cut_off_is_malformed_until_its_address_is_there() {
 /// are, they would not pass.
 #[test]
 fn a_frame_that_contradicts_itself_is_malformed() {
-    for mode in MODES {
+    for mode in modes() {
         let mut bench = Bench::new(mode);
         let start = bench.to_a();
         let v4 = start.clone().ipv4(B_V4, v4(DROP)).udp(1, 2, b"x");

@@ -4,7 +4,7 @@
 use alias_tests::{Lab, Mode, wait_for};
 
 use crate::daemon_stage::{BOTH, By};
-use crate::scene::{LIMIT, MODES};
+use crate::scene::{LIMIT, modes};
 
 #[track_caller]
 fn run(lab: &Lab, line: &str) -> String {
@@ -53,7 +53,7 @@ fn look(lab: &Lab, by: &By) {
 
 #[test]
 fn a_network_of_aliases_has_its_oldest_alias_as_source() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         for (ours, theirs, aliases) in [
             (

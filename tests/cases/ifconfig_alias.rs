@@ -3,7 +3,7 @@
 use alias_tests::{Lab, Mode};
 
 use crate::ifconfig::{addresses, ifconfig, is_attached, ok, refused, with_two};
-use crate::scene::{LIMIT, MODES, ORDERS};
+use crate::scene::{LIMIT, ORDERS, modes};
 
 #[track_caller]
 fn prefix_len(lab: &Lab, alias: &str) -> u64 {
@@ -12,7 +12,7 @@ fn prefix_len(lab: &Lab, alias: &str) -> u64 {
 
 #[test]
 fn an_alias_answers_and_is_counted() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         ok(&lab, "eth0:0 198.51.100.8");
         ok(&lab, "eth0:1 203.0.113.9");

@@ -8,12 +8,12 @@ use std::net::IpAddr;
 use alias_tests::frame::{Echo, frame, read};
 use alias_tests::{Lab, Mode, RawSocket, Tap, wait_for};
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES, from_b_to_a};
+use crate::scene::{FAMILIES, Family, LIMIT, from_b_to_a, modes};
 
 const JUMBO: u32 = 9000;
 
 /// Whether this kernel redirects frames of several fragments: its own types say so.
-fn redirects_fragments() -> bool {
+pub(crate) fn redirects_fragments() -> bool {
     const SINCE: &[u8] = b"\0xdp_set_features_flag\0";
     let types = fs::read("/sys/kernel/btf/vmlinux").expect("the kernel's types");
     types.windows(SINCE.len()).any(|window| window == SINCE)
@@ -50,7 +50,7 @@ fn doctor(lab: &Lab) -> (String, bool) {
 
 #[test]
 fn a_parent_whose_frames_have_fragments_has_target_devices_or_says_why_not() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::builder().mode(mode).mtu(JUMBO).build();
         veth(&lab);
         let add = ["add", "eth0:0", "198.51.100.8", "--to", "v0"];

@@ -9,7 +9,7 @@ use alias_tests::{
     wait_for,
 };
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES, ORDERS, PLACES, Place, Scene, ip};
+use crate::scene::{FAMILIES, Family, LIMIT, ORDERS, PLACES, Place, Scene, ip, modes};
 
 /// Three aliases of one network: the kernel, left alone, removes all
 /// secondary addresses of a network with the first.
@@ -82,7 +82,7 @@ fn deletion_by_address_takes_that_alias_only() {
 
 #[test]
 fn deletion_leaves_nothing_behind() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             for target in ["--device", "--local"] {
                 let lab = Lab::attached(mode);

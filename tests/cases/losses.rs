@@ -3,7 +3,7 @@
 
 use alias_tests::{Lab, Mode};
 
-use crate::scene::{FAMILIES, Family, MODES, PLACES, Place, Scene, from_b_to_a};
+use crate::scene::{FAMILIES, Family, PLACES, Place, Scene, from_b_to_a, modes};
 use alias_tests::RawSocket;
 
 /// Sends datagrams to alias 0 from host B, past its neighbour table.
@@ -27,7 +27,7 @@ fn check(mode: Mode, family: Family, place: Place, change: &str) {
 
 #[test]
 fn packets_for_a_device_that_is_down_are_counted() {
-    for mode in MODES {
+    for mode in modes() {
         for place in PLACES {
             check(mode, Family::V4, place, "link set DEV down");
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use alias_tests::{Lab, Mode, bpf, wait_for};
 
 use crate::daemon_stage::{BOTH, By};
-use crate::scene::{LIMIT, MODES};
+use crate::scene::{LIMIT, has_tcx, modes};
 
 #[track_caller]
 fn run(lab: &Lab, line: &str) -> String {
@@ -83,8 +83,12 @@ fn what_is_left_is_named_and_goes() {
     for (mode, options) in [
         (Mode::Native, &[][..]),
         (Mode::Generic, &[]),
+        (Mode::Tc, &[]),
         (Mode::Native, &["--tc", "clsact"]),
     ] {
+        if mode == Mode::Tc && !has_tcx() {
+            continue;
+        }
         for (by, how) in [
             (By::NextCommand, How::Everything),
             (By::NextCommand, How::OneParent),
@@ -169,7 +173,7 @@ fn a_restore_makes_what_was_saved_at_once() {
 /// A second bpffs shows no aliases, and touches none that the first one has.
 #[test]
 fn what_another_bpffs_has_is_left_alone() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         let home = lab.namespace("home");
         run(

@@ -51,6 +51,7 @@ mod losses;
 mod lost_pins;
 mod managers;
 mod many;
+mod mode_tc;
 mod moving;
 mod neighbours;
 mod on_drop;

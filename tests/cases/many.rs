@@ -3,7 +3,7 @@
 
 use alias_tests::{Lab, Mode, Namespace, RawSocket, frame::frame, transfer::udp_echo};
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES};
+use crate::scene::{FAMILIES, Family, LIMIT, XDP_MODES};
 
 const COUNT: usize = 64;
 
@@ -136,7 +136,7 @@ fn check(mode: Mode, family: Family, beside: bool, by_range: bool, in_namespace:
 
 #[test]
 fn in_a_namespace_all_answer() {
-    for (mode, by_range) in MODES.into_iter().zip([false, true]) {
+    for (mode, by_range) in XDP_MODES.into_iter().zip([false, true]) {
         for family in FAMILIES {
             check(mode, family, true, by_range, true);
         }
@@ -145,7 +145,7 @@ fn in_a_namespace_all_answer() {
 
 #[test]
 fn in_a_network_away_from_the_parents_all_answer() {
-    for (mode, by_range) in MODES.into_iter().zip([true, false]) {
+    for (mode, by_range) in XDP_MODES.into_iter().zip([true, false]) {
         for family in FAMILIES {
             check(mode, family, false, by_range, true);
         }
@@ -154,7 +154,7 @@ fn in_a_network_away_from_the_parents_all_answer() {
 
 #[test]
 fn beside_the_parent_all_answer() {
-    for (mode, by_range) in MODES.into_iter().zip([true, false]) {
+    for (mode, by_range) in XDP_MODES.into_iter().zip([true, false]) {
         for family in FAMILIES {
             check(mode, family, false, by_range, false);
         }
@@ -165,7 +165,7 @@ fn beside_the_parent_all_answer() {
 /// another station's MAC is nobody's, whatever its IP destination.
 #[test]
 fn a_frame_for_another_station_is_nobodys() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         for family in FAMILIES {
             let lab = Lab::attached(mode);
             let home = lab.namespace("home");

@@ -8,7 +8,7 @@ use alias_tests::{
     frame::{BROADCAST, Seen, arp_op, frame, read},
 };
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES, PLACES, Place, Scene};
+use crate::scene::{FAMILIES, Family, LIMIT, PLACES, Place, Scene, modes};
 
 fn v4(text: &str) -> Ipv4Addr {
     text.parse()
@@ -86,7 +86,7 @@ fn no_announce_announces_nothing() {
 
 #[test]
 fn who_asks_is_told_the_parents_station() {
-    for mode in MODES {
+    for mode in modes() {
         for place in PLACES {
             for family in FAMILIES {
                 let scene = Scene::with_two(mode, family, place);

@@ -8,7 +8,7 @@ use std::{
 
 use alias_tests::{Lab, Mode, RawSocket, ctl_binary, frame::Echo, frame::read, wait_for};
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES, PLACES, Place, Scene, from_b_to_a};
+use crate::scene::{FAMILIES, Family, LIMIT, PLACES, Place, Scene, from_b_to_a, modes};
 
 #[test]
 fn the_lowest_free_slot_is_taken() {
@@ -134,7 +134,7 @@ fn on_clsact_aliases_work_as_on_tcx() {
 
 #[test]
 fn a_disabled_alias_of_a_vlan_is_not_matched_and_enabled_is_again() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let mut scene = Scene::empty(Lab::builder().mode(mode), family, Place::OwnNamespace);
             scene.add("eth0:0", 0, &["--vlan", "10"]);
@@ -159,6 +159,50 @@ fn a_disabled_alias_of_a_vlan_is_not_matched_and_enabled_is_again() {
             at_b.send(&echo);
             lab.wait_for_counter("eth0:0", "rx_packets", 1);
         }
+    }
+}
+
+/// What programs write is a constant of theirs: others take their place, while packets flow.
+#[test]
+fn the_journal_needs_no_detach() {
+    for mode in modes() {
+        let mut scene = Scene::empty(Lab::builder().mode(mode), Family::V4, Place::OwnNamespace);
+        scene.add("eth0:0", 0, &[]);
+        let lab = &scene.lab;
+        lab.ctl_err(&["journal", "eth0"], "ENODATA");
+        lab.b.ping_ok(Family::V4.alias(0), 3);
+        let before = lab.counter("eth0:0", "rx_packets");
+        for _ in 0..2 {
+            lab.ctl_ok(&["set", "eth0", "--log", "warn"]);
+        }
+        let home = scene.home("eth0:0");
+        let device = scene.device("eth0:0");
+        home.ip(&format!("addr add 203.0.113.77/32 dev {device}"));
+        home.run("ping -c1 -W1 -I 203.0.113.77 192.0.2.1");
+        let mut command = lab.a.command("timeout");
+        command
+            .arg("60")
+            .arg(ctl_binary())
+            .args(["journal", "eth0"])
+            .env("ALIAS_BPFFS_ROOT", lab.bpffs())
+            .stdout(Stdio::piped());
+        let mut journal = command.spawn().expect("timeout runs");
+        let output = journal.stdout.take().expect("a pipe was asked for");
+        let told = BufReader::new(output)
+            .lines()
+            .map_while(Result::ok)
+            .any(|line| line.contains("from 203.0.113.77"));
+        lab.a.run(&format!("kill {}", journal.id()));
+        journal.wait().expect("our own child");
+        assert!(told, "{mode:?}: nothing of a spoofed frame");
+        lab.ctl_ok(&["set", "eth0", "--log", "off", "--capacity", "2000"]);
+        lab.ctl_err(&["journal", "eth0"], "ENODATA");
+        lab.b.ping_ok(Family::V4.alias(0), 3);
+        assert!(
+            lab.counter("eth0:0", "rx_packets") >= before + 3,
+            "{mode:?}"
+        );
+        assert_eq!(lab.ctl(&["doctor", "eth0"]).code(), 0, "{mode:?}");
     }
 }
 

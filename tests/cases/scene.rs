@@ -1,7 +1,7 @@
 //! The scene most cases play in: a lab with `alias-ctl` attached, and aliases
 //! that live on host A or each in a namespace of its own.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fs, net::IpAddr, sync::OnceLock, time::Duration};
 
 use alias_tests::{
     Lab, LabBuilder, Mode, Namespace,
@@ -12,8 +12,23 @@ use alias_tests::{
 /// takes so long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// Both ways to attach, for cases that must come out the same.
-pub(crate) const MODES: [Mode; 2] = [Mode::Native, Mode::Generic];
+/// Both modes in which the engine is an XDP program.
+pub(crate) const XDP_MODES: [Mode; 2] = [Mode::Native, Mode::Generic];
+
+/// All modes that this kernel has, for cases that must come out the same.
+pub(crate) fn modes() -> impl Iterator<Item = Mode> + Clone {
+    let tc = has_tcx().then_some(Mode::Tc);
+    XDP_MODES.into_iter().chain(tc)
+}
+
+/// Whether the kernel has tcx, by the function that attaches to it.
+pub(crate) fn has_tcx() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| {
+        let symbols = fs::read_to_string("/proc/kallsyms").expect("root may read it");
+        symbols.contains(" tcx_link_attach")
+    })
+}
 
 /// Both families, likewise.
 pub(crate) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];

@@ -11,7 +11,7 @@ use std::{
 use alias_tests::{Lab, Mode, Namespace, Snapshot, assert_unchanged};
 use serde_json::json;
 
-use crate::scene::{FAMILIES, MODES, PLACES, Place, Scene};
+use crate::scene::{FAMILIES, PLACES, Place, Scene, modes};
 
 /// Commands that read and commands that write.
 const COMMANDS: [&[&str]; 4] = [
@@ -72,7 +72,7 @@ fn a_strangers_directory_is_eperm() {
 
 #[test]
 fn pins_are_ours_alone() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24"]);
         let pins = our_pins(&lab);
@@ -244,7 +244,7 @@ fn a_parent_that_is_made_again_starts_anew() {
 
 #[test]
 fn large_frames_reach_an_alias() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             for place in PLACES {
                 let builder = Lab::builder().mode(mode).mtu(9000);

@@ -9,7 +9,7 @@ use alias_tests::{
     wait_for,
 };
 
-use crate::scene::{Family, LIMIT, MODES, Place, Scene};
+use crate::scene::{Family, LIMIT, Place, Scene, modes};
 
 const FOREIGN_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 66);
 const FOREIGN_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 5, 0, 0, 0, 0, 0x66);
@@ -68,7 +68,7 @@ fn v6(address: IpAddr) -> Ipv6Addr {
 #[test]
 fn a_forged_ipv4_source_or_arp_sender_reaches_nobody() {
     let (a, b) = (Ipv4Addr::new(192, 0, 2, 9), v4(Family::V4.b_ip()));
-    for mode in MODES {
+    for mode in modes() {
         check(mode, Family::V4, |f| {
             vec![
                 (
@@ -106,7 +106,7 @@ fn a_forged_ipv4_source_or_arp_sender_reaches_nobody() {
 #[test]
 fn a_forged_ipv6_source_or_advertised_target_reaches_nobody() {
     let (own, b) = (v6(Family::V6.alias_ip(0)), v6(Family::V6.b_ip()));
-    for mode in MODES {
+    for mode in modes() {
         check(mode, Family::V6, |f| {
             vec![
                 (

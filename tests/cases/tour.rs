@@ -4,7 +4,7 @@
 use alias_tests::{Lab, Mode, Namespace, RawSocket, Tap};
 
 use crate::hear::{STRANGER, announcement};
-use crate::scene::{FAMILIES, Family, LIMIT, from_b_to_a, ip};
+use crate::scene::{FAMILIES, Family, LIMIT, from_b_to_a, has_tcx, ip};
 
 /// An alias of the tour: its slot, its address of either family, its target's words.
 struct Stop {
@@ -147,6 +147,13 @@ fn tour(mode: Mode) {
 #[test]
 fn every_target_native() {
     tour(Mode::Native);
+}
+
+#[test]
+fn every_target_tc() {
+    if has_tcx() {
+        tour(Mode::Tc);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use alias_tests::{
     transfer::{self, Direction},
 };
 
-use crate::scene::{FAMILIES, Family, MODES, Place, Scene};
+use crate::scene::{FAMILIES, Family, PLACES, Place, Scene, has_tcx, modes};
 
 /// One TCP stream, each way.
 const STREAM: u64 = 100_000_000;
@@ -55,6 +55,15 @@ fn echoes_are_counted_native_own_namespace() {
 #[test]
 fn echoes_are_counted_generic_same_host() {
     check_echo_counts(Mode::Generic, Place::SameHost);
+}
+
+#[test]
+fn echoes_are_counted_tc() {
+    if has_tcx() {
+        PLACES
+            .into_iter()
+            .for_each(|place| check_echo_counts(Mode::Tc, place));
+    }
 }
 
 #[test]
@@ -116,8 +125,18 @@ fn streams_generic_own_namespace() {
 }
 
 #[test]
+fn streams_tc() {
+    if has_tcx() {
+        for place in PLACES {
+            check_streams(Mode::Tc, Family::V4, place);
+            check_streams(Mode::Tc, Family::V6, place);
+        }
+    }
+}
+
+#[test]
 fn fragmented_datagrams_reach_the_alias_and_return() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let scene = Scene::with_two(mode, family, Place::OwnNamespace);
             let server = scene.home("eth0:0");
@@ -132,7 +151,7 @@ fn fragmented_datagrams_reach_the_alias_and_return() {
 #[test]
 fn jumbo_frames_reach_the_alias() {
     const MTU: u32 = 9000;
-    for mode in MODES {
+    for mode in modes() {
         for (family, headers) in [(Family::V4, 20 + 8), (Family::V6, 40 + 8)] {
             let builder = Lab::builder().mtu(MTU).mode(mode);
             let scene = Scene::with_two_in(builder, family, Place::OwnNamespace);

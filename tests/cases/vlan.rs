@@ -6,7 +6,7 @@ use alias_tests::{
     frame::{Echo, frame, read},
 };
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES, Place, Scene, from_b_to_a};
+use crate::scene::{FAMILIES, Family, LIMIT, Place, Scene, from_b_to_a, modes};
 
 const VLAN: u16 = 10;
 
@@ -27,7 +27,7 @@ fn scene(mode: Mode, family: Family) -> Scene {
 
 #[test]
 fn a_tagged_echo_is_answered_with_the_same_tag() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let scene = scene(mode, family);
             let lab = &scene.lab;
@@ -57,7 +57,7 @@ fn a_tagged_echo_is_answered_with_the_same_tag() {
 
 #[test]
 fn a_tagged_arp_request_is_answered_with_the_same_tag() {
-    for mode in MODES {
+    for mode in modes() {
         let scene = scene(mode, Family::V4);
         let lab = &scene.lab;
         let at_b = RawSocket::open(&lab.b, "eth0");
@@ -81,7 +81,7 @@ fn a_tagged_arp_request_is_answered_with_the_same_tag() {
 
 #[test]
 fn another_tag_or_none_is_not_matched() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let scene = scene(mode, family);
             let lab = &scene.lab;

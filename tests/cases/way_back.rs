@@ -4,7 +4,7 @@
 use alias_tests::{Lab, Mode, Namespace, comes_true, wait_for};
 use serde_json::Value;
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES};
+use crate::scene::{FAMILIES, Family, LIMIT, modes};
 
 #[track_caller]
 fn run(lab: &Lab, line: &str) -> String {
@@ -71,7 +71,7 @@ const fn near(family: Family) -> [&'static str; 3] {
 
 #[test]
 fn a_whole_range_without_a_route_is_said_once_and_mended() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let lab = Lab::attached(mode);
             let home = lab.namespace("home");
@@ -230,7 +230,7 @@ fn answers_that_leave_by_the_other_parent_are_named() {
 
 #[test]
 fn beside_a_parent_without_a_link_local_address_it_is_said() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         lab.a.ip("-6 addr flush dev eth0 scope link");
         let note = said(&lab, "add eth0:6 2001:db8:0:1::66/64");
@@ -247,7 +247,7 @@ fn beside_a_parent_without_a_link_local_address_it_is_said() {
 /// Its device asks for its neighbours by itself.
 #[test]
 fn a_prefix_of_ipv6_answers_in_a_namespace_of_its_own() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         let home = lab.namespace("home");
         lab.b

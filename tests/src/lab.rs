@@ -39,6 +39,8 @@ pub enum Mode {
     Native,
     /// In the kernel's generic hook.
     Generic,
+    /// At tc, without XDP.
+    Tc,
 }
 
 impl Mode {
@@ -47,6 +49,7 @@ impl Mode {
         match self {
             Self::Native => "native",
             Self::Generic => "generic",
+            Self::Tc => "tc",
         }
     }
 }

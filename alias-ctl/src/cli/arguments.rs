@@ -38,7 +38,7 @@ pub(super) enum Verb {
     /// Put the programs on a device (`add` does it when needed)
     #[command(
         after_help = "Examples:\n  alias-ctl attach eth0 --capacity 1000000\n  \
-        alias-ctl attach eth0 --mode generic"
+        alias-ctl attach eth0 --mode tc      on any device; best for streams"
     )]
     Attach(Attach),
     /// Take the programs off a device
@@ -151,7 +151,8 @@ pub(super) enum Verb {
 pub(super) struct Attach {
     /// The device
     pub(super) device: String,
-    /// How XDP runs; native is refused where the driver has none
+    /// Where the engine runs: XDP in the driver, at tc, or XDP in the kernel's generic hook;
+    /// native is refused where the driver has none
     #[arg(long, value_enum, default_value_t)]
     pub(super) mode: Mode,
     /// Room for so many aliases to begin with; it grows by itself when there are more
@@ -183,6 +184,7 @@ pub(super) enum Mode {
     #[default]
     Native,
     Generic,
+    Tc,
     BestEffort,
 }
 
@@ -319,7 +321,7 @@ pub(super) struct Del {
 
 #[derive(Debug, Args)]
 pub(super) struct Set {
-    /// DEVICE:SLOT, or DEVICE with --capacity, --max-aliases or --on-parent-down
+    /// DEVICE:SLOT, or DEVICE with --capacity, --max-aliases, --on-parent-down or --log
     pub(super) name: String,
     /// Another ADDRESS or ADDRESS/LENGTH; without a length, the one it has
     pub(super) address: Option<String>,
@@ -340,6 +342,9 @@ pub(super) struct Set {
     /// What becomes of the device's aliases when it goes down
     #[arg(long, value_enum)]
     pub(super) on_parent_down: Option<OnDown>,
+    /// What the device's programs write for alias-ctl journal; no packet is lost in the change
+    #[arg(long, value_enum)]
+    pub(super) log: Option<Log>,
     /// Another VLAN; 0 for none
     #[arg(long, value_name = "ID")]
     pub(super) vlan: Option<String>,
@@ -363,7 +368,7 @@ pub(super) struct Name {
 
 #[derive(Debug, Args)]
 pub(super) struct Journal {
-    /// A device that was attached with --log
+    /// A device that was attached with --log, or set so
     pub(super) device: String,
 }
 

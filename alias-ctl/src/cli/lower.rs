@@ -109,21 +109,26 @@ fn interval(seconds: f64) -> Result<Duration> {
         })
 }
 
+const fn log_level(log: Log) -> u8 {
+    match log {
+        Log::Off => 0,
+        Log::Warn => 2,
+        Log::Info => 3,
+        Log::Debug => 4,
+    }
+}
+
 fn attach(words: Attach) -> Request {
     let spec = AttachSpec {
         mode: match words.mode {
             Mode::Native => declaration::Mode::Native,
             Mode::Generic => declaration::Mode::Generic,
+            Mode::Tc => declaration::Mode::Tc,
             Mode::BestEffort => declaration::Mode::BestEffort,
         },
         capacity: words.capacity,
         max_aliases: words.max_aliases,
-        log_level: match words.log {
-            Log::Off => 0,
-            Log::Warn => 2,
-            Log::Info => 3,
-            Log::Debug => 4,
-        },
+        log_level: log_level(words.log),
         on_down: words.on_parent_down.map(OnDown::lower),
         hook: words.tc.map(|tc| match tc {
             Tc::Tcx => Hook::Tcx,
@@ -383,6 +388,7 @@ fn set(words: Set) -> Read<Request> {
         capacity: words.capacity,
         max_aliases: words.max_aliases,
         on_down: words.on_parent_down.map(OnDown::lower),
+        log_level: words.log.map(log_level),
     };
     if of_parent == ParentChange::default() {
         return Ok(match spelled {
@@ -404,7 +410,7 @@ fn set(words: Set) -> Read<Request> {
         || !change.tcp.is_empty()
     {
         return Err(Unreadable::Usage(
-            "--capacity, --max-aliases and --on-parent-down go with a device and nothing else"
+            "--capacity, --max-aliases, --on-parent-down and --log go with a device and nothing else"
                 .into(),
         ));
     }

@@ -15,12 +15,14 @@ use alias_common::names;
 use alias_common::type_abi;
 
 use super::directory::WriteLock;
+use super::header::mode;
 use super::object;
 use super::pins::{link_name, pin_name, read_pin_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
 use super::sys;
 use crate::error::{Refusal, Result};
+use crate::model::declaration::Mode;
 
 /// A parent, in its own directory or in its draft.
 pub struct Place<'a> {
@@ -36,7 +38,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     fn generic(&self) -> bool {
-        self.header.flags & Header::GENERIC != 0
+        mode(self.header) == Mode::Generic
     }
 
     fn refused(&self, error: &io::Error) -> Refusal {
@@ -52,6 +54,12 @@ impl Place<'_> {
     /// What the kernel refused. Frames go on as before, or as they shall.
     pub fn follow(&self, types: &[Registered], lock: &WriteLock) -> Result<()> {
         lock.step();
+        if mode(self.header) == Mode::Tc {
+            // It knows prefixes, and no types: their programs are XDP's.
+            return self
+                .run(names::ALIAS_RX)
+                .map_err(|error| self.refused(&error));
+        }
         self.drop_types(types)?;
         if types.is_empty() && self.header.prefixes.is_empty() {
             return self.drop_engine();

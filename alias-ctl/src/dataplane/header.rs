@@ -11,6 +11,7 @@ use super::shape::{self, check, foreign, open_pin};
 use super::shared::Shared;
 use super::sys;
 use crate::error::{Refusal, Result};
+use crate::model::declaration::Mode;
 use crate::model::lifecycle::OnDown;
 
 /// A device's name as the header has it.
@@ -22,6 +23,37 @@ pub fn padded_name(name: &str) -> [u8; 16] {
         *to = from;
     }
     padded
+}
+
+/// Where the engine of a parent runs: never [`Mode::BestEffort`].
+#[must_use]
+pub const fn mode(header: &Header) -> Mode {
+    if header.flags & Header::TC != 0 {
+        Mode::Tc
+    } else if header.flags & Header::GENERIC != 0 {
+        Mode::Generic
+    } else {
+        Mode::Native
+    }
+}
+
+/// What a mode's engine is attached as.
+#[must_use]
+pub const fn hook_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Native | Mode::Generic | Mode::BestEffort => "XDP",
+        Mode::Tc => "tcx",
+    }
+}
+
+/// The header's flag for a mode that was chosen.
+#[must_use]
+pub const fn mode_flag(mode: Mode) -> u32 {
+    match mode {
+        Mode::Native | Mode::BestEffort => 0,
+        Mode::Generic => Header::GENERIC,
+        Mode::Tc => Header::TC,
+    }
 }
 
 /// The header's flag for a choice.

@@ -14,9 +14,11 @@ use aya::programs::Program;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 
 use super::build::Build;
+use super::header::mode;
 use super::shape::{self, Extent, shapes};
 use super::{embedded, memory, probe, symbols, sys};
 use crate::error::{Refusal, Result};
+use crate::model::declaration::Mode;
 
 /// Loads everything for a parent and pins it under `directory`. A map that is pinned
 /// there already is used as it is.
@@ -52,9 +54,10 @@ pub fn load(directory: &Path, parent: &str, header: &Header, extent: Extent) -> 
     let mut ebpf = loader
         .load(embedded::DATAPATH)
         .map_err(|error| refused(&error))?;
-    let rx = match is_generic(header) {
-        true => names::ALIAS_RX_GENERIC,
-        false => names::ALIAS_RX,
+    let rx = match mode(header) {
+        Mode::Native | Mode::BestEffort => names::ALIAS_RX,
+        Mode::Generic => names::ALIAS_RX_GENERIC,
+        Mode::Tc => names::ALIAS_RX_TC,
     };
     let pins = [
         (rx, names::ALIAS_RX),
@@ -84,10 +87,6 @@ fn fragments_stay() -> u32 {
 
 /// The maps that are as the object describes them.
 pub const SMALL_MAPS: [&str; 3] = [names::HANDED, names::JOURNAL, names::JOURNAL_GATE];
-
-const fn is_generic(header: &Header) -> bool {
-    header.flags & Header::GENERIC != 0
-}
 
 /// Makes and pins the maps that are not there yet. Returns the kernel's id of the
 /// devmap.
@@ -146,7 +145,7 @@ pub fn load_full_engine(
     let mut ebpf = loader
         .load(embedded::TYPES)
         .map_err(|error| refused(&error))?;
-    let (rx, typed) = match is_generic(header) {
+    let (rx, typed) = match mode(header) == Mode::Generic {
         true => (names::ALIAS_RX_TYPES_GENERIC, names::ALIAS_TYPED_GENERIC),
         false => (names::ALIAS_RX_TYPES, names::ALIAS_TYPED),
     };

@@ -68,6 +68,13 @@ impl ParentMut<'_> {
         unsafe { ptr::addr_of_mut!((*self.header.at(0)).max_aliases).write_volatile(max_aliases) };
     }
 
+    /// Notes what its next programs write for the journal.
+    pub fn set_log_level(self, log_level: u8) {
+        self.step();
+        // SAFETY: the mapped header; the field is the writer's (see `claim`).
+        unsafe { ptr::addr_of_mut!((*self.header.at(0)).log_level).write_volatile(log_level) };
+    }
+
     /// Changes what becomes of its aliases when it goes down; `None`: what is usual.
     pub fn set_on_down(self, on_down: Option<OnDown>) {
         self.change_flags(

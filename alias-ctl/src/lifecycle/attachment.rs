@@ -9,7 +9,7 @@ use crate::model::declaration::Mode;
 use crate::model::request::{AttachSpec, DEFAULT_CAPACITY};
 use crate::netlink::Link;
 use crate::wiring::transaction::Transaction;
-use crate::wiring::{attach, veth};
+use crate::wiring::{attach, engine, veth};
 
 use super::{grow, lost, retire, sweep};
 
@@ -45,7 +45,7 @@ pub fn open_or_attach(tx: &mut Transaction<'_>, link: &Link, count: u64) -> Resu
     match Parent::open(&tx.host.directory, link.ifindex)? {
         Some(parent) if !parent.is_alive() => {
             // It was tried: what is in its place is somebody else's.
-            attach::reattach(link, &parent)?;
+            engine::reattach(link, &parent)?;
             Ok(parent)
         }
         Some(parent) => Ok(parent),

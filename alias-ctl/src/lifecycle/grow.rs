@@ -172,6 +172,26 @@ pub fn enlarge(on: &mut On<'_>, capacity: u32) -> Result<()> {
     grow_to(on, capacity).map(drop)
 }
 
+/// Has a parent run programs that write so much for the journal: what they write is a constant
+/// of theirs. With room for at least so many aliases, where that is asked for too.
+///
+/// # Errors
+///
+/// Those of [`enlarge`]; then the programs are those that ran before.
+pub fn set_log_level(on: &mut On<'_>, level: u8, capacity: Option<u32>) -> Result<()> {
+    let parent = on.parent;
+    let (before, is) = (parent.header().log_level, parent.capacity());
+    parent.set_log_level(level);
+    let done = match capacity.filter(|capacity| *capacity != is) {
+        Some(capacity) => enlarge(on, capacity),
+        None => grow_to(on, is).map(drop),
+    };
+    if done.is_err() && is_as_before(on.host, &parent)? {
+        parent.set_log_level(before);
+    }
+    done
+}
+
 /// Refuses what no map can hold.
 ///
 /// # Errors

@@ -49,7 +49,7 @@ pub struct Attachment {
     pub on_parent_down: Option<OnDown>,
 }
 
-/// How XDP runs on a device.
+/// Where the engine runs on a device.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Mode {
     /// In the driver, before a packet is built; refused where there is none.
@@ -57,7 +57,9 @@ pub enum Mode {
     Native,
     /// In the stack, on any device, several times slower.
     Generic,
-    /// Native where the driver has it, else generic.
+    /// At tc, where the kernel has built a packet, on any device.
+    Tc,
+    /// Native where the driver has it, else tc where the kernel has tcx, else generic.
     BestEffort,
 }
 

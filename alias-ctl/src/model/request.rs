@@ -192,6 +192,8 @@ pub struct ParentChange {
     pub capacity: Option<u32>,
     /// What becomes of its aliases when it goes down.
     pub on_down: Option<OnDown>,
+    /// Highest level of the journal, as in the header: 0 nothing, 2 warnings.
+    pub log_level: Option<u8>,
 }
 
 /// Which aliases shall go.

@@ -81,6 +81,7 @@ pub const fn mode_word(mode: Mode) -> &'static str {
     match mode {
         Mode::Native => "native",
         Mode::Generic => "generic",
+        Mode::Tc => "tc",
         Mode::BestEffort => "best-effort",
     }
 }

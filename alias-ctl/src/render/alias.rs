@@ -230,7 +230,7 @@ pub fn stats(views: &[StatsView<'_>]) -> String {
 pub struct ParentView {
     /// Its name.
     pub parent: String,
-    /// `native` or `generic`.
+    /// `native`, `generic` or `tc`.
     pub mode: &'static str,
     /// Number of aliases.
     pub aliases: u32,
@@ -258,7 +258,11 @@ pub fn heading(view: &ParentView) -> String {
         true => format!("; programs of another build {build}: alias-ctl upgrade {parent}"),
         false => String::new(),
     };
-    format!("{parent}: XDP {mode}, {aliases} aliases, room for {capacity}{other}\n")
+    let engine = match *mode {
+        "tc" => "tc".to_owned(),
+        mode => format!("XDP {mode}"),
+    };
+    format!("{parent}: {engine}, {aliases} in use, room for {capacity} aliases{other}\n")
 }
 
 /// A parent and what its programs did with the packets they saw.

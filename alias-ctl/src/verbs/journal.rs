@@ -27,12 +27,10 @@ pub fn journal(device: &str) -> Result<()> {
         return Err(Refusal::new(
             device,
             "journal",
-            "its programs write nothing: it was attached with --log off",
+            "its programs write nothing: they are on --log off",
             libc::ENODATA,
         )
-        .hint(format!(
-            "detach it, then: alias-ctl attach {device} --log warn"
-        )));
+        .hint(format!("alias-ctl set {device} --log warn")));
     }
     let program = parent.object(names::ALIAS_TX)?;
     let failed = |error: io::Error| Refusal::io(device, "read journal", &error);

@@ -16,8 +16,10 @@ pub fn set_parent(device: &str, change: ParentChange) -> Result<()> {
     let link = tx.host.link(device, "set")?;
     let parent = tx.host.attached(&link, "set")?;
     let mut on = tx.on(&link, &parent)?;
-    if let Some(capacity) = change.capacity {
-        grow::enlarge(&mut on, capacity)?;
+    match (change.log_level, change.capacity) {
+        (Some(level), capacity) => grow::set_log_level(&mut on, level, capacity)?,
+        (None, Some(capacity)) => grow::enlarge(&mut on, capacity)?,
+        (None, None) => {}
     }
     if let Some(max_aliases) = change.max_aliases {
         on.parent.set_limit(max_aliases);

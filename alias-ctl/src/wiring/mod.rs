@@ -6,6 +6,7 @@ pub mod asked;
 pub mod attach;
 pub mod batch;
 pub mod device;
+pub mod engine;
 pub mod hearing;
 pub mod hooks;
 pub mod host;

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::os::fd::AsFd;
 
-use alias_common::header::Header;
 use alias_common::names;
 use alias_common::record::{Port, Record, Target, TargetKind};
 
-use crate::dataplane::header::padded_name;
+use crate::dataplane::header::{self, padded_name};
 use crate::dataplane::{Parent, ParentMut, probe, sys};
 use crate::error::{Refusal, Result};
+use crate::model::declaration::Mode;
 use crate::netlink::Link;
 
 use super::batch::{Batch, of_kind};
@@ -19,7 +19,7 @@ use super::hooks;
 /// when one page does not hold them, on a kernel that does not redirect such a frame.
 #[must_use]
 pub fn fragments_are_lost(link: &Link, parent: &Parent) -> bool {
-    parent.header().flags & Header::GENERIC == 0
+    header::mode(&parent.header()) == Mode::Native
         && link.mtu > probe::LINEAR_MTU
         && !probe::redirects_fragments().unwrap_or(true)
 }

@@ -33,14 +33,14 @@ impl Row {
         unsafe { &mut *self.0.cast() }
     }
 
-    /// A received packet for the alias at `hit`.
+    /// Received packets for the alias at `hit`.
     #[inline(always)]
-    pub fn rx(self, hit: Hit, bytes: u64) {
+    pub fn rx(self, hit: Hit, packets: u64, bytes: u64) {
         let cells = self.0.wrapping_add(Layout::RX).cast::<RxCell>();
         // SAFETY: this CPU's (module documentation), and a row has a cell for each
         // position, which a hit's is (see `Table`).
         let cell = unsafe { &mut *cells.add(hit.position as usize) };
-        cell.packets += 1;
+        cell.packets += packets;
         cell.bytes += bytes;
     }
 

@@ -76,7 +76,7 @@ fn look_up(ctx: &TcContext) -> Option<Metadata> {
 }
 
 #[inline(always)]
-fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
+pub(super) fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
     // A tag that the NIC removed before XDP could see it: the frame is on a VLAN that
     // the lookup did not know of. It is not for the alias.
     if order.tags() == 0 && skb::raw(ctx).vlan_present != 0 {
@@ -104,7 +104,7 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
             }
         }
     }
-    note_delivery(ctx, order);
+    note_delivery(ctx, order.port());
     // Both deliver to the alias device. In another namespace, a peer redirect enters its
     // ingress at once. In the same one the kernel refuses that, so the frame is sent out
     // of the port and arrives through the backlog.
@@ -119,13 +119,13 @@ fn deliver(ctx: &TcContext, order: Metadata) -> i32 {
 /// Remembers the skb for `alias_undelivered`: only after this program has returned does
 /// the kernel find that the device is down or gone.
 #[inline(always)]
-fn note_delivery(ctx: &TcContext, order: Metadata) {
+pub(super) fn note_delivery(ctx: &TcContext, port: u32) {
     if let Some(handed) = HANDED.get_ptr_mut(0) {
         // SAFETY: this CPU's value. The context of a tc program is the skb itself.
         unsafe {
             handed.write(Handed {
                 skb: ctx.skb.skb as u64,
-                port: order.port(),
+                port,
                 generation: DEVMAP_ID.load(),
             });
         }

@@ -177,7 +177,7 @@ impl<'a> Engine<'a> {
                     // SAFETY: the program's own context.
                     bytes = unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) };
                 }
-                self.row.rx(hit, bytes);
+                self.row.rx(hit, 1, bytes);
             }
             Class::Neighbor | Class::Answer => {
                 let id = self.table.steer(hit).id();

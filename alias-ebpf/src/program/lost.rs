@@ -7,6 +7,7 @@
 //! redirected the packet, within the same call, so the packet that was noted last is the
 //! one that is dropped.
 
+use alias_common::counters::Handed;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 
@@ -62,6 +63,12 @@ pub fn alias_undelivered(ctx: RawTracePointContext) -> i32 {
         && let Some(row) = Row::own()
     {
         let cell = row.parent();
+        if handed.port & Handed::TO != 0 {
+            cell.to -= 1;
+            cell.no_target += 1;
+            row.alias(handed.port & !Handed::TO, |cell| cell.no_target += 1);
+            return 0;
+        }
         // If the generation before has counted it, this may go below zero: the sum of both
         // is right.
         cell.device -= 1;

@@ -115,6 +115,8 @@ fn typed(ctx: &XdpContext) -> u32 {
     };
     // Only the type knows where the frame ends, so the kernel is asked.
     // SAFETY: the program's own context.
-    engine.row.rx(hit, unsafe { bpf_xdp_get_buff_len(ctx.ctx) });
+    engine
+        .row
+        .rx(hit, 1, unsafe { bpf_xdp_get_buff_len(ctx.ctx) });
     engine.act(|| found.tags, Class::Data, hit)
 }

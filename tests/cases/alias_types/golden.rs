@@ -12,7 +12,7 @@ use alias_tests::{
 use serde_json::Value;
 
 use super::{MPLS, entry, object, objects::section, to_a, with_mpls};
-use crate::scene::MODES;
+use crate::scene::XDP_MODES;
 
 /// What becomes of a frame: the parent's counter, and the alias that counts it.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +134,7 @@ impl Bench {
 
 #[test]
 fn every_label_meets_its_fate() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let bench = Bench::new(mode);
         // Nobody on the cable is to be counted.
         bench.lab.b.ip("link set eth0 down");
@@ -244,7 +244,7 @@ fn every_label_meets_its_fate() {
 /// that runs with one, and not so much as asks.
 #[test]
 fn without_a_type_the_engine_knows_of_none() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let lab = Lab::attached(mode);
         let before = (lab.pins(), running(&lab));
         lab.ctl_ok(&["types", "add", &super::object_name()]);

@@ -15,7 +15,7 @@ use super::{capacity, number, received, small};
 use crate::alias_types::{labelled, object_name, to_a};
 use crate::crash::heartbeat::Heartbeat;
 use crate::on_drop::OnDrop;
-use crate::scene::{Family, LIMIT, from_b_to_a, ip};
+use crate::scene::{Family, LIMIT, from_b_to_a, has_tcx, ip};
 
 /// At full speed: what the device was given is what was counted, packet by packet.
 #[test]
@@ -140,6 +140,13 @@ fn every_kind_of_alias_goes_on_on_clsact() {
 }
 
 #[test]
+fn every_kind_of_alias_goes_on_tc() {
+    if has_tcx() {
+        check(Lab::builder().mode(Mode::Tc), false);
+    }
+}
+
+#[test]
 fn every_kind_of_alias_goes_on_generic() {
     check(Lab::builder().mode(Mode::Generic), true);
 }
@@ -243,8 +250,13 @@ fn check(builder: LabBuilder, typed: bool) {
         lab.wait_for_counter(target.alias, target.counter, expected);
     }
     check_afterwards(&lab, &listed, typed);
-    // Both that hear of a loss are of this generation: it is counted once.
-    lab.a.ip("link set v0 down");
+    // Both that hear of a loss are of this generation: it is counted once. At tc a `--to`
+    // device that is down drops by itself, and one that is gone is heard of.
+    let gone = match lab.row("eth0:8")["mode"] == "tc" {
+        true => "link del v0",
+        false => "link set v0 down",
+    };
+    lab.a.ip(gone);
     let lost = lab.counter("eth0:8", "dropped.no_target");
     let at_b = RawSocket::open(&lab.b, "eth0");
     let built = from_b_to_a(&lab).ip(Family::V4.b_ip(), ip("203.0.113.9"));

@@ -7,14 +7,14 @@ use alias_tests::{
 };
 
 use super::{ALL_NODES, Home, STRANGER, announcement, count, figure, mark, silent_lab, v4, v6};
-use crate::scene::{Family, LIMIT, MODES};
+use crate::scene::{Family, LIMIT, modes};
 use crate::stacked::has;
 
 /// Every way in which a neighbour says where it is now, and frames beside them that are
 /// none.
 #[test]
 fn reach_every_device_once() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = silent_lab(mode);
         let first = Home::with(&lab, "c0", "eth0:0", "192.0.2.50/24", &[]);
         let second = Home::with(&lab, "c1", "eth0:1", "192.0.2.51/24", &[]);
@@ -136,7 +136,7 @@ fn reach_every_device_once() {
 /// a packet socket on the parent itself sees a frame before the programs do.
 #[test]
 fn on_a_vlan_reach_its_devices_alone() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = silent_lab(mode);
         let homes = [
             (

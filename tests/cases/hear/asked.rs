@@ -1,7 +1,7 @@
 //! `--hear`: what a device hears beside announcements, because somebody asked for it.
 
 use super::{ALL_NODES, STRANGER, count, figure, mark, silent_lab, v4, v6};
-use crate::scene::{LIMIT, MODES};
+use crate::scene::{LIMIT, modes};
 use alias_tests::{
     RawSocket,
     frame::{BROADCAST, Frame, arp_op, frame, read},
@@ -92,7 +92,7 @@ fn said() -> Vec<(&'static str, Frame, bool, bool)> {
 /// beside the parent, and behind `--to`.
 #[test]
 fn gives_a_device_that_and_nobody_else() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = silent_lab(mode);
         lab.a.ip("link add v0 type veth peer name v1");
         lab.a.ip("link add v2 type veth peer name v3");
@@ -244,7 +244,7 @@ fn gives_a_device_that_and_nobody_else() {
 /// asked for answers, once, and nobody answers for another.
 #[test]
 fn makes_nobody_answer_twice_or_for_others() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = silent_lab(mode);
         let home = lab.namespace("c0");
         let all = ["--hear", "multicast,broadcast"];

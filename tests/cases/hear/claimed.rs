@@ -8,11 +8,11 @@ use alias_tests::{
 };
 
 use super::{Home, STRANGER, count, mark, silent_lab, v4};
-use crate::scene::{LIMIT, MODES};
+use crate::scene::{LIMIT, modes};
 
 #[test]
 fn arping_finds_the_duplicate() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         let home = Home::with(&lab, "c0", "eth0:0", "192.0.2.50/24", &[]);
         lab.ctl_ok(&["add", "eth0:1", "198.51.100.8/24"]);
@@ -37,7 +37,7 @@ fn arping_finds_the_duplicate() {
 
 #[test]
 fn duplicate_address_detection_finds_it() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = Lab::attached(mode);
         let home = Home::with(&lab, "c0", "eth0:0", "2001:db8:0:1::50/64", &[]);
         let (place, device) = (&home.place, &home.device);
@@ -72,7 +72,7 @@ fn duplicate_address_detection_finds_it() {
 /// alone, once.
 #[test]
 fn what_is_said_in_its_name_reaches_it() {
-    for mode in MODES {
+    for mode in modes() {
         let lab = silent_lab(mode);
         let owner = Home::with(&lab, "c0", "eth0:0", "192.0.2.50/24", &[]);
         let other = Home::with(&lab, "c1", "eth0:1", "192.0.2.51/24", &[]);

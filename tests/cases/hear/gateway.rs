@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use alias_tests::{Lab, Namespace, RawSocket, wait_for};
 
 use super::{STRANGER, announcement};
-use crate::scene::{FAMILIES, Family, LIMIT, MODES};
+use crate::scene::{FAMILIES, Family, LIMIT, modes};
 
 /// The station that a namespace's neighbour cache has for B on a device.
 #[track_caller]
@@ -37,7 +37,7 @@ fn move_b(lab: &Lab, family: Family) {
 
 #[test]
 fn that_has_another_station_is_followed_within_a_second() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let lab = Lab::attached(mode);
             let homes = [lab.namespace("c0"), lab.namespace("c1")];
@@ -95,7 +95,7 @@ fn that_has_another_station_is_followed_within_a_second() {
 /// A device beside the parent has a neighbour cache of its own, which routes through it use.
 #[test]
 fn is_followed_by_a_device_beside_the_parent() {
-    for mode in MODES {
+    for mode in modes() {
         for (family, own, gateway) in [
             (Family::V4, "198.51.100.8/24", "198.51.100.1"),
             (Family::V6, "2001:db8:5::8/64", "2001:db8:5::1"),

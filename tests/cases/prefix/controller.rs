@@ -4,7 +4,7 @@ use alias_tests::{Lab, Mode};
 use serde_json::{Value, json};
 
 use super::running;
-use crate::scene::MODES;
+use crate::scene::XDP_MODES;
 
 #[track_caller]
 fn run(lab: &Lab, line: &str) -> String {
@@ -15,7 +15,7 @@ fn run(lab: &Lab, line: &str) -> String {
 /// comes back when the last goes.
 #[test]
 fn without_a_prefix_the_engine_knows_of_none() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let lab = Lab::attached(mode);
         let before = (lab.pins(), running(&lab));
         run(&lab, "add eth0:0 198.51.100.0/24 --drop");

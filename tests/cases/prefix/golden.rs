@@ -12,7 +12,7 @@ use alias_tests::{
 
 use crate::{
     golden_maps::Cells,
-    scene::{MODES, ip},
+    scene::{XDP_MODES, ip},
 };
 
 const ALIASES: &[&str] = &[
@@ -141,7 +141,7 @@ fn datagram(start: Frame, to: &str) -> Vec<u8> {
 
 #[test]
 fn the_longest_that_is_enabled_has_the_frame() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let bench = Bench::new(mode);
         for (to, fate) in [
             ("198.51.100.0", Fate::Drop(0)),
@@ -184,7 +184,7 @@ fn the_longest_that_is_enabled_has_the_frame() {
 
 #[test]
 fn a_prefix_is_of_its_vlan() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let bench = Bench::new(mode);
         let ten = || bench.to_a().vlan(10);
         let twice = || bench.to_a().service_vlan(10).vlan(20);
@@ -210,7 +210,7 @@ fn a_prefix_is_of_its_vlan() {
 
 #[test]
 fn arp_and_neighbour_discovery_reach_it() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let bench = Bench::new(mode);
         let v4 = |text| match ip(text) {
             IpAddr::V4(v4) => v4,
@@ -255,7 +255,7 @@ fn arp_and_neighbour_discovery_reach_it() {
 /// A driver without metadata: `alias_deliver` looks up by itself.
 #[test]
 fn delivery_without_metadata_finds_it_too() {
-    for mode in MODES {
+    for mode in XDP_MODES {
         let bench = Bench::new(mode);
         let cells = Cells::open(&bench.directory);
         cells.amend_header(|header| header.metadata_refused = 1);

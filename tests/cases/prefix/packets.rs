@@ -7,7 +7,7 @@ use alias_tests::{
     wait_for,
 };
 
-use crate::scene::{FAMILIES, Family, LIMIT, MODES, ip};
+use crate::scene::{FAMILIES, Family, LIMIT, ip, modes};
 
 /// Three addresses of the prefix, the network's number among them.
 fn members(family: Family) -> [&'static str; 3] {
@@ -74,7 +74,7 @@ fn check_answers(lab: &Lab, alias: &str, family: Family) {
 
 #[test]
 fn a_device_answers_for_all_of_it() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let (lab, home) = in_a_home(mode, family);
             let device = lab.device("eth0:0");
@@ -93,7 +93,7 @@ fn a_device_answers_for_all_of_it() {
 
 #[test]
 fn a_device_beside_its_parent_answers_for_all_of_it() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let lab = Lab::attached(mode);
             lab.ctl_ok(&["add", "eth0:0", prefix(family), "--prefix"]);
@@ -106,7 +106,7 @@ fn a_device_beside_its_parent_answers_for_all_of_it() {
 
 #[test]
 fn the_parents_stack_answers_for_all_of_it() {
-    for mode in MODES {
+    for mode in modes() {
         for family in FAMILIES {
             let lab = Lab::attached(mode);
             lab.ctl_ok(&["add", "eth0:0", prefix(family), "--prefix", "--local"]);
@@ -241,7 +241,7 @@ fn a_device_that_exists_sends_what_is_in_it() {
 /// and the parent's.
 #[test]
 fn what_is_not_in_it_is_forged() {
-    for mode in MODES {
+    for mode in modes() {
         for (family, alien, others) in [
             (Family::V4, "198.51.101.1", "198.51.100.7"),
             (Family::V6, "2001:db8:6::1", "2001:db8:5::7"),

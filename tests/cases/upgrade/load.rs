@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::Builds;
 use crate::growth::traffic::container;
 use crate::on_drop::OnDrop;
-use crate::scene::{LIMIT, from_b_to_a, ip};
+use crate::scene::{LIMIT, from_b_to_a, has_tcx, ip};
 
 const UPGRADES: usize = 10;
 /// Packets a second that are sent at least, over all targets.
@@ -224,4 +224,11 @@ fn ten_upgrades_lose_nothing_on_clsact() {
 #[test]
 fn ten_upgrades_lose_nothing_generic() {
     check(Mode::Generic, "tcx");
+}
+
+#[test]
+fn ten_upgrades_lose_nothing_tc() {
+    if has_tcx() {
+        check(Mode::Tc, "tcx");
+    }
 }

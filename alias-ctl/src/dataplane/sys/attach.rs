@@ -37,6 +37,8 @@ const BPF_TRACE_ITER: u32 = 28;
 pub const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
 /// See [`XDP_FLAGS_SKB_MODE`].
 pub const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
+/// `BPF_F_BEFORE` of `linux/bpf.h`: with no other program named, before all.
+pub const BPF_F_BEFORE: u32 = 1 << 3;
 
 #[repr(C)]
 struct LinkCreateAttribute {

@@ -20,9 +20,9 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 pub use attach::{
-    AttachType, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, cgroup_link_create, iterator_create,
-    link_create, link_detach, link_update, prog_attach, prog_detach, prog_query, prog_replace,
-    raw_tracepoint_open,
+    AttachType, BPF_F_BEFORE, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, cgroup_link_create,
+    iterator_create, link_create, link_detach, link_update, prog_attach, prog_detach, prog_query,
+    prog_replace, raw_tracepoint_open,
 };
 pub use info::{
     LinkInfo, MapInfo, link_info, link_of_program, map_info, map_of_program, program_by_id,

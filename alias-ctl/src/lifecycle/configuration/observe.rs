@@ -8,12 +8,12 @@ use alias_common::header::Header;
 use alias_common::limits::MAX_ALIASES;
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::Parent;
 use crate::dataplane::parent::address_of;
+use crate::dataplane::{Parent, header};
 use crate::error::Result;
 use crate::lifecycle::names::names_by_cookie;
 use crate::model::alias_request::Target;
-use crate::model::declaration::{Attachment, Declaration, Hook, Mode, Properties};
+use crate::model::declaration::{Attachment, Declaration, Hook, Properties};
 use crate::model::name::alias_name;
 use crate::model::plan::Live;
 use crate::netlink::{Link, Netns};
@@ -194,11 +194,7 @@ pub fn attachment(parent: &Parent) -> Attachment {
     let header = parent.header();
     let is_set = |flag| header.flags & flag != 0;
     Attachment {
-        mode: Some(if is_set(Header::GENERIC) {
-            Mode::Generic
-        } else {
-            Mode::Native
-        }),
+        mode: Some(header::mode(&header)),
         capacity: Some(parent.capacity()),
         max_aliases: (header.max_aliases < MAX_ALIASES).then_some(header.max_aliases),
         log: Some(header.log_level),

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 
 use alias_common::record::{Record, Target, TargetKind};
 
-use crate::dataplane::header::padded_name;
+use crate::dataplane::header::{self, padded_name};
 use crate::error::Result;
 use crate::lifecycle::retire;
 use crate::lifecycle::target::to;
 use crate::model::name::alias_name;
 use crate::netlink::Request;
 use crate::wiring::transaction::On;
-use crate::wiring::{attach, device, hearing, hooks, local, neighbour, port, presence};
+use crate::wiring::{device, engine, hearing, hooks, local, neighbour, port, presence};
 
 use super::findings::{Findings, Reason, unpadded};
 use super::moved;
@@ -21,10 +21,11 @@ use super::moved;
 pub(super) fn repair(on: &mut On<'_>, findings: &Findings, done: &mut Vec<String>) -> Result<()> {
     let (link, parent) = (on.link, on.parent);
     if findings.program_detached {
-        attach::reattach(link, &parent)?;
+        engine::reattach(link, &parent)?;
         done.push(format!(
-            "{}: its XDP program was detached: attached again",
-            link.name
+            "{}: its {} program was detached: attached again",
+            link.name,
+            header::hook_word(header::mode(&parent.header()))
         ));
     }
     free(on, findings, done)?;

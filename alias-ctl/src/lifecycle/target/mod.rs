@@ -12,9 +12,11 @@ pub mod to;
 
 use alias_common::record::{Record, TargetKind};
 
-use crate::dataplane::{Parent, ParentMut, table};
-use crate::error::Result;
-use crate::model::alias_request::{AliasRequest, Target};
+use crate::dataplane::{Parent, ParentMut, header, table};
+use crate::error::{Refusal, Result};
+use crate::model::address::Address;
+use crate::model::alias_request::{Addresses, AliasRequest, Target};
+use crate::model::declaration::Mode;
 use crate::model::name::alias_name;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Item, Placement};
@@ -30,7 +32,7 @@ use lead::Lead;
 /// # Errors
 ///
 /// Those of each target: an unknown namespace, device or alias, a device that
-/// cannot take the packets.
+/// cannot take the packets. EOPNOTSUPP for an alias type beside an engine that asks none.
 pub fn check(
     host: &mut Host,
     link: &Link,
@@ -38,6 +40,7 @@ pub fn check(
     wanted: &AliasRequest,
     exclude: Option<u32>,
 ) -> Result<Placement> {
+    refuse_types_at_tc(link, parent, wanted)?;
     match &wanted.target {
         Target::Device { netns } => device::check(host, netns.as_deref()),
         Target::Join { alias } => join::check(host, link, parent, alias, wanted.vlan),
@@ -47,6 +50,27 @@ pub fn check(
         Target::Local => local::check(link, wanted),
         Target::Drop => Ok(drop::check()),
     }
+}
+
+/// The programs of alias types are XDP's.
+fn refuse_types_at_tc(link: &Link, parent: &Parent, wanted: &AliasRequest) -> Result<()> {
+    let is_typed = matches!(
+        wanted.addresses,
+        Addresses::One {
+            address: Address::Typed(_),
+            ..
+        }
+    );
+    if !is_typed || header::mode(&parent.header()) != Mode::Tc {
+        return Ok(());
+    }
+    let reason = format!("{} is in mode tc, which asks no alias type", link.name);
+    Err(
+        Refusal::new(&link.name, "add", reason, libc::EOPNOTSUPP).hint(format!(
+            "nothing was added; detach it, and: alias-ctl attach {} --mode generic",
+            link.name
+        )),
+    )
 }
 
 /// What a record says, found again.

@@ -3,9 +3,10 @@
 use alias_common::key::Vlan;
 use alias_common::record::{Record, Target};
 
-use crate::dataplane::{Parent, ParentMut};
+use crate::dataplane::{Parent, ParentMut, header};
 use crate::error::{Refusal, Result};
 use crate::model::alias_request::Target as Named;
+use crate::model::declaration::Mode;
 use crate::model::word::mac_word;
 use crate::netlink::Link;
 use crate::wiring::batch::{Batch, Placement};
@@ -160,7 +161,9 @@ pub const fn same(record: &Record, device: &Link) -> bool {
 pub fn wire(on: &mut On<'_>, batch: &Batch, device: &Link, mac: Option<[u8; 6]>) -> Result<Lead> {
     let key = redirect::register(on.parent, batch, device, mac)?;
     // The last that can be refused: whoever is refused finds the far end as it was.
-    peer::prepare(on.host, device, mac)?;
+    if takes_from_xdp(&on.parent) {
+        peer::prepare(on.host, device, mac)?;
+    }
     Ok(Lead::to(key))
 }
 
@@ -194,5 +197,13 @@ pub fn repoint(on: &mut On<'_>, key: u32, device: &Link) -> Result<()> {
     let noted = (old.flags & Target::REWRITE != 0).then_some(old.mac);
     let mac = check_device(on.host, link, &parent, device, vlan, None, None)?.or(noted);
     redirect::repoint(parent, key, device, mac)?;
-    peer::prepare(on.host, device, mac)
+    match takes_from_xdp(&parent) {
+        true => peer::prepare(on.host, device, mac),
+        false => Ok(()),
+    }
+}
+
+/// Whether devices are given frames by XDP, which a veth takes on a condition.
+fn takes_from_xdp(parent: &Parent) -> bool {
+    header::mode(&parent.header()) != Mode::Tc
 }

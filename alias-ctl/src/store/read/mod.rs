@@ -163,6 +163,7 @@ impl Reader<'_, '_> {
                         &[
                             ("native", Mode::Native),
                             ("generic", Mode::Generic),
+                            ("tc", Mode::Tc),
                             ("best-effort", Mode::BestEffort),
                         ],
                     )?);

@@ -414,7 +414,7 @@ fn every_refusal_says_where() {
         (
             "[[parent]]\nmode = \"fast\"",
             EINVAL,
-            &["key parent.mode", "native, generic, best-effort"],
+            &["key parent.mode", "native, generic, tc, best-effort"],
         ),
         ("[[parent]]\ncapacity = 0", EINVAL, &["key parent.capacity"]),
         (

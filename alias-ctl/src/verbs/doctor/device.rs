@@ -1,14 +1,16 @@
 //! A main device: what it can do, and what its programs are at.
 
-use alias_common::header::Header;
 use alias_common::limits::MAX_ALIASES;
 use alias_common::record::{Record, TargetKind};
 
+use crate::dataplane::header::{hook_word, mode};
 use crate::dataplane::{Build, Parent, elsewhere, sys};
 use crate::error::Result;
 use crate::lifecycle::upgrade;
+use crate::model::declaration::Mode;
 use crate::model::finding::Findings;
 use crate::model::lifecycle::OnDown;
+use crate::model::word::mode_word;
 use crate::netlink::{ACTIVE_BACKUP, Link, hardware};
 use crate::wiring::host::Host;
 use crate::wiring::{hooks, redirect, veth};
@@ -134,26 +136,45 @@ fn not_attached(host: &Host, link: &Link, findings: &mut Findings) {
     );
 }
 
+/// The mode, and what it costs there.
+fn runs_in(link: &Link, mode: Mode, findings: &mut Findings) {
+    let name = &link.name;
+    let is_veth = link.kind.as_deref() == Some("veth");
+    match mode {
+        Mode::Generic => findings.note(
+            name,
+            "XDP runs in generic mode, several times slower",
+            "where the driver has native mode: detach, and attach without --mode; else --mode tc",
+        ),
+        Mode::Native | Mode::BestEffort if is_veth => findings.fine(
+            name,
+            "attached in native mode; a veth's other end then sends TCP without segmentation \
+             offload: where streams matter more than packets, --mode tc",
+        ),
+        Mode::Native | Mode::BestEffort | Mode::Tc => {
+            findings.fine(name, format!("attached in {} mode", mode_word(mode)));
+        }
+    }
+}
+
 fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) {
     let name = &link.name;
     let header = parent.header();
+    let mode = mode(&header);
     if !parent.is_alive() {
         match &link.xdp {
-            Some(_) => not_attached(host, link, findings),
-            None => findings.problem(
+            Some(_) if mode != Mode::Tc => not_attached(host, link, findings),
+            _ => findings.problem(
                 name,
-                "somebody has detached its XDP program: no packet reaches its aliases",
+                format!(
+                    "somebody has detached its {} program: no packet reaches its aliases",
+                    hook_word(mode)
+                ),
                 "the next command that changes something attaches it again",
             ),
         }
-    } else if header.flags & Header::GENERIC != 0 {
-        findings.note(
-            name,
-            "XDP runs in generic mode, several times slower",
-            "where the driver has native mode: detach, and attach without --mode",
-        );
     } else {
-        findings.fine(name, "attached in native mode");
+        runs_in(link, mode, findings);
     }
     build(parent, name, findings);
     if header.unfinished != 0 {
@@ -177,13 +198,12 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
             "",
         );
     }
-    let is_native = header.flags & Header::GENERIC == 0;
-    if is_native && link.bond_mode == Some(ACTIVE_BACKUP) {
+    if mode == Mode::Native && link.bond_mode == Some(ACTIVE_BACKUP) {
         findings.note(
             name,
             "a bond in active-backup mode: in native mode its programs run on every port, so \
              that a frame a switch floods to two of them is counted, and delivered, twice",
-            "detach, and attach with --mode generic, where it is counted once",
+            "detach, and attach with --mode tc, where it is counted once",
         );
     }
     let to = |record: Record| record.is(TargetKind::To);
@@ -199,7 +219,7 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
         );
     }
     let is_veth = link.kind.as_deref() == Some("veth");
-    if !is_veth && hardware::rx_vlan_offload(name).unwrap_or(false) {
+    if mode != Mode::Tc && !is_veth && hardware::rx_vlan_offload(name).unwrap_or(false) {
         findings.problem(
             name,
             "it takes VLAN tags out of frames before XDP sees them",
@@ -219,7 +239,7 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
         let capacity = parent.capacity();
         findings.fine(
             name,
-            format!("{live} aliases, with room for {capacity}; it grows when it needs more"),
+            format!("{live} in use, room for {capacity} aliases; it grows when it needs more"),
         );
         return;
     }
@@ -227,13 +247,13 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
     if live * 100 > capacity * NEARLY_FULL_PERCENT {
         findings.note(
             name,
-            format!("{live} aliases, and {capacity} are its limit"),
+            format!("{live} in use, and its limit is {capacity} aliases"),
             format!("raise the limit: alias-ctl set {name} --max-aliases NUMBER"),
         );
     } else {
         findings.fine(
             name,
-            format!("{live} aliases, and {capacity} are its limit"),
+            format!("{live} in use, and its limit is {capacity} aliases"),
         );
     }
 }

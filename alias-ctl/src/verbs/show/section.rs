@@ -1,14 +1,14 @@
 //! What there is to show: the parents, each with those of its aliases that were asked
 //! for.
 
-use alias_common::header::Header;
 use alias_common::record::{Record, State, TargetKind};
 
 use crate::dataplane::build::{self, Build};
-use crate::dataplane::{Figures, Parent};
+use crate::dataplane::{Figures, Parent, header};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::by_address;
 use crate::lifecycle::refusals::no_such_alias;
+use crate::model::word::mode_word;
 use crate::netlink::Link;
 use crate::render::alias::ParentView;
 use crate::wiring::attach;
@@ -180,11 +180,7 @@ impl Uses {
 }
 
 pub(super) fn mode(parent: &Parent) -> &'static str {
-    if parent.header().flags & Header::GENERIC != 0 {
-        "generic"
-    } else {
-        "native"
-    }
+    mode_word(header::mode(&parent.header()))
 }
 
 pub(super) fn parent_view(section: &Section) -> ParentView {

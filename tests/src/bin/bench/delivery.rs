@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use alias_tests::bpf::{self, Kind, xdp};
-use alias_tests::{Destinations, Lab, Namespace};
+use alias_tests::{Destinations, Lab, Mode, Namespace};
 
 use crate::cpu::on_one_cpu;
 use crate::goal::Goal;
@@ -22,6 +22,9 @@ const LOCAL_RANGE: &str = "198.18.0.0-198.18.63.127";
 /// Numbers of devices, and by how much ours may be dearer.
 const DEVICES: [(u32, f64); 3] = [(1, 1.05), (64, 1.08), (1_000, 1.2)];
 
+/// The same of mode tc, which has the packet that the kernel has built.
+const DEVICES_TC: [(u32, f64); 3] = [(1, 1.1), (64, 1.15), (1_000, 1.2)];
+
 /// Locally administered; the number of the device is in the last two bytes.
 const MACVLAN: [u8; 4] = [0x02, 0x00, 0x5e, 0x10];
 
@@ -30,6 +33,7 @@ const JOINED: usize = 6;
 const SHARED_MACVLAN: usize = 7;
 const LOCAL_OURS: usize = 8;
 const LOCAL_PLAIN: usize = 9;
+const FIRST_TC: usize = 13;
 
 pub(crate) fn measure(effort: &Effort, progress: &Progress, report: &mut Report) -> Result<()> {
     progress.step("delivery, making the hosts and 2,066 devices");
@@ -51,6 +55,10 @@ pub(crate) fn measure(effort: &Effort, progress: &Progress, report: &mut Report)
         let work = format!("delivery to {count} alias devices: to macvlan");
         report.goal(Goal::at_most(&work, of(2 * n), of(2 * n + 1), goal));
     }
+    for (n, (count, goal)) in DEVICES_TC.into_iter().enumerate() {
+        let work = format!("delivery to {count} alias devices in mode tc: to macvlan");
+        report.goal(Goal::at_most(&work, of(FIRST_TC + n), of(2 * n + 1), goal));
+    }
     report.goal(Goal::at_most(
         "delivery to 1,000 joined aliases: to one macvlan with 1,000 addresses",
         of(JOINED),
@@ -69,6 +77,7 @@ pub(crate) fn measure(effort: &Effort, progress: &Progress, report: &mut Report)
 fn rows() -> Vec<LiveRow> {
     let row = LiveRow::new;
     let ours = "alias devices in another namespace, one socket there";
+    let tc = "the same with the engine at tc; GRO on at the receiver";
     let theirs = "macvlan devices in another namespace, one socket there; GRO on at the receiver";
     let join = "one alias device, the other aliases joined to it";
     let shared = "one macvlan with as many addresses; GRO on at the receiver";
@@ -76,11 +85,11 @@ fn rows() -> Vec<LiveRow> {
     let passed =
         "the same, with a native XDP program that only passes: what XDP on a veth costs by itself";
     vec![
-        row("ours: 1 device", ours, devices(1)),
+        row("ours: 1 device", ours, devices(1, Mode::Native)),
         row("peer: 1 macvlan", theirs, macvlans(1)),
-        row("ours: 64 devices", ours, devices(64)),
+        row("ours: 64 devices", ours, devices(64, Mode::Native)),
         row("peer: 64 macvlans", theirs, macvlans(64)),
-        row("ours: 1,000 devices", ours, devices(1_000)),
+        row("ours: 1,000 devices", ours, devices(1_000, Mode::Native)),
         row("peer: 1,000 macvlans", theirs, macvlans(1_000)),
         row("ours: 1,000 joined", join, joined(1_000)),
         row(
@@ -109,6 +118,9 @@ fn rows() -> Vec<LiveRow> {
             passed,
             local_addresses().and_then(behind_xdp_pass),
         ),
+        row("ours: 1 device, mode tc", tc, devices(1, Mode::Tc)),
+        row("ours: 64 devices, mode tc", tc, devices(64, Mode::Tc)),
+        row("ours: 1,000 devices, mode tc", tc, devices(1_000, Mode::Tc)),
     ]
 }
 
@@ -128,15 +140,20 @@ fn hosts() -> Result<(Lab, Namespace)> {
     Ok((lab, home))
 }
 
-fn devices(count: u32) -> Result<Stage> {
+fn devices(count: u32, mode: Mode) -> Result<Stage> {
     let (lab, home) = hosts()?;
+    if mode == Mode::Tc {
+        // Native XDP switches NAPI on with it.
+        peers::gro(&lab.a, "eth0")?;
+    }
     let add = format!(
         "add eth0 --range {} --no-announce --netns {}",
         range(count),
         home.name()
     );
     let stage = Stage::new(lab, FIRST, count, End::Sockets)?;
-    stage.with(home).ctl(&["attach eth0", &add]).unread()
+    let attach = format!("attach eth0 --mode {}", mode.name());
+    stage.with(home).ctl(&[&attach, &add]).unread()
 }
 
 fn joined(count: u32) -> Result<Stage> {

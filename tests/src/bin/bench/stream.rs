@@ -46,6 +46,7 @@ pub(crate) fn measure(effort: &Effort, progress: &Progress, report: &mut Report)
         ),
         row("ours: device alias, TSO off", false, native()),
         row("peer: macvlan, TSO off", false, Ends::macvlan()),
+        row("ours: device alias, mode tc", true, Ends::alias(Mode::Tc)),
     ];
     for turn in 1..=effort.turns {
         progress.step(&format!("stream, turn {turn} of {}", effort.turns));
@@ -63,6 +64,9 @@ pub(crate) fn measure(effort: &Effort, progress: &Progress, report: &mut Report)
         let (ours, peer) = (&rows[ours].samples, &rows[peer].samples);
         report.goal(Goal::at_least(&work, ours, peer, 0.95));
     }
+    let (tc, peer) = (&rows[6].samples, &rows[1].samples);
+    let work = "one TCP stream to a device alias in mode tc: to macvlan";
+    report.goal(Goal::at_least(work, tc, peer, 0.9));
     Ok(())
 }
 

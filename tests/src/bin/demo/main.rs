@@ -325,7 +325,7 @@ fn many(stage: &Stage, show: &Narrator) {
         "alias-ctl add eth0 --range 198.18.0.0-198.18.63.127 --start 1000 --drop",
     );
     show.say(&format!("({:.2} s)", start.elapsed().as_secs_f64()));
-    let heading = show.run_cut(&stage.a, "alias-ctl show eth0", "aliases, room for");
+    let heading = show.run_cut(&stage.a, "alias-ctl show eth0", "in use, room for");
     show.check("9 and 16,256 slots", heading.contains(" 16265 of "), true);
     ping(stage, show, "198.18.63.100", 0);
     show.run_cut(&stage.a, "alias-ctl stats eth0:17228", "");
