@@ -62,6 +62,7 @@ mod range;
 mod route;
 mod scene;
 mod security;
+mod service;
 mod shared_targets;
 mod signals;
 mod spoof;

@@ -25,6 +25,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub struct Daemon {
     child: Child,
     log: Arc<Mutex<String>>,
+    notify: UnixDatagram,
 }
 
 impl Lab {
@@ -41,9 +42,6 @@ impl Lab {
             UnixDatagram::bind_addr(&address)
         });
         let socket = socket.expect("an abstract socket of our own namespace");
-        socket
-            .set_read_timeout(Some(LIMIT))
-            .expect("a limit that is not zero");
         let mut command = self.ctl_command(&self.a, &[&["daemon"], options].concat());
         end_with_this_thread(&mut command);
         command
@@ -54,15 +52,18 @@ impl Lab {
         let log = Arc::default();
         let pipe = child.stderr.take().expect("a pipe was asked for");
         copy(pipe, Arc::clone(&log));
-        let daemon = Daemon { child, log };
-        let mut word = [0; 64];
-        match socket.recv(&mut word) {
-            Ok(length) => assert_eq!(&word[..length], b"READY=1\n"),
-            Err(error) => panic!(
-                "the daemon is not ready: {error}; it said: {}",
-                daemon.log()
-            ),
-        }
+        let daemon = Daemon {
+            child,
+            log,
+            notify: socket,
+        };
+        wait_for("the daemon to be ready", LIMIT, || {
+            let word = daemon.notified(LIMIT);
+            let word = word
+                .unwrap_or_else(|| panic!("the daemon is not ready; it said: {}", daemon.log()));
+            // A heart may beat before that.
+            word.lines().next() == Some("READY=1")
+        });
         daemon
     }
 }
@@ -85,6 +86,17 @@ impl Daemon {
     /// What it has said so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// What it tells the service manager next, if it does so in this time.
+    #[track_caller]
+    pub fn notified(&self, within: Duration) -> Option<String> {
+        self.notify
+            .set_read_timeout(Some(within))
+            .expect("a limit that is not zero");
+        let mut word = [0; 256];
+        let length = self.notify.recv(&mut word).ok()?;
+        Some(String::from_utf8_lossy(&word[..length]).into_owned())
     }
 
     /// Still running?

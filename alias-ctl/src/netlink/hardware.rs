@@ -205,10 +205,21 @@ unsafe fn ioctl(
     }
 }
 
+/// A socket for ioctls that devices and IPv4 answer. A service that may have no Internet
+/// sockets has a packet socket, which hands those of IPv4 on; it receives nothing.
 fn socket() -> io::Result<OwnedFd> {
+    match datagram_socket(libc::AF_INET) {
+        Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
+            datagram_socket(libc::AF_PACKET)
+        }
+        result => result,
+    }
+}
+
+fn datagram_socket(family: libc::c_int) -> io::Result<OwnedFd> {
     // SAFETY: socket(2) takes no pointers; the result is checked before it is owned.
     unsafe {
-        match libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) {
+        match libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) {
             -1 => Err(io::Error::last_os_error()),
             fd => Ok(OwnedFd::from_raw_fd(fd)),
         }

@@ -113,6 +113,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
     let mut not_before = Instant::now();
     let mut last_failure = None;
     let mut ready = false;
+    let mut heartbeat = notify::heartbeat().map(tokio::time::interval);
     // As the last pass left them: their pins make no event when somebody removes them.
     let mut parents = Vec::new();
     loop {
@@ -151,7 +152,11 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 let Pass { host, wanted, events: again, outcome, restored, took } =
                     ended.map_err(|error| failed(io::Error::other(error)))?;
                 idle = Some((host, wanted));
+                let watched = parents.len();
                 parents = directory.parents().unwrap_or_default();
+                if ready && parents.len() != watched {
+                    notify::watching(parents.len());
+                }
                 not_before = Instant::now() + (took * REST_FACTOR).min(LONGEST_REST);
                 match outcome {
                     Ok(done) => {
@@ -176,7 +181,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 carriers.begin();
                 if !std::mem::replace(&mut ready, true) {
                     say("ready");
-                    notify::ready();
+                    notify::ready(parents.len());
                 }
             }
             ended = carriers.ended(), if carriers.is_busy() => {
@@ -185,6 +190,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 }
                 carriers.begin();
             }
+            () = beaten(&mut heartbeat), if heartbeat.is_some() => notify::alive(),
             _ = terminate.recv() => return told_to_end(libc::SIGTERM),
             _ = interrupted.recv() => return told_to_end(libc::SIGINT),
         }
@@ -193,6 +199,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
 
 /// A pass that is under way hears of it too.
 fn told_to_end(signal: i32) -> Result<()> {
+    notify::stopping();
     interrupt::note(signal);
     Ok(())
 }
@@ -286,6 +293,13 @@ fn both(earlier: Events, later: Events) -> Events {
 async fn sleep_until(moment: Option<Instant>) {
     if let Some(moment) = moment {
         tokio::time::sleep_until(moment.into()).await;
+    }
+}
+
+async fn beaten(heartbeat: &mut Option<tokio::time::Interval>) {
+    match heartbeat {
+        Some(heartbeat) => drop(heartbeat.tick().await),
+        None => std::future::pending().await,
     }
 }
 
