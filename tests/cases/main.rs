@@ -51,6 +51,7 @@ mod losses;
 mod lost_pins;
 mod managers;
 mod many;
+mod metrics;
 mod mode_tc;
 mod moving;
 mod neighbours;

@@ -188,6 +188,16 @@ pub(super) enum Mode {
     BestEffort,
 }
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Format {
+    Table,
+    Json,
+    /// OpenMetrics 1.0
+    Openmetrics,
+    /// The text format 0.0.4, for node_exporter's textfile collector
+    Prometheus,
+}
+
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub(super) enum Log {
     #[default]
@@ -403,6 +413,12 @@ pub(super) struct Stats {
     /// As JSON
     #[arg(short = 'j', long)]
     pub(super) json: bool,
+    /// How it is written; the last two are for Prometheus, and have aliases and devices
+    #[arg(long, value_enum, conflicts_with = "json")]
+    pub(super) format: Option<Format>,
+    /// Only so many aliases, those with the most packets (openmetrics, prometheus)
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) top: Option<usize>,
     /// What the programs of each device did with all packets, by verdict
     #[arg(long)]
     pub(super) parent: bool,

@@ -14,11 +14,13 @@ use crate::model::declaration::{self, Hook};
 use crate::model::hearing;
 use crate::model::prefix::Prefix;
 use crate::model::request::{
-    AttachSpec, Change, FromList, ParentChange, Request, TypedPlacement, Victims, Whom,
+    self, AttachSpec, Change, FromList, ParentChange, Request, TypedPlacement, Victims, Whom,
 };
 use crate::model::word;
 
-use super::arguments::{Add, Arguments, Attach, Del, Log, Mode, PlacementArguments, Set, Tc, Verb};
+use super::arguments::{
+    Add, Arguments, Attach, Del, Format, Log, Mode, PlacementArguments, Set, Tc, Verb,
+};
 use super::daemon::{self, OnDown};
 use super::invocation::{Invocation, Unreadable};
 use super::manual;
@@ -87,8 +89,14 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
         },
         Verb::Stats(words) => Request::Stats {
             filter: words.name,
-            json: words.json,
+            format: match (words.json, words.format) {
+                (true, _) | (_, Some(Format::Json)) => request::Format::Json,
+                (false, None | Some(Format::Table)) => request::Format::Table,
+                (false, Some(Format::Openmetrics)) => request::Format::OpenMetrics,
+                (false, Some(Format::Prometheus)) => request::Format::Prometheus,
+            },
             parents: words.parent,
+            top: words.top,
             watch: words.watch.map(interval).transpose()?,
         },
     }))

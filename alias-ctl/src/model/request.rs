@@ -117,10 +117,25 @@ pub enum Request {
     /// List what was counted.
     Stats {
         filter: Option<String>,
-        json: bool,
+        format: Format,
         parents: bool,
+        top: Option<usize>,
         watch: Option<Duration>,
     },
+}
+
+/// How figures are written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Format {
+    /// A table, for people.
+    #[default]
+    Table,
+    /// An array of objects.
+    Json,
+    /// OpenMetrics 1.0, of aliases and parents.
+    OpenMetrics,
+    /// The same in the text format 0.0.4.
+    Prometheus,
 }
 
 /// Which aliases the neighbours shall be told of.

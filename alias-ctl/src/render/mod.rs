@@ -3,6 +3,7 @@
 pub mod alias;
 pub mod finding;
 pub mod ifconfig;
+pub mod openmetrics;
 pub mod output;
 pub mod plan;
 pub mod route;

@@ -81,10 +81,11 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::Show { filter, json } => show::show(filter.as_deref(), json),
         Request::Stats {
             filter,
-            json,
+            format,
             parents,
+            top,
             watch,
-        } => show::stats::stats(filter.as_deref(), json, parents, watch),
+        } => show::stats::stats(filter.as_deref(), format, parents, top, watch),
     }
     .map(|()| Outcome::Done)
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Refusal, Result};
+use crate::model::request::Format;
 use crate::render::alias::{Dropped, ParentStatsView};
+use crate::render::openmetrics::Dialect;
 use crate::render::output::{next, write, write_json, write_rows};
 use crate::render::{alias as render, row};
 use crate::wiring::host::Host;
 
+use super::metrics::metrics;
 use super::names::{Names, port_drops};
 use super::section::{Listing, Section, chunks, list, parent_view};
 
@@ -18,13 +21,33 @@ use super::section::{Listing, Section, chunks, list, parent_view};
 /// ENODEV for a device or an alias that is not there.
 pub fn stats(
     filter: Option<&str>,
-    json: bool,
+    format: Format,
     parents: bool,
+    top: Option<usize>,
     watch: Option<Duration>,
 ) -> Result<()> {
+    let dialect = match format {
+        Format::Table | Format::Json => None,
+        Format::OpenMetrics => Some(Dialect::OpenMetrics),
+        Format::Prometheus => Some(Dialect::Prometheus),
+    };
+    if dialect.is_none() && top.is_some() {
+        return Err(top_of_what());
+    }
+    if dialect.is_some() && watch.is_some() {
+        return Err(again_and_again());
+    }
+    let json = format == Format::Json;
     let mut host = Host::open()?;
     loop {
-        let Listing { sections, spoilt } = list(&mut host, filter, "stats")?;
+        let Listing {
+            mut sections,
+            spoilt,
+        } = list(&mut host, filter, "stats")?;
+        if let Some(dialect) = dialect {
+            metrics(&mut host, &mut sections, dialect, top)?;
+            return spoilt.map_or(Ok(()), Err);
+        }
         match (parents, json) {
             (true, true) => write_json(sections.iter().map(parent_stats))?,
             (true, false) => {
@@ -60,7 +83,19 @@ pub fn stats(
     }
 }
 
-fn parent_stats(section: &Section) -> Result<ParentStatsView> {
+fn top_of_what() -> Refusal {
+    let reason = "a table and JSON have all aliases";
+    Refusal::new("--top", "stats", reason, libc::EINVAL)
+        .hint("it goes with --format openmetrics or prometheus")
+}
+
+fn again_and_again() -> Refusal {
+    let reason = "what Prometheus reads is written once";
+    Refusal::new("--watch", "stats", reason, libc::EINVAL)
+        .hint("have a timer write it to the textfile collector's directory, and rename it there")
+}
+
+pub(super) fn parent_stats(section: &Section) -> Result<ParentStatsView> {
     let totals = section.parent.totals()?;
     Ok(ParentStatsView {
         parent: parent_view(section),

@@ -137,6 +137,9 @@ fn hosts() -> Result<(Lab, Namespace)> {
     let lab = Lab::plain();
     let home = lab.namespace("home");
     home.without_ipv6();
+    // Alias devices have loose reverse path filtering: senders must be somewhere.
+    home.ip("link set lo up");
+    home.ip("route add 192.0.2.0/24 dev lo");
     Ok((lab, home))
 }
 
