@@ -180,6 +180,15 @@ impl Prefixes {
         }
     }
 
+    /// Of the words that they are in the header.
+    #[must_use]
+    pub const fn from_words([a, b, c, d]: [u64; 4]) -> Prefixes {
+        Prefixes {
+            ipv4: Lengths { high: a, low: b },
+            ipv6: Lengths { high: c, low: d },
+        }
+    }
+
     /// As they are in the header: each word is stored by itself.
     #[must_use]
     pub const fn words(self) -> [u64; 4] {

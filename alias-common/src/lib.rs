@@ -50,3 +50,5 @@ pub unsafe trait Plain: Copy + 'static {}
 unsafe impl Plain for u32 {}
 // SAFETY: as above.
 unsafe impl Plain for u64 {}
+// SAFETY: as above; no padding between elements of an array.
+unsafe impl<const N: usize> Plain for [u64; N] {}

@@ -257,7 +257,7 @@ fn parent_counters(cell: &ParentCell) -> [(&'static str, u64); 14] {
 }
 
 /// The elements of an mmapable array map; unmapped on drop.
-struct Mapped<T> {
+pub(crate) struct Mapped<T> {
     first: NonNull<T>,
     len: u32,
 }
@@ -274,13 +274,13 @@ impl<T: Plain> Mapped<T> {
 
     /// Maps the array pinned at `path`, which must be one of values of this size.
     #[track_caller]
-    fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path) -> Self {
         Self::open_rows(path, mem::size_of::<T>())
     }
 
     /// The same, of values that are `row_len` bytes of elements.
     #[track_caller]
-    fn open_rows(path: &Path, row_len: usize) -> Self {
+    pub(crate) fn open_rows(path: &Path, row_len: usize) -> Self {
         const { Self::STRIDE_IS_SIZE };
         let fail = |error: io::Error| -> ! { panic!("{}: {error}", path.display()) };
         let map = bpf::open_pinned(path).unwrap_or_else(|error| fail(error));
@@ -312,7 +312,7 @@ impl<T: Plain> Mapped<T> {
         }
     }
 
-    const fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.len
     }
 
@@ -325,7 +325,7 @@ impl<T: Plain> Mapped<T> {
 
     /// A copy of one element.
     #[track_caller]
-    fn read(&self, index: u32) -> T {
+    pub(crate) fn read(&self, index: u32) -> T {
         // SAFETY: valid and aligned (see `at`); any bytes are a T, so one that
         // changes meanwhile is torn at worst.
         unsafe { self.at(index).read_volatile() }

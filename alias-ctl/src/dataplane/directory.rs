@@ -30,6 +30,8 @@ use super::pins::{LINK_SUFFIX, read_pin_name};
 use super::sys;
 use crate::error::{Refusal, Result};
 
+/// What the name of a version's directory begins with.
+const VERSION_PREFIX: &str = "v";
 /// What the name of a parent's directory begins with while it is made.
 const DRAFT_PREFIX: &str = "new-";
 /// And while it is removed.
@@ -86,7 +88,7 @@ impl Directory {
     }
 
     fn version(&self) -> PathBuf {
-        self.namespace().join(format!("v{ABI_VERSION}"))
+        self.of_version(ABI_VERSION)
     }
 
     /// A parent's directory.
@@ -113,12 +115,38 @@ impl Directory {
     ///
     /// That of reading the directory.
     pub fn parents(&self) -> Result<Vec<u32>> {
-        let mut found: Vec<u32> = names(&self.version())?
+        self.parents_of(ABI_VERSION)
+    }
+
+    /// Those whose pins are of a version of the ABI.
+    ///
+    /// # Errors
+    ///
+    /// That of reading the directory.
+    pub fn parents_of(&self, version: u32) -> Result<Vec<u32>> {
+        let mut found: Vec<u32> = names(&self.of_version(version))?
             .iter()
             .filter_map(|name| name.parse().ok())
             .collect();
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// The versions of the ABI that something of this namespace is pinned for.
+    ///
+    /// # Errors
+    ///
+    /// That of reading the directory.
+    pub fn versions(&self) -> Result<Vec<u32>> {
+        Ok(names(&self.namespace())?
+            .iter()
+            .filter_map(|name| name.strip_prefix(VERSION_PREFIX)?.parse().ok())
+            .collect())
+    }
+
+    /// Where what is of a version is pinned.
+    pub(super) fn of_version(&self, version: u32) -> PathBuf {
+        self.namespace().join(format!("{VERSION_PREFIX}{version}"))
     }
 
     /// The other namespaces that have a directory.
@@ -297,8 +325,12 @@ impl WriteLock {
     /// That of removing it.
     pub fn clear_shared(&self) -> Result<()> {
         let names = names(&self.directory.version())?;
-        let is_needed =
-            |name: &String| name.parse::<u32>().is_ok() || read_pin_name(name).is_some();
+        let is_needed = |name: &String| {
+            name.parse::<u32>().is_ok()
+                || read_pin_name(name).is_some()
+                // The only one of this version, while it goes over to it.
+                || name.starts_with(GROWTH_PREFIX)
+        };
         if names.iter().any(is_needed) {
             return Ok(());
         }
@@ -363,6 +395,40 @@ impl WriteLock {
         let path = self.directory.parent(ifindex);
         sys::exchange(&path, &self.directory.growth(ifindex))
             .map_err(|error| Refusal::io(path.display().to_string(), "exchange", &error))
+    }
+
+    /// Makes the second generation the parent's directory, where there is no first in this
+    /// version, in one step.
+    ///
+    /// # Errors
+    ///
+    /// That of the rename.
+    pub(super) fn publish_growth(&self, ifindex: u32) -> Result<()> {
+        self.step();
+        let path = self.directory.parent(ifindex);
+        fs::rename(self.directory.growth(ifindex), &path)
+            .map_err(|error| Refusal::io(path.display().to_string(), "publish", &error))
+    }
+
+    /// Removes what another version has pinned for a parent that has gone over to this one,
+    /// and with the last of them the rest of that version's. Links that are pinned here too
+    /// stay attached.
+    ///
+    /// # Errors
+    ///
+    /// That of removing it.
+    pub fn drop_other(&self, version: u32, ifindex: u32) -> Result<()> {
+        self.step();
+        let path = self.directory.of_version(version);
+        let remove = |path: &Path| {
+            fs::remove_dir_all(path)
+                .map_err(|error| Refusal::io(path.display().to_string(), "remove", &error))
+        };
+        remove(&path.join(ifindex.to_string()))?;
+        match self.directory.parents_of(version)?.is_empty() {
+            true => remove(&path),
+            false => Ok(()),
+        }
     }
 
     /// Removes the generation that is not in use. Links that are pinned in the other

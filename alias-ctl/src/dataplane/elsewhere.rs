@@ -18,11 +18,9 @@ use super::shape;
 use super::shared::Shared;
 use super::sys::{self, MapInfo};
 
-/// Who has a parent's pins, if not this version's directory here.
+/// Who has a parent's pins, if nobody has them here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Holder {
-    /// Another version of alias-ctl, in the same bpffs.
-    Version(PathBuf),
     /// A bpffs that this process sees at another place.
     Place(PathBuf),
     /// One that only the mount namespace of this process shows.
@@ -34,9 +32,6 @@ pub enum Holder {
 #[must_use]
 pub fn holder(directory: &Directory, ifindex: u32) -> Option<Holder> {
     let own = directory.namespace();
-    if let Some(path) = version_with(&own, ifindex) {
-        return Some(Holder::Version(path));
-    }
     let root = own.parent()?.parent()?;
     let device = fs::metadata(root).ok()?.dev();
     let own_mounts = fs::read_link("/proc/self/ns/mnt").ok();

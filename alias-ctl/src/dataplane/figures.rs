@@ -5,6 +5,7 @@ use std::hint::black_box;
 use alias_common::counters::{AliasCell, ParentCell, RxCell};
 use alias_common::record::{Record, State, TargetKind};
 
+use super::abi::Before;
 use super::parent::Parent;
 use super::parent_mut::ParentMut;
 use crate::error::Result;
@@ -134,20 +135,20 @@ impl ParentMut<'_> {
     /// # Errors
     ///
     /// That of mapping the counters.
-    pub fn harvest(self, before: &Parent) -> Result<()> {
+    pub fn harvest(self, before: &dyn Before) -> Result<()> {
         self.step();
         let (counters, positions) = (self.counters()?, self.index.len());
         let own = self.extent().rows - 1;
         for id in 0..before.records_end().min(self.capacity()) {
-            let cell = before.alias_cell(id)?;
+            let cell = before.alias_cell(id);
             counters.alias.write(own, id, cell);
             let position = self.record.read(id).position;
             if self.state_at(id) != State::Free && position < positions {
-                let cell = before.rx_cell(before.record.read(id).position)?;
+                let cell = before.rx_cell(before.record(id).position);
                 counters.rx.write(own, position, cell);
             }
         }
-        counters.parent.write(own, 0, before.parent_cell()?);
+        counters.parent.write(own, 0, before.parent_cell());
         Ok(())
     }
 }

@@ -16,19 +16,22 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use alias_common::ABI_VERSION;
+use alias_common::header::Header;
 use alias_common::names;
 use alias_common::record::Port;
 
+use super::abi::{self, Before, READABLE};
 use super::build::Build;
 use super::cpus;
 use super::directory::{Directory, WriteLock};
 use super::engine::Place;
 use super::hash::Hash;
+use super::header;
 use super::listing;
 use super::losses::hear_losses;
 use super::object::{self, SMALL_MAPS};
 use super::parent::Parent;
-use super::parent_mut::ParentMut;
 use super::pins::{link_name, restrict};
 use super::registry::Registered;
 use super::shape::Extent;
@@ -36,22 +39,102 @@ use super::{sys, tcp_renewal};
 use crate::error::{Refusal, Result};
 use crate::interrupt;
 
-/// What both generations have, and is pinned for both. Of what gives sockets their TCP
-/// options the map comes last, as where it is made.
+/// The links, which both generations have: it is by them that one takes the place of the
+/// other.
+const LINKS: [&str; 3] = [names::ALIAS_RX, names::ALIAS_DELIVER, names::ALIAS_EGRESS];
+
+/// What else both have, and is pinned for both, where they are of one version. Of what
+/// gives sockets their TCP options the map comes last, as where it is made.
 fn shared() -> impl Iterator<Item = String> {
-    let links = [
-        names::ALIAS_RX,
-        names::ALIAS_DELIVER,
-        names::ALIAS_EGRESS,
-        names::TCP_NOTE,
-        names::TCP_APPLY,
-    ];
     [names::HEADER]
         .into_iter()
         .chain(SMALL_MAPS)
         .map(str::to_owned)
-        .chain(links.map(link_name))
+        .chain([names::TCP_NOTE, names::TCP_APPLY].map(link_name))
         .chain([names::TCP_OPTIONS.to_owned()])
+}
+
+/// The generation that a parent has, of this version or of one that can be read.
+pub struct Old {
+    path: PathBuf,
+    version: u32,
+    pins: Box<dyn Before>,
+}
+
+impl Old {
+    /// Reads that of a version.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when the pins are not what that version makes; EOPNOTSUPP when it has no reader.
+    pub fn of(directory: &Directory, version: u32, ifindex: u32) -> Result<Old> {
+        let path = directory.of_version(version).join(ifindex.to_string());
+        let pins = abi::open(&path, version)?;
+        Ok(Old {
+            path,
+            version,
+            pins,
+        })
+    }
+
+    /// Reads this version's, or else that of the latest one that can be read; `None` when
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when the pins are not what their version makes.
+    pub fn find(directory: &Directory, ifindex: u32) -> Result<Option<Old>> {
+        for version in READABLE.into_iter().rev() {
+            if directory.parents_of(version)?.contains(&ifindex) {
+                return Old::of(directory, version, ifindex).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where its pins are.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The version that made it.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What is taken over from it.
+    #[must_use]
+    pub fn pins(&self) -> &dyn Before {
+        &*self.pins
+    }
+
+    /// Whether it is of this version: then the two generations share what does not depend on
+    /// the capacity.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        self.version == ABI_VERSION
+    }
+
+    /// Its `--to` devices, by ifindex.
+    pub fn targets(&self) -> impl Iterator<Item = u32> + '_ {
+        let indices = (0..self.pins.targets()).map(|key| self.pins.target(key).ifindex);
+        indices.filter(|ifindex| *ifindex != 0)
+    }
+
+    /// Its header, as the next generation is to have it.
+    fn header(&self) -> Header {
+        let header = self.pins.header();
+        match self.is_own() {
+            true => header,
+            // What the versions do not share is made again when all else is done.
+            false => Header {
+                unfinished: header.unfinished.max(Header::AT_WORK),
+                ..header
+            },
+        }
+    }
 }
 
 /// The generation of a parent that is not the one in its directory.
@@ -103,13 +186,18 @@ impl Growth {
         })
     }
 
-    /// Puts it in the parent's directory, and what was there in its place.
+    /// Puts it in the parent's directory, and what was there in its place. One of another
+    /// version stays where it is.
     ///
     /// # Errors
     ///
     /// That of the rename.
-    pub fn install(&self, lock: &WriteLock) -> Result<()> {
-        lock.exchange(self.ifindex)
+    pub fn install(&self, old: &Old, lock: &WriteLock) -> Result<()> {
+        if old.is_own() {
+            return lock.exchange(self.ifindex);
+        }
+        listing::insert(lock, &self.path)?;
+        lock.publish_growth(self.ifindex)
     }
 
     /// Removes it; the listing prints the one in the parent's directory.
@@ -131,30 +219,33 @@ impl Growth {
 ///
 /// ENOMEM, or what else the kernel refused: then the first one runs as before, and what
 /// was made of the second is for [`Growth::remove`].
-pub fn build(parent: ParentMut<'_>, name: &str, capacity: u32) -> Result<()> {
+pub fn build(
+    lock: &WriteLock,
+    old: &Old,
+    (name, ifindex): (&str, u32),
+    capacity: u32,
+) -> Result<()> {
     let refused = |error: &io::Error| Refusal::io(name, "grow", error);
-    let lock = parent.lock();
     let types = Registered::all(lock)?;
-    let path = lock.begin_growth(parent.ifindex())?;
-    share(parent.path(), &path).map_err(|error| refused(&error))?;
+    let path = lock.begin_growth(ifindex)?;
+    share(old, &path).map_err(|error| refused(&error))?;
     let cpus = cpus::rows().map_err(|error| refused(&error))?;
     let extent = Extent {
         capacity,
         // The last is the controller's own.
         rows: cpus + 1,
     };
-    let header = parent.header();
+    let header = old.header();
     object::load(&path, name, &header, extent)?;
+    if !old.is_own() {
+        header::initialise(&path, &header)?;
+    }
     hear_losses(&path).map_err(|error| refused(&error))?;
-    let growth = Growth {
-        path,
-        ifindex: parent.ifindex(),
-    };
-    growth.open()?.edit(lock)?.take_over(&parent)?;
-    copy_ports(parent.path(), &growth.path).map_err(|error| refused(&error))?;
-    copy_devmap(&parent, &growth.path).map_err(|error| refused(&error))?;
+    let growth = Growth { path, ifindex };
+    growth.open()?.edit(lock)?.take_over(old.pins())?;
+    carry(old.pins(), &growth.path, name)?;
     // Beside them what has no generations, where another build runs it.
-    if !Build::is_own(parent.path())? {
+    if old.is_own() && !Build::is_own(&old.path)? {
         tcp_renewal::load(&growth.path, name)?;
     }
     restrict(&growth.path)?;
@@ -169,9 +260,11 @@ pub fn build(parent: ParentMut<'_>, name: &str, capacity: u32) -> Result<()> {
     place.follow(&types, lock)
 }
 
-fn share(from: &Path, to: &Path) -> io::Result<()> {
-    for name in shared() {
-        match sys::obj_get(&from.join(&name)) {
+fn share(old: &Old, to: &Path) -> io::Result<()> {
+    let links = LINKS.map(link_name);
+    let shared = shared().filter(|_| old.is_own());
+    for name in links.into_iter().chain(shared) {
+        match sys::obj_get(&old.path.join(&name)) {
             Ok(object) => sys::obj_pin(object.as_fd(), &to.join(&name))?,
             // clsact has no links, and TCP options are rare.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -181,30 +274,25 @@ fn share(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn copy_ports(from: &Path, to: &Path) -> io::Result<()> {
-    let open = |path: &Path| Hash::<u32, Port>::new(sys::obj_get(&path.join(names::PORT))?);
-    let (from, to) = (open(from)?, open(to)?);
-    for ifindex in from.keys()? {
-        if let Some(port) = from.get(&ifindex)? {
-            to.put(&ifindex, &port)?;
-        }
+/// What the kernel keeps by the numbers of devices: ports, and where devmap keys lead.
+fn carry(before: &dyn Before, to: &Path, name: &str) -> Result<()> {
+    let refused = |error: io::Error| Refusal::io(name, "grow", &error);
+    let ports = sys::obj_get(&to.join(names::PORT)).and_then(Hash::<u32, Port>::new);
+    let ports = ports.map_err(refused)?;
+    for (ifindex, port) in before.ports()? {
+        ports.put(&ifindex, &port).map_err(refused)?;
     }
-    Ok(())
-}
-
-fn copy_devmap(parent: &Parent, to: &Path) -> io::Result<()> {
-    let open = |path: &Path| sys::obj_get(&path.join(names::DEVMAP));
-    let (from, to) = (open(parent.path())?, open(to)?);
-    for key in (0..parent.targets()).filter(|key| parent.target(*key).ifindex != 0) {
-        // struct bpf_devmap_val: ifindex, then a program's id, or its descriptor: none.
-        let Some([a, b, c, d, ..]) = sys::map_lookup::<8>(from.as_fd(), key)? else {
+    let devmap = sys::obj_get(&to.join(names::DEVMAP)).map_err(refused)?;
+    for key in (0..before.targets()).filter(|key| before.target(*key).ifindex != 0) {
+        let Some(ifindex) = before.leads_to(key)? else {
             continue;
         };
-        let [e, f, g, h] = (-1i32).to_ne_bytes();
-        match sys::map_update(to.as_fd(), key, &[a, b, c, d, e, f, g, h]) {
+        // struct bpf_devmap_val: ifindex, then a program's descriptor: none.
+        let ([a, b, c, d], [e, f, g, h]) = (ifindex.to_ne_bytes(), (-1i32).to_ne_bytes());
+        match sys::map_update(devmap.as_fd(), key, &[a, b, c, d, e, f, g, h]) {
             // The device went since.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-            done => done?,
+            done => done.map_err(refused)?,
         }
     }
     Ok(())

@@ -272,8 +272,15 @@ pub fn insert(lock: &WriteLock, parent: &Path) -> Result<()> {
         return Ok(());
     }
     let outer = open_outer(&path)?;
-    let free = (0..MAX_PARENTS).find(|number| matches!(inner_id(&outer[0], *number), Ok(None)));
-    let number = free.ok_or_else(|| {
+    let header = sys::map_info(open(parent, names::HEADER)?.as_fd())
+        .map_err(|error| refused(parent, names::HEADER, "inspect", &error))?
+        .id;
+    let at = |wanted| {
+        (0..MAX_PARENTS)
+            .find(|number| matches!(inner_id(&outer[0], *number), Ok(found) if found == wanted))
+    };
+    // A kill may have come after it was put in.
+    let number = at(Some(header)).or_else(|| at(None)).ok_or_else(|| {
         let reason = format!("{MAX_PARENTS} devices of this namespace are attached");
         Refusal::new(parent.display().to_string(), "list", reason, libc::ENOSPC).hint("detach one")
     })?;

@@ -1,6 +1,7 @@
 //! The kernel's side of an alias: programs, maps, pins. This module knows
 //! nothing of devices and addresses; [`crate::netlink`] knows nothing of it.
 
+pub mod abi;
 mod bpffs;
 pub mod build;
 mod cgroup;

@@ -174,6 +174,28 @@ pub fn unfinished(directory: &Directory) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
+/// Has the types that are registered in another version's directory registered here too. The
+/// objects are the kernel's copies of files, of the types' own ABI.
+///
+/// # Errors
+///
+/// That of pinning them.
+pub fn carry(lock: &WriteLock, version: u32) -> Result<()> {
+    let directory = lock.directory();
+    let (from, to) = (directory.of_version(version), directory.shared());
+    for name in super::bpffs::names(&from)? {
+        if read_pin_name(&name).is_none() || to.join(&name).exists() {
+            continue;
+        }
+        lock.step();
+        sys::obj_get(&from.join(&name))
+            .and_then(|object| sys::obj_pin(object.as_fd(), &to.join(&name)))
+            .and_then(|()| fs::set_permissions(to.join(&name), fs::Permissions::from_mode(0o600)))
+            .map_err(|error| Refusal::io(name, "keep alias type", &error))?;
+    }
+    Ok(())
+}
+
 /// Forgets the types of a namespace that is gone.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use alias_common::record::{Record, State, Steer};
 use alias_common::table::{self, Buckets, Hit};
 use alias_common::word::{Verdict, Word};
 
+use super::abi::Before;
 use super::parent::{Parent, address_of};
 use super::parent_mut::ParentMut;
 use super::sys;
@@ -281,39 +282,28 @@ impl ParentMut<'_> {
     /// # Errors
     ///
     /// [`Parent::NO_PLACE`] when an address's neighbourhood in the table is full.
-    pub(super) fn take_over(self, before: &Parent) -> Result<()> {
+    pub(super) fn take_over(self, before: &dyn Before) -> Result<()> {
         self.step();
-        self.station.store(0, before.station.load(0));
+        self.station.store(0, before.station());
         for id in 0..before.records_end() {
-            let mut record = before.record.read(id);
-            if before.state_at(id) == State::Free {
+            let mut record = before.record(id);
+            if record.state == State::Free as u32 {
                 continue;
             }
             self.slots.put(record.slot, id, |_| None);
-            let word = match record.position < before.index.len() {
-                true => Word(before.index.load(record.position)),
-                false => Word::EMPTY,
-            };
             let position = std::mem::replace(&mut record.position, Record::NO_POSITION);
             self.record.write(id, record);
-            if !word.is_taken() || Steer(before.steer.load(position)).id() != id {
-                continue;
+            if let Some((verdict, steer)) = before.entry(position, id) {
+                // No program reads it yet.
+                self.put(id, verdict, steer, || Ok(()))?;
             }
-            let steer = before.steer.load(position);
-            let verdict = Verdict::from_number(word.verdict_number()).unwrap_or(Verdict::Disabled);
-            // No program reads it yet.
-            self.put(id, verdict, Steer(steer), || Ok(()))?;
         }
         for key in 0..before.targets() {
             self.set_target(key, before.target(key));
         }
-        let pending = before.record.read(before.capacity());
+        let pending = before.record(before.capacity());
         self.record.write(self.capacity(), pending);
-        let kept: Vec<_> = before
-            .order
-            .counting(|entry| before.counts(entry))
-            .collect();
-        self.order.take_over(&kept);
+        self.order.take_over(&before.log());
         self.list_hearers();
         Ok(())
     }

@@ -69,6 +69,7 @@ pub fn open_or_attach(tx: &mut Transaction<'_>, link: &Link, count: u64) -> Resu
 
 fn attach_link(tx: &mut Transaction<'_>, link: &Link, spec: &AttachSpec) -> Result<Parent> {
     const ARPHRD_ETHER: u16 = 1;
+    tx.host.check_version(link, "attach")?;
     if link.hardware_type != ARPHRD_ETHER {
         return Err(Refusal::new(
             &link.name,

@@ -162,6 +162,27 @@ fn install(tx: &mut Transaction<'_>, object: &str, row: TypeRow, bytes: &[u8]) -
     new.commit(tx.lock())
 }
 
+/// Has every registered type listed: those that came from another version are not.
+///
+/// # Errors
+///
+/// That of making the list; ENOSPC when it is full.
+pub fn list_registered(tx: &Transaction<'_>) -> Result<()> {
+    let types = Types::open_or_make(tx.lock())?;
+    for registered in Registered::all(tx.lock())? {
+        let row = registered.row;
+        if types.of_family(row.family).is_some() {
+            continue;
+        }
+        let number = types.lowest_free().ok_or_else(|| {
+            let reason = "all rows are taken";
+            Refusal::new(name(&row), "keep alias type", reason, libc::ENOSPC)
+        })?;
+        types.set(number, row, tx.lock());
+    }
+    Ok(())
+}
+
 /// Unregisters a type that no alias is of.
 ///
 /// # Errors

@@ -3,10 +3,11 @@
 //! follow, and the first one goes. No packet is lost, and none counted twice. Where the
 //! alias could not be made after all, the parent gets as small again, in the same way.
 
+use alias_common::ABI_VERSION;
 use alias_common::limits::MAX_ALIASES;
 use alias_common::table::Geometry;
 
-use crate::dataplane::growth::{self, Growth};
+use crate::dataplane::growth::{self, Growth, Old};
 use crate::dataplane::table::grace_period;
 use crate::dataplane::{Parent, WriteLock, tcp_renewal};
 use crate::error::{Refusal, Result};
@@ -220,7 +221,9 @@ fn grow_once(on: &mut On<'_>, capacity: u32) -> Result<Parent> {
         point.prepare()?;
     }
     interrupt::check(&link.name, "grow")?;
-    let built = growth::build(parent, &link.name, capacity);
+    let old = Old::of(&on.host.directory, ABI_VERSION, link.ifindex)?;
+    let device = (link.name.as_str(), link.ifindex);
+    let built = growth::build(parent.lock(), &old, device, capacity);
     // Whether it was built says what runs: the rest is done, or all of it undone.
     let finished = finish(on.host, parent.lock(), link.ifindex);
     built.map_err(|refusal| match refusal.errno {
@@ -250,14 +253,9 @@ pub fn finish(host: &mut Host, lock: &WriteLock, ifindex: u32) -> Result<bool> {
     match link {
         Some(link) => {
             if growth.runs()
-                && let Some(before) = Parent::open(&host.directory, ifindex)?
+                && let Some(old) = Old::find(&host.directory, ifindex)?
             {
-                let mut on = On {
-                    host,
-                    link: &link,
-                    parent: before.edit(lock)?,
-                };
-                follow(&mut on, &growth)?;
+                follow(host, lock, &link, &old, &growth)?;
             }
         }
         // It may have run, and be hung on other devices already. One that cannot be
@@ -277,17 +275,22 @@ pub fn finish(host: &mut Host, lock: &WriteLock, ifindex: u32) -> Result<bool> {
 
 /// Everything follows the generation that has begun to run. Until it does, the one
 /// before finds the same aliases, and counts for them.
-fn follow(on: &mut On<'_>, growth: &Growth) -> Result<()> {
-    let (link, before) = (on.link, on.parent);
+fn follow(
+    host: &mut Host,
+    lock: &WriteLock,
+    link: &Link,
+    old: &Old,
+    growth: &Growth,
+) -> Result<()> {
     let grown = growth.open()?;
-    let targets = hooks::targets(on.host, &grown)?;
+    let targets = hooks::targets(host, &grown)?;
     for point in hooks::attach_points(&grown, link, &targets) {
-        point.replace(before.path(), growth.path())?;
+        point.replace(old.path(), growth.path())?;
     }
-    port::replace(on.host, link, &grown)?;
+    port::replace(host, link, &grown)?;
     tcp_renewal::follow(growth.path(), &link.name)?;
     // No run of the generation before is left that could count.
     grace_period()?;
-    grown.edit(before.lock())?.harvest(&before)?;
-    growth.install(before.lock())
+    grown.edit(lock)?.harvest(old.pins())?;
+    growth.install(old, lock)
 }

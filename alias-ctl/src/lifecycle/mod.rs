@@ -15,6 +15,7 @@ pub mod by_address;
 pub mod change;
 pub mod configuration;
 pub mod create;
+pub mod cross;
 pub mod delete;
 pub mod exposure;
 pub mod families;

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use crate::dataplane::Build;
 use crate::error::{Refusal, Result};
-use crate::lifecycle::upgrade::{OPERATION, Standing, look, others, upgrade_listing};
+use crate::lifecycle::upgrade::{Due, OPERATION, Standing, look, others, upgrade_listing};
 use crate::lifecycle::{transaction, upgrade as lifecycle};
 use crate::model::request::Upgrade;
 use crate::netlink::Netns;
@@ -28,7 +28,9 @@ pub fn upgrade(asked: &Upgrade) -> Result<()> {
     let mut refusals = Vec::new();
     refusals.extend(here(asked).err());
     for netns in Netns::all() {
-        let cookie = netns.cookie()?;
+        let Ok(cookie) = netns.cookie() else {
+            continue;
+        };
         if !left.contains(&cookie) {
             continue;
         }
@@ -43,10 +45,10 @@ pub fn upgrade(asked: &Upgrade) -> Result<()> {
         Refusal::new(
             format!("network namespace with cookie {cookie}"),
             OPERATION,
-            "no name and no process leads to it",
+            "it is there, and no name and no process leads to it",
             libc::ENOENT,
         )
-        .hint("if it is gone, the next attach clears away what it left")
+        .hint("a mount keeps it: nsenter --net=FILE alias-ctl upgrade")
     }));
     last_of(refusals)
 }
@@ -55,10 +57,14 @@ pub fn upgrade(asked: &Upgrade) -> Result<()> {
 fn here(asked: &Upgrade) -> Result<()> {
     let mut host = Host::open()?;
     if asked.dry_run {
+        let mut refusals = Vec::new();
         for standing in look(&mut host, &asked.devices)? {
-            write(&said(&standing, "would be upgraded"))?;
+            match lifecycle::refused(&standing) {
+                Some(refusal) => refusals.push(refusal),
+                None => write(&said(&standing, "would be upgraded"))?,
+            }
         }
-        return Ok(());
+        return last_of(refusals);
     }
     let mut tx = transaction::begin(&mut host)?;
     let found = look(tx.host, &asked.devices)?;
@@ -67,14 +73,9 @@ fn here(asked: &Upgrade) -> Result<()> {
     }
     let mut refusals = Vec::new();
     for standing in found {
-        let (link, is_own) = (&standing.link, standing.is_own);
-        let parent = tx.host.attached(link, OPERATION)?;
-        match is_own {
-            true => write(&said(&standing, ""))?,
-            false => match lifecycle::upgrade(&mut tx.on(link, &parent)?) {
-                Ok(()) => write(&said(&standing, "upgraded"))?,
-                Err(refusal) => refusals.push(refusal),
-            },
+        match lifecycle::upgrade(&mut tx, &standing) {
+            Ok(()) => write(&said(&standing, "upgraded"))?,
+            Err(refusal) => refusals.push(refusal),
         }
     }
     match upgrade_listing(&tx) {
@@ -87,7 +88,7 @@ fn here(asked: &Upgrade) -> Result<()> {
 
 fn said(standing: &Standing, verb: &str) -> String {
     let (device, own) = (&standing.link.name, Build::own());
-    match standing.is_own {
+    match standing.due == Due::Nothing {
         true => format!("{device}: runs the programs of this build, {own}: nothing to do\n"),
         false => format!("{device}: {verb} from {} to {own}\n", standing.build),
     }
@@ -104,13 +105,14 @@ fn last_of(mut refusals: Vec<Refusal>) -> Result<()> {
 
 /// Where there is more to upgrade.
 fn tell_of_others() -> Result<()> {
-    let count = others(&Host::open()?.directory)?.len();
-    if count > 0 {
-        let _ = writeln!(
-            io::stderr(),
-            "alias-ctl: note: {count} other network namespaces have devices with aliases, and \
-             were not looked at: alias-ctl upgrade --all-netns"
-        );
-    }
+    let whose = match others(&Host::open()?.directory)?.len() {
+        0 => return Ok(()),
+        1 => "those of another network namespace".to_owned(),
+        count => format!("those of {count} other network namespaces"),
+    };
+    let _ = writeln!(
+        io::stderr(),
+        "alias-ctl: note: {whose} were not looked at: alias-ctl upgrade --all-netns"
+    );
     Ok(())
 }

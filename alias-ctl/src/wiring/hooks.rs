@@ -348,8 +348,17 @@ pub fn target_indices(parent: &Parent) -> impl Iterator<Item = u32> + '_ {
 ///
 /// That of asking the kernel.
 pub fn targets(host: &mut Host, parent: &Parent) -> Result<Vec<Link>> {
+    there(host, target_indices(parent))
+}
+
+/// Of these devices, by ifindex, those that are there.
+///
+/// # Errors
+///
+/// That of asking the kernel.
+pub fn there(host: &mut Host, indices: impl Iterator<Item = u32>) -> Result<Vec<Link>> {
     let mut found = Vec::new();
-    for ifindex in target_indices(parent) {
+    for ifindex in indices {
         found.extend(host.netlink.link_by_index(ifindex)?);
     }
     Ok(found)
@@ -361,10 +370,18 @@ pub fn attach_points<'a>(
     link: &'a Link,
     targets: &'a [Link],
 ) -> impl Iterator<Item = AttachPoint<'a>> {
-    let (hook, ifindex) = (parent.hook(), parent.ifindex());
+    points(parent.hook(), link, targets)
+}
+
+/// The same of a parent whose tc programs hang there.
+pub fn points<'a>(
+    hook: Hook,
+    link: &'a Link,
+    targets: &'a [Link],
+) -> impl Iterator<Item = AttachPoint<'a>> {
     let on_targets = targets
         .iter()
-        .map(move |target| hook.on_target(ifindex, device(target)));
+        .map(move |target| hook.on_target(link.ifindex, device(target)));
     hook.on_parent(device(link)).into_iter().chain(on_targets)
 }
 

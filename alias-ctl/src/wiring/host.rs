@@ -6,7 +6,7 @@ use std::fs;
 
 use alias_common::header::Header;
 
-use crate::dataplane::{Directory, Parent};
+use crate::dataplane::{Directory, Parent, abi};
 use crate::error::{Refusal, Result};
 use crate::model::lifecycle::OnDown;
 use crate::model::name::AliasName;
@@ -95,7 +95,25 @@ impl Host {
         if let Some(refusal) = self.barred.get(&link.ifindex) {
             return Err(refusal.clone());
         }
-        Parent::open(&self.directory, link.ifindex)?.ok_or_else(|| not_attached(link, operation))
+        match Parent::open(&self.directory, link.ifindex)? {
+            Some(parent) => Ok(parent),
+            None => {
+                self.check_version(link, operation)?;
+                Err(not_attached(link, operation))
+            }
+        }
+    }
+
+    /// Refuses a device whose pins are of another version.
+    ///
+    /// # Errors
+    ///
+    /// EOPNOTSUPP, with the version and the way out.
+    pub fn check_version(&self, link: &Link, operation: &str) -> Result<()> {
+        match abi::other_version(&self.directory, link.ifindex)? {
+            Some(version) => Err(abi::refusal(&link.name, operation, version)),
+            None => Ok(()),
+        }
     }
 }
 

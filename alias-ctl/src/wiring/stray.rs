@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::dataplane::abi;
 use crate::dataplane::elsewhere::{self, Holder, holder};
 use crate::dataplane::sys::{self, AttachType};
 use crate::error::{Refusal, Result};
@@ -138,8 +139,10 @@ pub fn find(host: &mut Host) -> Result<BTreeMap<u32, Strays>> {
     // Attached meanwhile, or being attached: somebody's.
     let (attached, drafts) = (host.directory.parents()?, host.directory.drafts()?);
     let growing = host.directory.growing()?;
+    let others = abi::of_others(&host.directory)?;
+    let others: Vec<u32> = others.into_iter().map(|(_, ifindex)| ifindex).collect();
     let known = |ifindex: &u32| {
-        [&attached, &drafts, &growing]
+        [&attached, &drafts, &growing, &others]
             .iter()
             .any(|some| some.contains(ifindex))
     };
@@ -169,13 +172,6 @@ pub fn holder_of(host: &Host, ifindex: u32) -> Option<Holder> {
 pub fn held(name: &str, operation: &str, holder: &Holder) -> Refusal {
     let refused = |reason: String| Refusal::new(name, operation, reason, libc::EBUSY);
     match holder {
-        Holder::Version(path) => refused(format!(
-            "another version of alias-ctl has it: {}",
-            path.display()
-        ))
-        .hint(format!(
-            "detach it with that one: alias-ctl detach {name} --cascade"
-        )),
         Holder::Place(path) => refused(format!(
             "its aliases are in another bpffs: {}",
             path.display()

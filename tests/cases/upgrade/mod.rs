@@ -3,6 +3,8 @@
 
 mod killed;
 mod load;
+mod pins;
+mod versions;
 
 use std::{
     fs,
@@ -233,4 +235,46 @@ fn sockets_keep_what_was_set_on_them() {
     lab.ctl_ok(&["set", "eth0:0", "--tcp-nodelay", "default"]);
     let connection = accepted(&listening(false), address, &lab.b);
     assert_eq!(get(&connection.own, NODELAY), 0);
+}
+
+/// Another namespace's devices are not looked at, which is said, or all are.
+#[test]
+fn other_namespaces_are_told_of_or_upgraded() {
+    let lab = Lab::builder().mode(Mode::Native).build();
+    let builds = Builds::of(&lab);
+    lab.ctl_ok(&["add", "eth0:0", "198.18.0.1", "--drop"]);
+    let at_b = ["add", "eth0:7", "198.18.0.7", "--drop"];
+    lab.ctl_in(&lab.b, &at_b).ok();
+    let is_other = |host| {
+        let shown = lab.ctl_in(host, &["show"]).ok().stdout;
+        shown.contains("programs of another build")
+    };
+    let both = || [is_other(&lab.a), is_other(&lab.b)];
+    assert_eq!(both(), [false, false]);
+    let output = lab.ctl_of(builds.other(), &["upgrade"]).ok();
+    let note = "note: those of another network namespace were not looked at";
+    assert!(output.stderr.contains(note), "{output}");
+    assert_eq!(both(), [true, false]);
+    for (program, expected) in [
+        (builds.other().to_owned(), [true, true]),
+        (ctl_binary(), [false, false]),
+    ] {
+        let output = lab.ctl_of(&program, &["upgrade", "--all-netns"]).ok();
+        let named = format!("network namespace {}:\neth0: upgraded from ", lab.b.name());
+        assert!(output.stdout.contains(&named), "{output}");
+        assert_eq!(output.stderr, "");
+        assert_eq!(both(), expected);
+    }
+    let output = lab.ctl_of(&ctl_binary(), &["upgrade", "--all-netns"]).ok();
+    assert_eq!(
+        output.stdout.matches("nothing to do").count(),
+        2,
+        "{output}"
+    );
+    lab.ctl_in(&lab.b, &["detach", "eth0", "--cascade"]).ok();
+    let output = lab.ctl_of(builds.other(), &["upgrade"]).ok();
+    assert_eq!(output.stderr, "");
+    lab.ctl_ok(&["detach", "eth0", "--cascade"]);
+    let text = lab.ctl_ok(&["upgrade"]);
+    assert!(text.starts_with("no device is attached"), "{text}");
 }

@@ -21,7 +21,7 @@ use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 use crate::wiring::{attach, stray};
 
-use super::{grow, lost, recovery};
+use super::{cross, grow, lost, recovery};
 
 /// Whether there is anything to put right. Takes no lock and changes nothing.
 ///
@@ -94,6 +94,8 @@ fn look(tx: &mut Transaction<'_>, events: &Events, extent: Extent) -> Result<Rec
         let outcome = reconcile_parent(tx, ifindex, events, &snapshot, extent, done);
         pass.failed.extend(outcome.err());
     }
+    let cleared = cross::clear(tx.host, tx.lock());
+    pass.failed.extend(cleared.err());
     let listing = listing::restore(tx.lock());
     pass.failed.extend(listing.err());
     Ok(pass)

@@ -109,6 +109,10 @@ fn physical(link: &Link, findings: &mut Findings) {
 }
 
 fn not_attached(host: &Host, link: &Link, findings: &mut Findings) {
+    if let Err(refusal) = host.check_version(link, "examine") {
+        findings.problem(&link.name, refusal.reason, refusal.hint);
+        return;
+    }
     let Some(xdp) = &link.xdp else {
         findings.fine(&link.name, "not attached, and free for it");
         return;

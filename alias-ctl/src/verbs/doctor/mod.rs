@@ -9,6 +9,7 @@ mod hearing;
 mod lost;
 mod system;
 
+use crate::dataplane::abi;
 use crate::error::Result;
 use crate::lifecycle::refusals::no_such_alias;
 use crate::model::finding::Findings;
@@ -46,7 +47,9 @@ pub fn doctor(device: Option<&str>, json: bool) -> Result<Outcome> {
 
 fn examine_devices(host: &mut Host, device: Option<&str>, findings: &mut Findings) -> Result<()> {
     system::examine_state(host, findings)?;
-    let attached = host.directory.parents()?;
+    let mut attached = host.directory.parents()?;
+    let others = abi::of_others(&host.directory)?;
+    attached.extend(others.into_iter().map(|(_, ifindex)| ifindex));
     if let Some(name) = device.filter(|name| name.contains(':')) {
         return examine_alias(host, name, findings);
     }

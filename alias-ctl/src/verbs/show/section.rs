@@ -3,6 +3,7 @@
 
 use alias_common::record::{Record, State, TargetKind};
 
+use crate::dataplane::abi;
 use crate::dataplane::build::{self, Build};
 use crate::dataplane::{Figures, Parent, header};
 use crate::error::{Refusal, Result};
@@ -79,6 +80,11 @@ pub(super) fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Re
                 all.sections.push(Section::whole(link, parent));
             }
         }
+        for (version, ifindex) in abi::of_others(&host.directory)? {
+            if let Some(link) = host.netlink.link_by_index(ifindex)? {
+                all.spoilt = Some(abi::refusal(&link.name, operation, version));
+            }
+        }
         return Ok(all);
     };
     if let Some(named) = by_address::Named::read(name) {
@@ -90,6 +96,7 @@ pub(super) fn list(host: &mut Host, filter: Option<&str>, operation: &str) -> Re
     }
     let (link, slot) = host.alias(name, operation)?;
     let Some(parent) = Parent::open(&host.directory, link.ifindex)? else {
+        host.check_version(&link, operation)?;
         return match slot {
             Some(slot) => Err(no_such_alias(&link, slot, operation)),
             None => Ok(whole(Vec::new())),
