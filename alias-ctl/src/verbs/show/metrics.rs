@@ -144,7 +144,7 @@ pub(super) fn metrics(
         drops: &drops,
         dialect,
     };
-    all.family(&INFO, |text, view| info(text, view))?;
+    all.family(&INFO, info)?;
     for (family, figure) in &OF_AN_ALIAS {
         all.family(family, |text, view| {
             let name = alias_name(view.alias.parent, view.alias.slot);
