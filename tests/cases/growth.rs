@@ -9,6 +9,7 @@ mod taken_off;
 pub(crate) mod traffic;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use alias_tests::{Destinations, Generator, Lab, Mode, ctl_binary, wait_for};
@@ -150,7 +151,7 @@ fn without_memory_it_stays_as_it_is() {
     lab.ctl_ok(&["add", "eth0:0", "198.51.100.8", "--drop"]);
     let (before, pins) = (lab.snapshot(), lab.pins());
     let add = ["add", "eth0", "--range", "198.18.0.0/15", "--drop"];
-    let refused = with_available(&lab, 8192, &add);
+    let refused = with_available(&lab, &ctl_binary(), 8192, &add);
     let text = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{text}");
     assert!(
@@ -175,7 +176,7 @@ fn without_memory_to_double_it_grows_as_far_as_needed() {
     // leap over all that is enough for one of both only.
     let mut kilobytes = 8192;
     loop {
-        let output = with_available(&lab, kilobytes, &add);
+        let output = with_available(&lab, &ctl_binary(), kilobytes, &add);
         if output.status.success() {
             break;
         }
@@ -190,8 +191,13 @@ fn without_memory_to_double_it_grows_as_far_as_needed() {
     nothing_is_left(&lab);
 }
 
-/// Runs `alias-ctl` on a machine that has so much memory to give.
-fn with_available(lab: &Lab, kilobytes: u32, arguments: &[&str]) -> Output {
+/// Runs an `alias-ctl` on a machine that has so much memory to give.
+pub(crate) fn with_available(
+    lab: &Lab,
+    program: &Path,
+    kilobytes: u32,
+    arguments: &[&str],
+) -> Output {
     let fake = lab.bpffs().with_extension("meminfo");
     let text = format!("MemTotal: 16777216 kB\nMemAvailable: {kilobytes} kB\n");
     fs::write(&fake, text).expect("a file of our own");
@@ -199,7 +205,7 @@ fn with_available(lab: &Lab, kilobytes: u32, arguments: &[&str]) -> Output {
     // Seen by this one process: it has a mount namespace of its own.
     command.args(["--mount", "sh", "-c"]);
     command.arg("mount --bind \"$0\" /proc/meminfo && exec \"$@\"");
-    command.arg(&fake).arg(ctl_binary()).args(arguments);
+    command.arg(&fake).arg(program).args(arguments);
     command.env("ALIAS_BPFFS_ROOT", lab.bpffs());
     let output = command.stdin(Stdio::null()).output();
     fs::remove_file(&fake).expect("our own file");

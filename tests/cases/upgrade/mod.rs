@@ -20,6 +20,7 @@ use alias_tests::{
 use crate::alias_types::object_name;
 use crate::crash::heartbeat::Heartbeat;
 use crate::growth::traffic::container;
+use crate::growth::with_available;
 use crate::scene::{Family, ip};
 use crate::tcp_options::sockets::{NODELAY, accepted, bind, get, listen, set, socket};
 
@@ -277,4 +278,41 @@ fn other_namespaces_are_told_of_or_upgraded() {
     lab.ctl_ok(&["detach", "eth0", "--cascade"]);
     let text = lab.ctl_ok(&["upgrade"]);
     assert!(text.starts_with("no device is attached"), "{text}");
+}
+
+/// Without the memory for a second generation everything goes on as before.
+#[test]
+fn what_is_refused_has_changed_nothing() {
+    let lab = Lab::builder().mode(Mode::Native).build();
+    let builds = Builds::of(&lab);
+    let home = lab.namespace("home");
+    lab.ctl_ok(&["add", "eth0:0", "198.51.100.8/24", "--netns", home.name()]);
+    let device = lab.device("eth0:0");
+    home.ip(&format!("route add 192.0.2.0/24 dev {device}"));
+    let beat = Heartbeat::start(&lab, &home, "198.51.100.8");
+    let state = || (lab.rows(), lab.pins(), engine(&lab), lab.a.ip("link show"));
+    let before = state();
+    for words in [
+        &["upgrade"][..],
+        &["upgrade", "eth0"],
+        &["upgrade", "--all"],
+    ] {
+        let output = with_available(&lab, builds.other(), 100, words);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {text}");
+        assert!(
+            text.contains("alias-ctl: eth0: ") && text.contains("(ENOMEM)"),
+            "{words:?}: {text}"
+        );
+        assert_eq!(state(), before, "{words:?}");
+    }
+    lab.ctl_err(&["upgrade", "eth7"], "ENODEV");
+    lab.ctl_err(&["upgrade", "lo"], "ENODEV");
+    let output = lab.ctl_of(builds.other(), &["upgrade"]).ok();
+    assert!(
+        output.stdout.starts_with("eth0: upgraded from "),
+        "{output}"
+    );
+    let (sent, lost) = beat.end();
+    assert_eq!(lost, 0, "of {sent}");
 }
