@@ -16,6 +16,7 @@ mod daemon_device;
 mod daemon_parent;
 mod daemon_process;
 mod daemon_stage;
+mod descriptions;
 mod doctor;
 mod errors;
 mod field;

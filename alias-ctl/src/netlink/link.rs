@@ -9,6 +9,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_TXQLEN: u16 = 13;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
 const IFLA_STATS64: u16 = 23;
 /// Offset of tx_dropped in struct rtnl_link_stats64.
 const TX_DROPPED: usize = 7 * 8;
@@ -47,6 +48,9 @@ pub struct Link {
     pub name: String,
     /// Alternative names, for example "eth0:0".
     pub altnames: Vec<String>,
+    /// What it is for, in the words of whoever set it (`ip link set DEV alias TEXT`); empty:
+    /// nobody did.
+    pub description: String,
     /// Kind ("veth", "bridge"); `None` for a physical device and for loopback.
     pub kind: Option<String>,
     /// `BOND_MODE_*` of linux/if_bonding.h; `None` for what is no bond.
@@ -116,6 +120,7 @@ impl Link {
             ifindex: u32_at(payload, 4)?,
             name: String::new(),
             altnames: Vec::new(),
+            description: String::new(),
             kind: None,
             bond_mode: None,
             hardware_type,
@@ -146,6 +151,7 @@ impl Link {
                     link.kind = link_kind(value);
                     link.bond_mode = bond_mode(value);
                 }
+                IFLA_IFALIAS => link.description = text(value),
                 IFLA_STATS64 => link.tx_dropped = u64_at(value, TX_DROPPED).unwrap_or(0),
                 IFLA_TXQLEN => link.tx_queue_len = number?,
                 IFLA_GROUP => link.group = number?,
@@ -230,6 +236,7 @@ mod tests {
         message.extend((libc::IFF_UP.cast_unsigned()).to_ne_bytes());
         message.extend([0; 4]);
         message.extend(attribute(IFLA_IFNAME, b"a7\0"));
+        message.extend(attribute(IFLA_IFALIAS, b"eth0:7 192.0.2.7\0"));
         message.extend(attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 7]));
         message.extend(attribute(
             IFLA_LINKINFO,
@@ -247,6 +254,7 @@ mod tests {
 
         let link = Link::parse(&message).unwrap();
         assert_eq!((link.ifindex, link.name.as_str()), (7, "a7"));
+        assert_eq!(link.description, "eth0:7 192.0.2.7");
         assert_eq!(link.kind.as_deref(), Some("veth"));
         assert_eq!(link.mac, [2, 0, 0, 0, 0, 7]);
         assert!(link.up && !link.running);

@@ -126,6 +126,25 @@ impl Request {
         Self::flags(ifindex, LinkFlags::Up, "set up")
     }
 
+    /// Sets IFF_UP and, before it, what the link is for, of at most 255 bytes. Errors: EINVAL
+    /// for a longer text, and those of [`Request::set_up`].
+    pub fn set_up_described(ifindex: u32, description: String) -> Self {
+        let mut message = message_for(ifindex);
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        let attribute = LinkAttribute::IfAlias(description);
+        message.attributes.push(attribute);
+        let message = RouteNetlinkMessage::SetLink(message);
+        Self::new(message, 0, link_object(ifindex), "set up")
+    }
+
+    /// Says what the link is for, in at most 255 bytes. Errors: EINVAL for a longer text,
+    /// ENODEV.
+    pub fn describe(ifindex: u32, description: String) -> Self {
+        let attribute = LinkAttribute::IfAlias(description);
+        Self::change(ifindex, attribute, "describe")
+    }
+
     /// Sets or clears IFF_ALLMULTI. Errors: ENODEV.
     pub fn set_all_multicast(ifindex: u32, on: bool) -> Self {
         let mut message = message_for(ifindex);

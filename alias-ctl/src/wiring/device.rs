@@ -22,7 +22,7 @@ use super::transaction::On;
 use super::veth::{
     DELETION_GROUP, PORT_GROUP, device_address, is_ours, link_local, namespace, netnsid,
 };
-use super::{local_route, port, progress};
+use super::{description, local_route, port, progress};
 
 /// Makes veth pairs, names and addresses the device ends, hangs `alias_tx` on
 /// the ports. Returns the ports' ifindexes.
@@ -152,8 +152,8 @@ fn find_ends(host: &mut Host, link: &Link, batch: &Batch) -> Result<Vec<(Link, u
         .collect()
 }
 
-/// Gives the device ends their alternative names and addresses, and brings them
-/// up, in their namespace.
+/// Gives the device ends their alternative names, descriptions and addresses, and brings
+/// them up, in their namespace.
 fn configure(
     link: &Link,
     interface_id: u32,
@@ -166,10 +166,11 @@ fn configure(
         let name = alias_name(&link.name, item.slot);
         let before = before_up(interface_id, *port, *device, item.address);
         let after = after_up(*device, item.address, batch.prefix_len, netns.is_none());
+        let description = description::of(&name, item.address);
         let all = [Request::add_altname(*device, &name)]
             .into_iter()
             .chain(before)
-            .chain([Request::set_up(*device)])
+            .chain([Request::set_up_described(*device, description)])
             .chain(after)
             .chain(local_route::open(*device, item.address));
         requests.extend(all.map(|request| request.about(&name)));

@@ -5,6 +5,7 @@ pub mod announce;
 pub mod asked;
 pub mod attach;
 pub mod batch;
+pub mod description;
 pub mod device;
 pub mod engine;
 pub mod hearing;

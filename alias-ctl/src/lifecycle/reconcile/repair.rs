@@ -12,7 +12,9 @@ use crate::lifecycle::target::to;
 use crate::model::name::alias_name;
 use crate::netlink::Request;
 use crate::wiring::transaction::On;
-use crate::wiring::{device, engine, hearing, hooks, local, neighbour, port, presence};
+use crate::wiring::{
+    description, device, engine, hearing, hooks, local, neighbour, port, presence,
+};
 
 use super::findings::{Findings, Reason, unpadded};
 use super::moved;
@@ -202,6 +204,7 @@ fn rename(on: &mut On<'_>) -> Result<()> {
             Request::add_altname(record.device_ifindex, &new),
         ]
     })?;
+    description::rename(on.host, &live, (unpadded(&before), &link.name))?;
     parent.set_name(&link.name);
     Ok(())
 }
