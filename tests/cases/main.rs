@@ -53,6 +53,7 @@ mod lost_pins;
 mod managers;
 mod many;
 mod metrics;
+mod metrics_daemon;
 mod mode_tc;
 mod moving;
 mod neighbours;

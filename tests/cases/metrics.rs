@@ -149,7 +149,7 @@ fn the_busiest_bound_what_is_read() {
 }
 
 /// `promtool` of Debian's package, unpacked and not installed.
-fn promtool(directory: &Path) -> Option<PathBuf> {
+pub(crate) fn promtool(directory: &Path) -> Option<PathBuf> {
     let quiet = |command: &mut Command| {
         let done = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
         done.is_ok_and(|status| status.success())

@@ -99,6 +99,20 @@ impl Daemon {
         Some(String::from_utf8_lossy(&word[..length]).into_owned())
     }
 
+    /// Bytes of memory that are its own: neither files nor maps.
+    pub fn anonymous_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("our own child's");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        let kibibytes: u64 = number
+            .and_then(|number| number.parse().ok())
+            .expect("a number");
+        kibibytes << 10
+    }
+
     /// Still running?
     pub fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -103,7 +103,8 @@ pub(super) enum Verb {
     /// Watch devices and addresses, and put right at once what others change
     #[command(
         after_help = "Without it, the next command that changes something puts it right.\n\n\
-        Examples:\n  alias-ctl daemon\n  alias-ctl daemon --on-parent-down keep"
+        Examples:\n  alias-ctl daemon\n  alias-ctl daemon --on-parent-down keep\n  \
+        alias-ctl daemon --metrics 9713                http://127.0.0.1:9713/metrics"
     )]
     Daemon(Daemon),
     /// List, register and unregister address families

@@ -1,6 +1,8 @@
 //! Everything a user can ask for, as values: what the command line is read to, and what
 //! the verbs do.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -311,10 +313,32 @@ pub struct Upgrade {
 }
 
 /// What the daemon was told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DaemonOptions {
     /// What becomes of aliases of parents that go down and were given no choice.
     pub on_down: OnDown,
     /// Bytes of kernel messages that may wait.
     pub event_buffer: usize,
+    /// Where Prometheus asks; `None`: nowhere.
+    pub metrics: Option<MetricsAt>,
+    /// Of how many aliases it is told, those with the most packets.
+    pub metrics_top: usize,
+}
+
+/// Where the daemon listens for who reads metrics.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum MetricsAt {
+    /// An address of the namespace, and a port.
+    Tcp(SocketAddr),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for MetricsAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MetricsAt::Tcp(address) => write!(f, "{address}"),
+            MetricsAt::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }

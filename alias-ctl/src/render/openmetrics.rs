@@ -2,7 +2,7 @@
 //! node_exporter's textfile collector reads. They differ in what a counter is called in the
 //! line that says its type, in units, and in the end.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +60,7 @@ pub fn head(text: &mut String, dialect: Dialect, family: &Family) {
 }
 
 /// A sample of a family.
-pub fn sample(text: &mut String, family: &Family, labels: &[Label<'_>], value: u64) {
+pub fn sample(text: &mut String, family: &Family, labels: &[Label<'_>], value: impl Display) {
     text.push_str(family.name);
     if family.kind == Kind::Counter {
         text.push_str("_total");

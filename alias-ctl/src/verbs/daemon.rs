@@ -7,12 +7,16 @@
 //! its work.
 
 mod carriers;
+mod endpoint;
+mod health;
+mod http;
 mod log;
 mod notify;
 mod wanted;
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +34,8 @@ use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 
 use carriers::Carriers;
+use endpoint::{Answers, Endpoint, Figures};
+use health::Health;
 use log::say;
 use wanted::Wanted;
 
@@ -52,7 +58,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// EBUSY when one runs in this namespace, and what keeps it from listening. What
 /// a pass meets is said, and tried again.
-pub fn daemon(options: DaemonOptions) -> Result<()> {
+pub fn daemon(options: &DaemonOptions, figures: Figures) -> Result<()> {
     // Whoever reads its log may be started anew meanwhile: it goes on without.
     // SAFETY: the disposition of a signal, before there is another thread.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
@@ -66,7 +72,23 @@ pub fn daemon(options: DaemonOptions) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| failed(&error))?;
-    let served = runtime.block_on(serve(host, options.event_buffer));
+    let endpoint = options.metrics.as_ref().map(Endpoint::bind).transpose()?;
+    let answers = Arc::new(Answers {
+        figures,
+        top: Some(options.metrics_top),
+        health: Mutex::new(Health::new()),
+        gathering: Mutex::new(()),
+    });
+    let served = runtime.block_on(async {
+        let answering = endpoint.map(|endpoint| tokio::spawn(endpoint.serve(Arc::clone(&answers))));
+        let served = serve(host, options.event_buffer, &answers).await;
+        if let Some(answering) = answering {
+            answering.abort();
+            // Until it is gone, and its socket with it.
+            let _ = answering.await;
+        }
+        served
+    });
     // A pass that waits for the lock waits for somebody else.
     runtime.shutdown_timeout(PATIENCE);
     drop(daemon_lock);
@@ -86,7 +108,7 @@ struct Pass {
     took: Duration,
 }
 
-async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
+async fn serve(mut host: Host, event_buffer: usize, answers: &Answers) -> Result<()> {
     let failed = |error: io::Error| Refusal::io("daemon", "run", &error);
     // Before the first look: what happens from now on is heard of.
     let mut watch = Watch::open(event_buffer)?;
@@ -123,6 +145,7 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 let news = news?;
                 if news.overrun {
                     say("events were lost: looking at everything anew");
+                    answers.note(Health::note_overrun);
                 }
                 take_in(&mut events, &mut known_up, &directory, &news);
                 carriers.take_in(&news);
@@ -157,6 +180,8 @@ async fn serve(mut host: Host, event_buffer: usize) -> Result<()> {
                 if ready && parents.len() != watched {
                     notify::watching(parents.len());
                 }
+                let repairs = outcome.as_ref().map_or(0, Vec::len) + restored.len();
+                answers.note(|health| health.note_pass(outcome.is_ok(), repairs, took));
                 not_before = Instant::now() + (took * REST_FACTOR).min(LONGEST_REST);
                 match outcome {
                     Ok(done) => {

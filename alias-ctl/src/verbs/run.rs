@@ -39,7 +39,7 @@ pub fn run(request: Request) -> Result<Outcome> {
         Request::Del { what } => del::del(&what),
         Request::Set { name, change } => set::set(&name, &change),
         Request::SetParent { device, change } => set_parent::set_parent(&device, change),
-        Request::Daemon { options } => daemon::daemon(options),
+        Request::Daemon { options } => daemon::daemon(&options, show::metrics::figures),
         Request::AddList { name, wanted } => list::add(&name, wanted),
         Request::DelList { device, file, vlan } => list::del(device, &file, vlan),
         Request::AddTyped {

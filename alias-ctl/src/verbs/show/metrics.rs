@@ -6,15 +6,17 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
+use alias_common::counters::RxCell;
+
+use crate::dataplane::Figures;
 use crate::error::Result;
 use crate::model::name::alias_name;
 use crate::render::alias::{ParentStatsView, StatsView};
-use crate::render::openmetrics::{Dialect, Family, Kind, Label, end, head, sample};
-use crate::render::output::write;
+use crate::render::openmetrics::{Dialect, Family, Kind, Label, head, sample};
 use crate::wiring::host::Host;
 
 use super::names::{Names, port_drops};
-use super::section::{Section, chunks};
+use super::section::{Listing, Section, chunks, list};
 use super::stats::parent_stats;
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
@@ -121,7 +123,54 @@ const COPIES: Family = counter(
     "Copies of frames that are for everybody, by whether they could be made.",
 );
 
-/// Writes all figures; of aliases only the `top` with the most packets, where that is said.
+const OTHERS: Family = gauge(
+    "alias_other_aliases",
+    "Aliases of a parent that are left out, because others have more packets.",
+);
+const OTHER_PACKETS: Family = gauge(
+    "alias_other_packets",
+    "Packets of these together. No counter: it falls when one of them is left out no more.",
+);
+const OTHER_BYTES: Family = Family {
+    unit: Some("bytes"),
+    ..gauge(
+        "alias_other_bytes",
+        "Bytes of these packets, with their Ethernet headers.",
+    )
+};
+
+const COMPLETE: Family = gauge(
+    "alias_complete",
+    "1: the state of every parent could be read; 0: some are not among these figures.",
+);
+
+/// Where text goes, piece by piece.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(&str) -> Result<()>;
+
+/// All figures, for the daemon, and whether they are all; of aliases only the `top`.
+///
+/// # Errors
+///
+/// That of reading.
+pub fn figures(dialect: Dialect, top: Option<usize>) -> Result<String> {
+    let mut host = Host::open()?;
+    let Listing {
+        mut sections,
+        spoilt,
+    } = list(&mut host, None, "stats")?;
+    let mut text = String::new();
+    let sink: Sink<'_> = &mut |piece| {
+        text.push_str(piece);
+        Ok(())
+    };
+    metrics(&mut host, &mut sections, dialect, top, sink)?;
+    head(&mut text, dialect, &COMPLETE);
+    sample(&mut text, &COMPLETE, &[], u64::from(spoilt.is_none()));
+    Ok(text)
+}
+
+/// Writes all figures; of aliases only the `top` with the most packets, where that is said,
+/// and the sums of the others.
 ///
 /// # Errors
 ///
@@ -131,14 +180,17 @@ pub(super) fn metrics(
     sections: &mut [Section],
     dialect: Dialect,
     top: Option<usize>,
+    sink: Sink<'_>,
 ) -> Result<()> {
     let names = Names::look_up(host, sections)?;
     let drops = port_drops(host, sections)?;
-    by_parent(sections, dialect)?;
+    by_parent(sections, dialect, sink)?;
     if let Some(top) = top {
-        keep_busiest(sections, top)?;
+        let others = keep_busiest(sections, top)?;
+        sink(&of_others(sections, &others, dialect))?;
     }
-    let all = Aliases {
+    let mut all = Aliases {
+        sink,
         sections,
         names: &names,
         drops: &drops,
@@ -167,10 +219,11 @@ pub(super) fn metrics(
             sample(text, &DROPPED, &labels, value);
         }
     })?;
-    write(end(dialect))
+    Ok(())
 }
 
 struct Aliases<'a> {
+    sink: Sink<'a>,
     sections: &'a [Section],
     names: &'a Names,
     drops: &'a HashMap<u32, u64>,
@@ -178,17 +231,21 @@ struct Aliases<'a> {
 }
 
 impl Aliases<'_> {
-    fn family(&self, family: &Family, each: impl Fn(&mut String, &StatsView<'_>)) -> Result<()> {
+    fn family(
+        &mut self,
+        family: &Family,
+        each: impl Fn(&mut String, &StatsView<'_>),
+    ) -> Result<()> {
         let mut text = String::new();
         head(&mut text, self.dialect, family);
         for (section, some) in chunks(self.sections) {
             for one in section.counted(some)? {
                 each(&mut text, &self.names.stats_view(section, &one, self.drops));
             }
-            write(&text)?;
+            (self.sink)(&text)?;
             text.clear();
         }
-        write(&text)
+        (self.sink)(&text)
     }
 }
 
@@ -215,7 +272,7 @@ fn info(text: &mut String, view: &StatsView<'_>) {
     sample(text, &INFO, &labels, 1);
 }
 
-fn by_parent(sections: &[Section], dialect: Dialect) -> Result<()> {
+fn by_parent(sections: &[Section], dialect: Dialect, sink: Sink<'_>) -> Result<()> {
     let views: Vec<ParentStatsView> = sections.iter().map(parent_stats).collect::<Result<_>>()?;
     let mut text = String::new();
     let mut family = |family: &Family, each: &dyn Fn(&mut String, &ParentStatsView)| {
@@ -272,20 +329,77 @@ fn by_parent(sections: &[Section], dialect: Dialect) -> Result<()> {
             sample(text, &COPIES, &labels, value);
         }
     });
-    write(&text)
+    sink(&text)
 }
 
-/// Leaves those with the most packets, received and sent, of all sections together. Among
-/// equals the one that was made first stays.
-fn keep_busiest(sections: &mut [Section], top: usize) -> Result<()> {
+/// What is left out of one parent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Others {
+    aliases: u64,
+    rx: RxCell,
+    tx: RxCell,
+}
+
+impl Others {
+    /// One more of them, or one less: sums wrap both ways.
+    fn note(&mut self, figures: &Figures, sign: u64) {
+        let rest = &figures.rest;
+        self.aliases = self.aliases.wrapping_add(sign);
+        let add = |sum: &mut u64, figure: u64| *sum = sum.wrapping_add(figure.wrapping_mul(sign));
+        add(&mut self.rx.packets, figures.rx.packets);
+        add(&mut self.rx.bytes, figures.rx.bytes);
+        add(&mut self.tx.packets, rest.tx_packets);
+        add(&mut self.tx.bytes, rest.tx_bytes);
+    }
+}
+
+/// Packets or bytes.
+type Part = fn(&RxCell) -> u64;
+
+fn of_others(sections: &[Section], others: &[Others], dialect: Dialect) -> String {
+    let mut text = String::new();
+    let each = || {
+        sections
+            .iter()
+            .map(|section| &*section.link.name)
+            .zip(others)
+    };
+    head(&mut text, dialect, &OTHERS);
+    for (parent, others) in each() {
+        sample(&mut text, &OTHERS, &[("parent", parent)], others.aliases);
+    }
+    let figures: [(&Family, Part); 2] = [
+        (&OTHER_PACKETS, |cell| cell.packets),
+        (&OTHER_BYTES, |cell| cell.bytes),
+    ];
+    for (family, figure) in figures {
+        head(&mut text, dialect, family);
+        for (parent, others) in each() {
+            for (direction, cell) in [("rx", &others.rx), ("tx", &others.tx)] {
+                let labels = [("parent", parent), ("direction", direction)];
+                sample(&mut text, family, &labels, figure(cell));
+            }
+        }
+    }
+    text
+}
+
+/// Leaves those with the most packets, received and sent, of all sections together, and
+/// returns what the others of each have. Among equals the one that was made first stays.
+fn keep_busiest(sections: &mut [Section], top: usize) -> Result<Vec<Others>> {
     let mut busiest = BinaryHeap::new();
+    let mut others = vec![Others::default(); sections.len()];
     for (at, section) in sections.iter().enumerate() {
         for some in chunks(std::slice::from_ref(section)).map(|(_, some)| some) {
             for (slot, record, figures) in section.counted(some)? {
                 let packets = figures.rx.packets + figures.rest.tx_packets;
-                busiest.push(Reverse((packets, Reverse((record.created, at, slot)))));
-                if busiest.len() > top {
+                others[at].note(&figures, 1);
+                let one = Reverse((packets, Reverse((record.created, at, slot))));
+                if busiest.len() < top {
+                    busiest.push(one);
+                } else if busiest.peek().is_some_and(|least| one < *least) {
                     busiest.pop();
+                    busiest.push(one);
                 }
             }
         }
@@ -296,8 +410,11 @@ fn keep_busiest(sections: &mut [Section], top: usize) -> Result<()> {
     for Reverse((_, Reverse((created, at, slot)))) in busiest {
         sections[at].aliases.push((created, slot));
     }
-    for section in &mut *sections {
+    for (section, others) in sections.iter_mut().zip(&mut others) {
         section.aliases.sort_unstable();
+        for (_, _, figures) in section.counted(&section.aliases)? {
+            others.note(&figures, u64::MAX);
+        }
     }
-    Ok(())
+    Ok(others)
 }

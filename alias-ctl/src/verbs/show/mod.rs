@@ -1,6 +1,6 @@
 //! `show`, and [`stats`]: read without a lock, while others write.
 
-mod metrics;
+pub mod metrics;
 mod names;
 mod section;
 pub mod stats;

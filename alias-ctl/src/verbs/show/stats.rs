@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::{Refusal, Result};
 use crate::model::request::Format;
 use crate::render::alias::{Dropped, ParentStatsView};
-use crate::render::openmetrics::Dialect;
+use crate::render::openmetrics::{Dialect, end};
 use crate::render::output::{next, write, write_json, write_rows};
 use crate::render::{alias as render, row};
 use crate::wiring::host::Host;
@@ -45,7 +45,8 @@ pub fn stats(
             spoilt,
         } = list(&mut host, filter, "stats")?;
         if let Some(dialect) = dialect {
-            metrics(&mut host, &mut sections, dialect, top)?;
+            metrics(&mut host, &mut sections, dialect, top, &mut write)?;
+            write(end(dialect))?;
             return spoilt.map_or(Ok(()), Err);
         }
         match (parents, json) {
