@@ -16,8 +16,7 @@ use crate::render::openmetrics::{Dialect, Family, Kind, Label, head, sample};
 use crate::wiring::host::Host;
 
 use super::names::{Names, port_drops};
-use super::section::{Listing, Section, chunks, list};
-use super::stats::parent_stats;
+use super::section::{Listing, Section, chunks, list, parent_stats};
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
     Family {

@@ -11,7 +11,7 @@ use crate::lifecycle::by_address;
 use crate::lifecycle::refusals::no_such_alias;
 use crate::model::word::mode_word;
 use crate::netlink::Link;
-use crate::render::alias::ParentView;
+use crate::render::alias::{Dropped, ParentStatsView, ParentView};
 use crate::wiring::attach;
 use crate::wiring::host::Host;
 use crate::wiring::veth::is_beside_parent;
@@ -200,4 +200,25 @@ pub(super) fn parent_view(section: &Section) -> ParentView {
         aliases: section.parent.live().count() as u32,
         capacity: section.parent.capacity(),
     }
+}
+
+pub(super) fn parent_stats(section: &Section) -> Result<ParentStatsView> {
+    let totals = section.parent.totals()?;
+    Ok(ParentStatsView {
+        parent: parent_view(section),
+        miss: totals.miss,
+        malformed: totals.malformed,
+        other_station: totals.other_station,
+        local: totals.local,
+        device: totals.device,
+        to: totals.to,
+        tx: totals.tx,
+        heard: totals.heard,
+        unheard: totals.unheard,
+        dropped: Dropped {
+            policy: totals.dropped,
+            spoof: totals.spoof,
+            no_target: totals.no_target + totals.lost,
+        },
+    })
 }

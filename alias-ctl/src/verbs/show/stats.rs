@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Refusal, Result};
 use crate::model::request::Format;
-use crate::render::alias::{Dropped, ParentStatsView};
+use crate::render::alias::ParentStatsView;
 use crate::render::openmetrics::{Dialect, end};
 use crate::render::output::{next, write, write_json, write_rows};
 use crate::render::{alias as render, row};
@@ -12,7 +12,7 @@ use crate::wiring::host::Host;
 
 use super::metrics::metrics;
 use super::names::{Names, port_drops};
-use super::section::{Listing, Section, chunks, list, parent_view};
+use super::section::{Listing, chunks, list, parent_stats};
 
 /// `alias-ctl stats`.
 ///
@@ -94,25 +94,4 @@ fn again_and_again() -> Refusal {
     let reason = "what Prometheus reads is written once";
     Refusal::new("--watch", "stats", reason, libc::EINVAL)
         .hint("have a timer write it to the textfile collector's directory, and rename it there")
-}
-
-pub(super) fn parent_stats(section: &Section) -> Result<ParentStatsView> {
-    let totals = section.parent.totals()?;
-    Ok(ParentStatsView {
-        parent: parent_view(section),
-        miss: totals.miss,
-        malformed: totals.malformed,
-        other_station: totals.other_station,
-        local: totals.local,
-        device: totals.device,
-        to: totals.to,
-        tx: totals.tx,
-        heard: totals.heard,
-        unheard: totals.unheard,
-        dropped: Dropped {
-            policy: totals.dropped,
-            spoof: totals.spoof,
-            no_target: totals.no_target + totals.lost,
-        },
-    })
 }
