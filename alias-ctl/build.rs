@@ -27,7 +27,17 @@ fn main() -> io::Result<()> {
         println!("cargo::rerun-if-changed={}", object.display());
         match fs::copy(&object, &embedded) {
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::write(embedded, [])?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Who develops goes without; who installs wants to know.
+                if env::var_os("PROFILE").is_some_and(|profile| profile == "release") {
+                    println!(
+                        "cargo::warning={}: no eBPF object there, and alias-ctl attaches nothing \
+                         without it: run `cargo xtask build` first",
+                        object.display()
+                    );
+                }
+                fs::write(embedded, [])?;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -17,6 +17,7 @@ mod daemon_parent;
 mod daemon_process;
 mod daemon_stage;
 mod descriptions;
+mod detach_all;
 mod doctor;
 mod errors;
 mod field;

@@ -15,6 +15,7 @@ mod host;
 mod kernel;
 mod linker;
 mod lint;
+mod package;
 mod packages;
 mod process;
 mod remap;
@@ -71,6 +72,9 @@ enum Verb {
     /// Load and test it on other kernels, each in an emulated machine (needs root)
     #[command(after_help = vm::EXAMPLES)]
     Vm(vm::Options),
+    /// Make a Debian package of it, and try that in a bare root
+    #[command(after_help = package::EXAMPLES)]
+    Package(package::Options),
     /// Check formatting, clippy, rustdoc, and what comes from outside
     #[command(after_help = lint::EXAMPLES)]
     Lint,
@@ -88,6 +92,7 @@ impl Verb {
             Self::Demo => "demo",
             Self::Bench(_) => "bench",
             Self::Vm(_) => "vm",
+            Self::Package(_) => "package",
             Self::Lint => "lint",
             Self::Reproduce(_) => "reproduce",
         }
@@ -101,6 +106,7 @@ impl Verb {
             Self::Demo => demo::run(workspace),
             Self::Bench(options) => bench::run(workspace, options),
             Self::Vm(options) => vm::run(workspace, options),
+            Self::Package(options) => package::run(workspace, options),
             Self::Lint => lint::run(workspace),
             Self::Reproduce(options) => reproduce::run(workspace, options),
         }

@@ -18,6 +18,7 @@ use crate::counts::Counts;
 use crate::host;
 use crate::kernel;
 use crate::lint;
+use crate::package;
 use crate::process;
 use crate::setup;
 use crate::slowest::{self, Slowest};
@@ -45,6 +46,9 @@ const WAITING: usize = 3;
 /// So many run at once on any machine; more only where there are more cores. They all
 /// want the kernel's one lock for devices.
 const ENOUGH: usize = 16;
+
+/// What the check of the package is called.
+const PACKAGE: &str = "package";
 
 /// What libtest asks; who sets it knows better.
 const THREADS: &str = "RUST_TEST_THREADS";
@@ -81,6 +85,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Suite::unit(&unit, workspace, options)?,
         Suite::namespaces(&namespaces, &ctl, workspace, options)?,
     ];
+    if options
+        .filter
+        .as_deref()
+        .is_none_or(|filter| PACKAGE.contains(filter))
+    {
+        suites.push(Suite::package(&ctl, workspace));
+    }
     if !options.no_vm && options.filter.is_none() {
         suites.push(Suite::run_vm(&ctl, workspace, options)?);
     }
@@ -162,6 +173,27 @@ impl Suite {
         Ok(suite)
     }
 
+    /// The Debian package: that it can be made, and what is in it.
+    fn package(ctl: &Path, workspace: &Workspace) -> Self {
+        println!("xtask test: the Debian package");
+        let mut suite = Self::new(PACKAGE);
+        let start = Instant::now();
+        if process::on_path("dpkg-deb").is_empty() {
+            suite.skipped = Some("no package was made: dpkg-deb is not here".to_owned());
+            return suite;
+        }
+        match package::check(workspace, ctl) {
+            Ok(()) => suite.counts.passed = 1,
+            Err(error) => {
+                println!("package: FAILED: {error:#}");
+                suite.counts.failed = 1;
+                suite.success = false;
+            }
+        }
+        suite.elapsed = start.elapsed();
+        suite
+    }
+
     fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -191,7 +223,9 @@ impl Suite {
                 suite.success = success;
                 suite.counts = counts;
             }
-            vm::Short::Skipped(error) => suite.skipped = Some(format!("{error:#}")),
+            vm::Short::Skipped(error) => {
+                suite.skipped = Some(format!("no other kernel was tried: {error:#}"));
+            }
         }
         suite.elapsed = start.elapsed();
         Ok(suite)
@@ -199,7 +233,7 @@ impl Suite {
 
     fn shown(&self) -> String {
         if let Some(why) = &self.skipped {
-            return format!("{}: SKIPPED, no other kernel was tried: {why}", self.name);
+            return format!("{}: SKIPPED, {why}", self.name);
         }
         let Counts {
             passed,

@@ -21,7 +21,6 @@ use clap::Args;
 use self::apt::Apt;
 use self::job::{Job, Report};
 use self::kernel::{Kernel, Wanted};
-use self::mirror::Mirrors;
 use self::root::Built;
 use crate::build;
 use crate::counts::Counts;
@@ -31,6 +30,9 @@ use crate::process::step;
 use crate::setup;
 use crate::test_binaries::{NAMESPACES, TestBinary};
 use crate::workspace::Workspace;
+
+pub(crate) use self::apt::KEYRING;
+pub(crate) use self::mirror::Mirrors;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

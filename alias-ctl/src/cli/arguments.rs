@@ -42,6 +42,9 @@ pub(super) enum Verb {
     )]
     Attach(Attach),
     /// Take the programs off a device
+    #[command(after_help = "Examples:\n  alias-ctl detach eth0\n  \
+        alias-ctl detach eth0 --cascade             its aliases go too\n  \
+        alias-ctl detach --all-netns --cascade      nothing is left: for a package's script")]
     Detach(Detach),
     /// Add an alias, or many
     #[command(after_help = "Examples:\n  alias-ctl add eth0:0 192.0.2.10/24\n  \
@@ -224,8 +227,15 @@ pub(super) struct Verify {
 #[derive(Debug, Args)]
 pub(super) struct Detach {
     /// The device
-    pub(super) device: String,
-    /// Delete its aliases too
+    #[arg(required_unless_present_any = ["all", "all_netns"])]
+    pub(super) device: Option<String>,
+    /// All attached devices of this network namespace
+    #[arg(long, conflicts_with = "device")]
+    pub(super) all: bool,
+    /// And those of every other network namespace that a name or a process leads to
+    #[arg(long, conflicts_with = "device")]
+    pub(super) all_netns: bool,
+    /// Delete their aliases too
     #[arg(long)]
     pub(super) cascade: bool,
 }

@@ -37,10 +37,11 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             return Ok(Invocation::Text(Vec::new()));
         }
         Verb::Attach(words) => attach(words),
-        Verb::Detach(words) => Request::Detach {
+        Verb::Detach(words) => Request::Detach(request::Detach {
             device: words.device,
+            all_netns: words.all_netns,
             cascade: words.cascade,
-        },
+        }),
         Verb::Add(words) => {
             let rounds = words.placement.rounds;
             rounds.after(add(words)?, Whom::Added)

@@ -24,8 +24,8 @@ use super::tcp_options::TcpChange;
 pub enum Request {
     /// Put the programs on a device.
     Attach { device: String, spec: AttachSpec },
-    /// Take them off; with its aliases if `cascade`.
-    Detach { device: String, cascade: bool },
+    /// Take them off.
+    Detach(Detach),
     /// Make aliases.
     Add { name: String, wanted: AliasRequest },
     /// Delete aliases.
@@ -299,6 +299,17 @@ pub enum Source {
     Saved,
     /// One that a user names.
     File(PathBuf),
+}
+
+/// What shall be detached.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Detach {
+    /// An attached device; `None`: all of the namespace.
+    pub device: Option<String>,
+    /// And those of every other namespace.
+    pub all_netns: bool,
+    /// Their aliases go too.
+    pub cascade: bool,
 }
 
 /// What shall be upgraded.

@@ -34,7 +34,7 @@ pub fn run(request: Request) -> Result<Outcome> {
         }
         Request::Announce { whom, rounds } => announce::announce(&whom, rounds),
         Request::Attach { device, spec } => attach::attach(&device, &spec),
-        Request::Detach { device, cascade } => detach::detach(&device, cascade),
+        Request::Detach(asked) => detach::detach(&asked),
         Request::Add { name, wanted } => add::add(&name, &wanted),
         Request::Del { what } => del::del(&what),
         Request::Set { name, change } => set::set(&name, &change),
