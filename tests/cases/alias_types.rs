@@ -4,7 +4,11 @@ mod golden;
 mod objects;
 mod unfinished;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
 
 use alias_tests::{
     Lab, Mode, Namespace, RawSocket, Tap,
@@ -69,17 +73,83 @@ fn registered(lab: &Lab) -> Vec<Value> {
     built_in
 }
 
+/// A directory of types as an administrator has one, gone with its test.
+struct Types(PathBuf);
+
+impl Types {
+    fn new(test: &str) -> Self {
+        let name = format!("alias-t{}-types-{test}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a directory of our own");
+        let types = Self(path);
+        fs::copy(object(), types.object()).expect("the object");
+        types.allow(0o755, 0o644);
+        chown(types.object(), Some(0), Some(0)).expect("we are root");
+        types
+    }
+
+    fn object(&self) -> PathBuf {
+        self.0.join("mpls.bpf.o")
+    }
+
+    fn allow(&self, directory: u32, object: u32) {
+        let allow = |path: &Path, mode| {
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+        };
+        allow(&self.0, directory);
+        allow(&self.object(), object);
+    }
+}
+
+impl Drop for Types {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An object that others could have written is not loaded because a family was asked for;
+/// named, it is the user's own choice.
+#[test]
+fn an_object_that_others_could_write_is_passed_over() {
+    let types = Types::new("foreign");
+    let lab = Lab::builder()
+        .mode(Mode::Native)
+        .env("ALIAS_TYPES_PATH", &types.0.display().to_string())
+        .build();
+    let add = ["add", "eth0:0", "100", "--family", "mpls", "--drop"];
+    for (directory, object) in [(0o777, 0o644), (0o755, 0o666), (0o755, 0o664)] {
+        types.allow(directory, object);
+        let message = lab.ctl_err(&add, "EAFNOSUPPORT");
+        let mode = if directory == 0o755 {
+            object
+        } else {
+            directory
+        };
+        let words = format!("others can write it (mode {mode:o}) (EPERM)");
+        assert!(message.contains(&words), "{message}");
+        assert_eq!(registered(&lab).len(), 0);
+    }
+    let path = types.object();
+    lab.ctl_ok(&["types", "add", &path.display().to_string()]);
+    lab.ctl_ok(&["types", "del", "mpls"]);
+    types.allow(0o755, 0o644);
+    chown(&path, Some(65_534), None).expect("we are root");
+    lab.ctl_err(&add, "EAFNOSUPPORT");
+    chown(&path, Some(0), None).expect("we are root");
+    lab.ctl_ok(&add);
+}
+
 /// A restarted host has no types; what was saved names one, which is loaded on
 /// demand. What is refused leaves none behind.
 #[test]
 fn aliases_of_a_type_are_saved_and_restored() {
-    let directory = PathBuf::from(std::env::var_os("ALIAS_EBPF_OBJECTS").expect("set"));
+    let types = Types::new("saved");
     let saved = std::env::temp_dir().join(format!("alias-t{}-types", std::process::id()));
     std::fs::create_dir_all(&saved).expect("a directory of our own");
     let file = saved.join("aliases.toml").display().to_string();
     let lab = Lab::builder()
         .mode(Mode::Native)
-        .env("ALIAS_TYPES_PATH", &directory.display().to_string())
+        .env("ALIAS_TYPES_PATH", &types.0.display().to_string())
         .build();
     lab.ctl_ok(&["add", "eth0:0", "100", "--family", "mpls", "--drop"]);
     lab.ctl_ok(&["add", "eth0:1", "198.51.100.8", "--drop"]);
@@ -403,11 +473,11 @@ fn an_unknown_family_is_eafnosupport() {
 
 #[test]
 fn a_family_is_loaded_when_it_is_asked_for() {
-    let directory = object().parent().expect("a directory").to_owned();
+    let types = Types::new("asked");
     for family in ["mpls", "28"] {
         let lab = Lab::builder()
             .mode(Mode::Native)
-            .env("ALIAS_TYPES_PATH", &directory.display().to_string())
+            .env("ALIAS_TYPES_PATH", &types.0.display().to_string())
             .build();
         let pins = lab.pins();
         // A refused add has not loaded it.

@@ -4,7 +4,7 @@
 //! a type that is being registered or unregistered it says what to take back, and
 //! [`finish`] does, after a refusal as after a kill.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use crate::dataplane::registry::{self, Registered};
 use crate::dataplane::{Parent, Types, object};
 use crate::error::{Refusal, Result};
 use crate::model::typed::{is_named, name};
+use crate::store::place::{self, Purpose};
 use crate::wiring::host::Host;
 use crate::wiring::transaction::Transaction;
 
@@ -42,9 +43,16 @@ impl Named {
         if let Some(row) = known.into_iter().find(|row| is_named(row, word)) {
             return Ok(Named { row, object: None });
         }
+        let mut passed_over = None;
         for file in objects() {
             // What is no type, or another, is not what was asked for.
-            let Ok(bytes) = read(&file) else { continue };
+            let bytes = match read_trusted(&file) {
+                Ok(bytes) => bytes,
+                Err(refusal) => {
+                    passed_over.get_or_insert(refusal);
+                    continue;
+                }
+            };
             let object = file.display().to_string();
             if let Ok(row) = describe(&object, &bytes)
                 && is_named(&row, word)
@@ -55,6 +63,10 @@ impl Named {
                 });
             }
         }
+        let hint = passed_over.map_or_else(
+            || "register it: alias-ctl types add OBJECT".to_owned(),
+            |refusal: Refusal| format!("one was passed over: {refusal}"),
+        );
         Err(Refusal::new(
             word,
             operation,
@@ -68,7 +80,7 @@ impl Named {
             ),
             libc::EAFNOSUPPORT,
         )
-        .hint("register it: alias-ctl types add OBJECT"))
+        .hint(hint))
     }
 
     /// Registers it, if it is not, while `work` is done; a refusal of that takes it
@@ -301,7 +313,7 @@ pub fn parent_name(host: &mut Host, ifindex: u32) -> Result<String> {
     Ok(link.map_or_else(|| format!("device {ifindex}"), |link| link.name))
 }
 
-/// Reads an object, at most as much of it as is allowed.
+/// Reads an object that a user named, at most as much of it as is allowed.
 ///
 /// # Errors
 ///
@@ -323,11 +335,25 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
             libc::EINVAL,
         ));
     }
+    object_of(file).map_err(refused)
+}
+
+/// Reads an object that nobody named, so that it must be ours alone to write.
+fn read_trusted(path: &Path) -> Result<Vec<u8>> {
+    let refused =
+        |error: io::Error| Refusal::io(path.display().to_string(), "read alias type", &error);
+    let found = match place::Place::of(path, Purpose::Load)? {
+        Some(place) => place.open()?,
+        None => None,
+    };
+    let file = found.ok_or_else(|| refused(io::Error::from_raw_os_error(libc::ENOENT)))?;
+    object_of(file).map_err(refused)
+}
+
+fn object_of(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // One byte more than is allowed shows that there is more.
-    file.take(MAX_OBJECT as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(refused)?;
+    file.take(MAX_OBJECT as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
