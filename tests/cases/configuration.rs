@@ -5,6 +5,7 @@ mod crash;
 pub(crate) mod desk;
 mod file;
 mod kept;
+mod locks;
 mod names;
 mod whole;
 

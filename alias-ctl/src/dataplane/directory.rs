@@ -26,6 +26,7 @@ use alias_common::ABI_VERSION;
 
 use super::bpffs::{check_mounted, check_ours, make_private, mounted, names};
 use super::lock_file;
+use super::lock_holder;
 use super::pins::{LINK_SUFFIX, read_pin_name};
 use super::sys;
 use crate::error::{Refusal, Result};
@@ -166,7 +167,7 @@ impl Directory {
             .collect())
     }
 
-    /// Waits for the right to change this namespace's state.
+    /// Waits for the right to change this namespace's state. A long wait is said, and for whom.
     ///
     /// # Errors
     ///
@@ -176,7 +177,9 @@ impl Directory {
             make_private(&self.base)?;
             make_private(&self.namespace())?;
             make_private(&self.version())?;
-            if let Some(lock) = self.lock_present(File::lock)? {
+            if let Some(lock) =
+                self.lock_present(|file| lock_holder::wait(file, &self.namespace()))?
+            {
                 // Whoever held it before may have pruned what was empty.
                 make_private(&self.version())?;
                 return Ok(lock);

@@ -20,6 +20,7 @@ pub mod header;
 pub mod hearers;
 pub mod listing;
 mod lock_file;
+mod lock_holder;
 pub mod losses;
 mod memory;
 pub mod object;

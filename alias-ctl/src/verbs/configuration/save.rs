@@ -16,21 +16,26 @@ use crate::model::plan::Live;
 use crate::netlink::Link;
 use crate::store::{file, write};
 use crate::wiring::host::Host;
+use crate::wiring::transaction::Transaction;
 use crate::wiring::{local_network, peer};
 
-/// `alias-ctl save`. Takes the lock, so that no half-done change is saved.
+/// `alias-ctl save`. It checks, reads and writes under one lock, so that no half-done
+/// change is saved, and nothing older over what is newer.
 ///
 /// # Errors
 ///
 /// EINVAL for an alias that leads to what has no name, those of writing the file.
 pub fn save(path: Option<PathBuf>) -> Result<()> {
     let mut host = Host::open()?;
-    refuse_what_goes(&mut host)?;
-    let tx = transaction::begin(&mut host)?;
+    let mut tx = Transaction::wait(&mut host)?;
+    let before = refuse_what_goes(tx.host)?;
+    transaction::recover(&mut tx)?;
+    refuse_what_went(tx.host, &before)?;
     let text = write::write(&running(tx.host)?, &families::rows(tx.host)?);
     let routes = local_network::made_through_aliases(&mut tx.host.netlink)?;
-    drop(tx);
+    // Under the lock: what another writer saves next is newer.
     file::write(&path.unwrap_or_else(file::default_path), &text)?;
+    drop(tx);
     if routes > 0 {
         let _ = writeln!(
             io::stderr(),
@@ -41,8 +46,10 @@ pub fn save(path: Option<PathBuf>) -> Result<()> {
 }
 
 /// Aliases of a device that is down go with the next change, and would be missing from
-/// a file that has them.
-fn refuse_what_goes(host: &mut Host) -> Result<()> {
+/// a file that has them. Returns the devices whose aliases go when they go down, and how
+/// many each has.
+fn refuse_what_goes(host: &mut Host) -> Result<Vec<(u32, usize)>> {
+    let mut before = Vec::new();
     for ifindex in host.directory.parents()? {
         let Some(link) = host.netlink.link_by_index(ifindex)? else {
             continue;
@@ -50,14 +57,38 @@ fn refuse_what_goes(host: &mut Host) -> Result<()> {
         let Ok(Some(parent)) = Parent::open(&host.directory, ifindex) else {
             continue;
         };
-        let goes = host.on_down(&parent.header()) == OnDown::Delete;
-        if goes && !link.up && parent.live().next().is_some() {
+        let count = parent.live().count();
+        if host.on_down(&parent.header()) != OnDown::Delete || count == 0 {
+            continue;
+        }
+        if !link.up {
             let reason = "it is down, and its aliases go with the next change";
             return Err(
                 Refusal::new(&link.name, "save", reason, libc::ENETDOWN).hint(format!(
                     "nothing was saved; bring it up first: ip link set dev {0} up; or detach it: alias-ctl detach {0} --cascade",
                     link.name
                 )),
+            );
+        }
+        before.push((ifindex, count));
+    }
+    Ok(before)
+}
+
+/// A device that went down between the check and the look at it took its aliases along.
+fn refuse_what_went(host: &mut Host, before: &[(u32, usize)]) -> Result<()> {
+    for (ifindex, count) in before {
+        let Some(link) = host.netlink.link_by_index(*ifindex)? else {
+            continue;
+        };
+        let left =
+            Parent::open(&host.directory, *ifindex)?.map_or(0, |parent| parent.live().count());
+        if left < *count && !link.up {
+            let reason = format!("it went down, and {} aliases with it", count - left);
+            return Err(
+                Refusal::new(&link.name, "save", reason, libc::ENETDOWN).hint(
+                    "nothing was saved; bring it up and restore what was saved before: alias-ctl restore",
+                ),
             );
         }
     }
