@@ -39,8 +39,9 @@ fn a_super_frame_counts_as_its_segments() {
         let headers = 66 + 20 * u64::from(family.alias_ip(0).is_ipv6());
         assert!(packets >= SENT / 1448, "{family:?}: {packets} packets");
         let payload = bytes - packets * headers;
+        // What is sent a second time counts too; without its headers a segment would be missed.
         assert!(
-            (SENT..SENT + 64).contains(&payload),
+            (SENT..SENT + SENT / 100).contains(&payload),
             "{family:?}: {bytes} bytes in {packets} packets: {payload} without headers"
         );
         // And it was super-frames that came.
