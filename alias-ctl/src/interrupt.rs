@@ -100,6 +100,18 @@ pub fn noted() -> Option<i32> {
     Some(NOTED.load(SeqCst)).filter(|signal| *signal != 0)
 }
 
+/// Ends the process by a signal that was noted, as if nobody had: who waits for it is told
+/// by what it ended.
+pub fn end_by(signal: i32) -> ! {
+    // SAFETY: the disposition of a signal, and the signal to ourselves.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+    // It was blocked.
+    std::process::exit(128 + signal)
+}
+
 /// Its name.
 #[must_use]
 pub fn name(signal: i32) -> &'static str {

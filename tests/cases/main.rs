@@ -73,6 +73,7 @@ mod spoof;
 mod stacked;
 mod targets;
 mod tcp_options;
+mod top;
 mod tour;
 mod traffic;
 mod true_words;

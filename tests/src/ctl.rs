@@ -185,11 +185,23 @@ impl Lab {
         );
     }
 
+    /// Waits until a counter has counted at all.
+    #[track_caller]
+    pub fn wait_for_some(&self, alias: &str, path: &str) {
+        let counted = comes_true(TOOL_LIMIT, || self.counter(alias, path) > 0);
+        assert!(counted, "{alias}: {path} stays 0");
+    }
+
     pub(crate) fn ctl_command(&self, namespace: &Namespace, arguments: &[&str]) -> Command {
         self.command_of(&ctl_binary(), namespace, arguments)
     }
 
-    fn command_of(&self, program: &Path, namespace: &Namespace, arguments: &[&str]) -> Command {
+    pub(crate) fn command_of(
+        &self,
+        program: &Path,
+        namespace: &Namespace,
+        arguments: &[&str],
+    ) -> Command {
         let mut command = namespace.command(program);
         command
             .args(arguments)

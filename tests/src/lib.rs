@@ -24,6 +24,7 @@ mod raw_socket;
 mod retreat;
 mod snapshot;
 mod tap;
+mod tmux;
 pub mod transfer;
 mod wait;
 
@@ -40,4 +41,5 @@ pub use raw_socket::RawSocket;
 pub use retreat::{SCRATCH, retreat};
 pub use snapshot::{Snapshot, assert_unchanged};
 pub use tap::Tap;
+pub use tmux::Terminal;
 pub use wait::{comes_true, wait_for};

@@ -17,6 +17,7 @@ mod linker;
 mod lint;
 mod package;
 mod packages;
+mod picture;
 mod process;
 mod remap;
 mod reproduce;
@@ -66,6 +67,9 @@ enum Verb {
     /// Build everything and show it at work in namespaces (needs root)
     #[command(after_help = demo::EXAMPLES)]
     Demo,
+    /// Draw what alias-ctl top shows of real traffic, as docs/top.svg (needs root)
+    #[command(after_help = picture::EXAMPLES)]
+    Picture,
     /// Measure controller and datapath in namespaces (needs root)
     #[command(after_help = bench::EXAMPLES)]
     Bench(bench::Options),
@@ -90,6 +94,7 @@ impl Verb {
             Self::Build(_) => "build",
             Self::Test(_) => "test",
             Self::Demo => "demo",
+            Self::Picture => "picture",
             Self::Bench(_) => "bench",
             Self::Vm(_) => "vm",
             Self::Package(_) => "package",
@@ -104,6 +109,7 @@ impl Verb {
             Self::Build(options) => build::run(workspace, options),
             Self::Test(options) => test::run(workspace, options),
             Self::Demo => demo::run(workspace),
+            Self::Picture => picture::run(workspace),
             Self::Bench(options) => bench::run(workspace, options),
             Self::Vm(options) => vm::run(workspace, options),
             Self::Package(options) => package::run(workspace, options),

@@ -149,6 +149,9 @@ pub(super) enum Verb {
         ARP and neighbour discovery\n  are counted apart (see -j). Bytes include the Ethernet header."
     )]
     Stats(Stats),
+    /// Watch what aliases do, live: rates, drops, histories
+    #[command(after_help = super::top::HELP)]
+    Top(super::top::Top),
 }
 
 #[derive(Debug, Args)]
@@ -433,7 +436,7 @@ pub(super) struct Stats {
     /// What the programs of each device did with all packets, by verdict
     #[arg(long)]
     pub(super) parent: bool,
-    /// Again and again, every so many seconds
+    /// Again and again, every so many seconds, with packets and bits by second
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
     pub(super) watch: Option<f64>,
 }

@@ -1,7 +1,6 @@
 //! Words to values: the only place where text of the command line is read.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use alias_common::hearer::Hear;
 use alias_common::key::Vlan;
@@ -98,24 +97,13 @@ pub(super) fn lower(arguments: Arguments) -> Read<Invocation> {
             },
             parents: words.parent,
             top: words.top,
-            watch: words.watch.map(interval).transpose()?,
+            watch: words
+                .watch
+                .map(|seconds| super::top::interval("--watch", seconds))
+                .transpose()?,
         },
+        Verb::Top(words) => super::top::lower(words)?,
     }))
-}
-
-fn interval(seconds: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|interval| !interval.is_zero())
-        .ok_or_else(|| {
-            Refusal::new(
-                "--watch",
-                "read interval",
-                format!("{seconds} is no time"),
-                libc::EINVAL,
-            )
-            .hint("give seconds, for example 0.5")
-        })
 }
 
 const fn log_level(log: Log) -> u8 {

@@ -13,6 +13,7 @@ mod lower;
 mod manual;
 mod route;
 mod tcp_options;
+mod top;
 mod types;
 mod upgrade;
 

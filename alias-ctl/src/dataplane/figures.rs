@@ -45,6 +45,15 @@ impl Parent {
     ///
     /// That of mapping the counters.
     pub fn figures(&self, slot: u32, record: &Record) -> Result<Figures> {
+        self.figures_of(self.id_of(slot), record)
+    }
+
+    /// The same for the alias with an id, where it is known.
+    ///
+    /// # Errors
+    ///
+    /// That of mapping the counters.
+    pub fn figures_of(&self, id: Option<u32>, record: &Record) -> Result<Figures> {
         let here = self.rx_cell(record.position)?;
         let drops = record.is(TargetKind::Drop);
         Ok(Figures {
@@ -53,7 +62,7 @@ impl Parent {
                 bytes: record.base_rx_bytes,
             }),
             policy: record.base_policy + if drops { here.packets } else { 0 },
-            rest: match self.id_of(slot) {
+            rest: match id {
                 Some(id) => self.alias_cell(id)?,
                 None => AliasCell::default(),
             },

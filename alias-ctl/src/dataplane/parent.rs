@@ -117,6 +117,16 @@ impl Parent {
         }))
     }
 
+    /// Which copy of the maps that depend on its capacity is in use: another once it has
+    /// grown, or was attached again. `None` when it is not attached.
+    ///
+    /// # Errors
+    ///
+    /// That of opening or inspecting them.
+    pub fn generation(directory: &Directory, ifindex: u32) -> Result<Option<u32>> {
+        generation(&directory.parent(ifindex))
+    }
+
     /// The header of an attached parent, without the rest of its state.
     ///
     /// # Errors
@@ -304,6 +314,13 @@ impl Parent {
         let record = self.record.read(id);
         // Changed while it was copied: it is not in this state any more.
         (self.state_at(id) == state).then_some((record.slot, record))
+    }
+
+    /// The record of the alias with this id, if there is a live one.
+    #[must_use]
+    pub fn live_at(&self, id: u32) -> Option<Record> {
+        let record = (id < self.records_end()).then(|| self.read_in_state(id, State::Live));
+        record.flatten().map(|(_, record)| record)
     }
 
     /// One past the highest id that is in use or was.

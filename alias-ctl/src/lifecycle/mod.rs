@@ -37,4 +37,5 @@ pub mod tcp_options;
 pub mod transaction;
 pub mod upgrade;
 pub mod verdict;
+pub mod views;
 pub mod way_back;

@@ -17,6 +17,7 @@ use super::lifecycle::OnDown;
 use super::list::List;
 use super::route::{Action, Listing, RouteRequest};
 use super::tcp_options::TcpChange;
+use super::top::order::Sort;
 
 /// Everything a user can ask for, free of the words it was asked in.
 #[derive(Clone, Debug)]
@@ -124,6 +125,36 @@ pub enum Request {
         top: Option<usize>,
         watch: Option<Duration>,
     },
+    /// Show what aliases do, live.
+    Top(Top),
+}
+
+/// What `top` shall show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Top {
+    /// Only these devices; empty: all.
+    pub devices: Vec<String>,
+    /// Time between samples.
+    pub interval: Duration,
+    /// In what order.
+    pub sort: Sort,
+    /// Only aliases with these words; empty: all.
+    pub filter: String,
+    /// Print so many screens as text, in place of a live one.
+    pub count: Option<u32>,
+    /// Whether in colours.
+    pub color: Color,
+}
+
+/// Whether in colours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// In any case.
+    Always,
+    /// In none.
+    Never,
 }
 
 /// How figures are written.

@@ -12,6 +12,7 @@ use super::table::{Align, layout};
 use crate::model::address::Address;
 use crate::model::hearing;
 use crate::model::name::alias_name;
+use crate::model::rates::Rates;
 use crate::model::tcp_options::listed;
 
 /// One alias, with every name looked up.
@@ -171,10 +172,10 @@ pub fn show(views: &[AliasView<'_>]) -> String {
     layout(&columns, &rows)
 }
 
-/// The table of `stats`.
+/// The table of `stats`; with what each did by second, if that is known of any.
 #[must_use]
-pub fn stats(views: &[StatsView<'_>]) -> String {
-    const COLUMNS: [(&str, Align); 11] = [
+pub fn stats(views: &[(StatsView<'_>, Option<Rates>)]) -> String {
+    const COLUMNS: [(&str, Align); 15] = [
         ("ALIAS", Align::Left),
         ("ADDRESS", Align::Left),
         ("TARGET", Align::Left),
@@ -182,6 +183,10 @@ pub fn stats(views: &[StatsView<'_>]) -> String {
         ("RX-BYTES", Align::Right),
         ("TX-PACKETS", Align::Right),
         ("TX-BYTES", Align::Right),
+        ("RX-PPS", Align::Right),
+        ("RX-BPS", Align::Right),
+        ("TX-PPS", Align::Right),
+        ("TX-BPS", Align::Right),
         ("DROPPED", Align::Right),
         ("POLICY", Align::Right),
         ("SPOOF", Align::Right),
@@ -189,8 +194,12 @@ pub fn stats(views: &[StatsView<'_>]) -> String {
     ];
     // Why they were dropped: no column for what never happened.
     let is_shown = |(column, _): &(&str, Align)| {
-        let any = |figure: fn(&Dropped) -> u64| views.iter().any(|view| figure(&view.dropped) > 0);
+        let any =
+            |figure: fn(&Dropped) -> u64| views.iter().any(|(view, _)| figure(&view.dropped) > 0);
         match *column {
+            "RX-PPS" | "RX-BPS" | "TX-PPS" | "TX-BPS" => {
+                views.iter().any(|(_, rates)| rates.is_some())
+            }
             "POLICY" => any(|dropped| dropped.policy),
             "SPOOF" => any(|dropped| dropped.spoof),
             "NO-TARGET" => any(|dropped| dropped.no_target),
@@ -203,7 +212,11 @@ pub fn stats(views: &[StatsView<'_>]) -> String {
         .collect();
     let rows: Vec<Vec<String>> = views
         .iter()
-        .map(|view| {
+        .map(|(view, rates)| {
+            let rate = |figure: fn(&Rates) -> f32| match rates {
+                Some(rates) => format!("{:.0}", figure(rates)),
+                None => "-".into(),
+            };
             let row = [
                 alias_name(view.alias.parent, view.alias.slot),
                 view.alias.address.to_string(),
@@ -212,6 +225,10 @@ pub fn stats(views: &[StatsView<'_>]) -> String {
                 view.rx_bytes.to_string(),
                 view.tx_packets.to_string(),
                 view.tx_bytes.to_string(),
+                rate(|rates| rates.rx_packets),
+                rate(|rates| rates.rx_bits),
+                rate(|rates| rates.tx_packets),
+                rate(|rates| rates.tx_bits),
                 view.dropped.total().to_string(),
                 view.dropped.policy.to_string(),
                 view.dropped.spoof.to_string(),

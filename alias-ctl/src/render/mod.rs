@@ -9,5 +9,6 @@ pub mod plan;
 pub mod route;
 pub mod row;
 pub mod table;
+pub mod top;
 pub mod types;
 pub mod verify;

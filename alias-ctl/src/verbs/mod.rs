@@ -19,6 +19,7 @@ pub mod run;
 pub mod set;
 pub mod set_parent;
 pub mod show;
+pub mod top;
 pub mod typed;
 pub mod types;
 pub mod upgrade;

@@ -6,7 +6,7 @@ use crate::model::request::{Outcome, Request, Whom};
 
 use super::{
     add, announce, attach, configuration, daemon, del, detach, doctor, enable, ifconfig, journal,
-    list, listing, route, set, set_parent, show, typed, types, upgrade, verify,
+    list, listing, route, set, set_parent, show, top, typed, types, upgrade, verify,
 };
 
 /// Does it.
@@ -86,6 +86,7 @@ pub fn run(request: Request) -> Result<Outcome> {
             top,
             watch,
         } => show::stats::stats(filter.as_deref(), format, parents, top, watch),
+        Request::Top(asked) => top::top(asked),
     }
     .map(|()| Outcome::Done)
 }

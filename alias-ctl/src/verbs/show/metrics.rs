@@ -10,13 +10,14 @@ use alias_common::counters::RxCell;
 
 use crate::dataplane::Figures;
 use crate::error::Result;
+use crate::lifecycle::views::{Names, port_drops};
 use crate::model::name::alias_name;
 use crate::render::alias::{ParentStatsView, StatsView};
 use crate::render::openmetrics::{Dialect, Family, Kind, Label, head, sample};
 use crate::wiring::host::Host;
 
-use super::names::{Names, port_drops};
-use super::section::{Listing, Section, chunks, list, parent_stats};
+use super::counted::stats_view;
+use super::section::{Listing, Section, chunks, list, parent_stats, uses};
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
     Family {
@@ -181,8 +182,8 @@ pub(super) fn metrics(
     top: Option<usize>,
     sink: Sink<'_>,
 ) -> Result<()> {
-    let names = Names::look_up(host, sections)?;
-    let drops = port_drops(host, sections)?;
+    let names = Names::look_up(host, uses(sections))?;
+    let drops = port_drops(host, uses(sections))?;
     by_parent(sections, dialect, sink)?;
     if let Some(top) = top {
         let others = keep_busiest(sections, top)?;
@@ -239,7 +240,8 @@ impl Aliases<'_> {
         head(&mut text, self.dialect, family);
         for (section, some) in chunks(self.sections) {
             for one in section.counted(some)? {
-                each(&mut text, &self.names.stats_view(section, &one, self.drops));
+                let (view, _) = stats_view(self.names, section, &one, self.drops);
+                each(&mut text, &view);
             }
             (self.sink)(&text)?;
             text.clear();

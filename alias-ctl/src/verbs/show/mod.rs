@@ -1,20 +1,22 @@
 //! `show`, and [`stats`]: read without a lock, while others write.
 
+mod counted;
 pub mod metrics;
-mod names;
 mod section;
 pub mod stats;
 
 use std::io::{self, Write};
 
+use alias_common::record::Record;
+
 use crate::error::Result;
+use crate::lifecycle::views::{Names, mode};
 use crate::render::alias::AliasView;
 use crate::render::output::{next, write, write_rows};
 use crate::render::{alias as render, row};
 use crate::wiring::host::Host;
 
-use names::Names;
-use section::{Listing, chunks, list, parent_view};
+use section::{Listing, Section, chunks, list, parent_view, uses};
 
 /// `alias-ctl show`.
 ///
@@ -24,11 +26,11 @@ use section::{Listing, chunks, list, parent_view};
 pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
     let mut host = Host::open()?;
     let Listing { sections, spoilt } = list(&mut host, filter, "show")?;
-    let names = Names::look_up(&mut host, &sections)?;
+    let names = Names::look_up(&mut host, uses(&sections))?;
     if json {
         write_rows(chunks(&sections), |(section, some), rows| {
             for (slot, record) in section.records(some) {
-                row::alias(next(rows), &names.view(section, slot, &record));
+                row::alias(next(rows), &view(&names, section, slot, &record));
             }
             Ok(())
         })?;
@@ -41,13 +43,18 @@ pub fn show(filter: Option<&str>, json: bool) -> Result<()> {
     for section in &sections {
         let records = section.records(&section.aliases);
         let views: Vec<AliasView<'_>> = records
-            .map(|(slot, record)| names.view(section, slot, &record))
+            .map(|(slot, record)| view(&names, section, slot, &record))
             .collect();
         text += &render::heading(&parent_view(section));
         text += &render::show(&views);
     }
     write(&text)?;
     spoilt.map_or(Ok(()), Err)
+}
+
+/// One alias of a section.
+fn view<'a>(names: &'a Names, section: &'a Section, slot: u32, record: &Record) -> AliasView<'a> {
+    names.view(&section.link, mode(&section.parent), slot, record)
 }
 
 /// Says something to a person; a script reads standard output.

@@ -1,20 +1,19 @@
 //! What there is to show: the parents, each with those of its aliases that were asked
 //! for.
 
-use alias_common::record::{Record, State, TargetKind};
+use alias_common::record::{Record, State};
 
 use crate::dataplane::abi;
 use crate::dataplane::build::{self, Build};
-use crate::dataplane::{Figures, Parent, header};
+use crate::dataplane::{Figures, Parent};
 use crate::error::{Refusal, Result};
 use crate::lifecycle::by_address;
 use crate::lifecycle::refusals::no_such_alias;
-use crate::model::word::mode_word;
+use crate::lifecycle::views::{Uses, mode};
 use crate::netlink::Link;
 use crate::render::alias::{Dropped, ParentStatsView, ParentView};
 use crate::wiring::attach;
 use crate::wiring::host::Host;
-use crate::wiring::veth::is_beside_parent;
 
 /// Aliases that are read before they are written, at a time: counters stand
 /// everywhere in memory, and reads that follow each other at once overlap.
@@ -30,15 +29,11 @@ pub(super) struct Section {
     pub(super) uses: Uses,
 }
 
-/// What must be looked up to show some alias of a section.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Uses {
-    /// Names of devices.
-    pub(super) target: bool,
-    /// Names of namespaces.
-    pub(super) namespace: bool,
-    /// Statistics of ports.
-    pub(super) port: bool,
+/// What must be looked up to show all of them.
+pub(super) fn uses(sections: &[Section]) -> Uses {
+    sections
+        .iter()
+        .fold(Uses::default(), |all, section| all.and(section.uses))
 }
 
 /// The aliases of all sections, some at a time.
@@ -176,18 +171,6 @@ impl Section {
             })
             .collect()
     }
-}
-
-impl Uses {
-    fn note(&mut self, record: &Record) {
-        self.target |= record.is(TargetKind::To);
-        self.namespace |= record.netns_inode != 0;
-        self.port |= is_beside_parent(record);
-    }
-}
-
-pub(super) fn mode(parent: &Parent) -> &'static str {
-    mode_word(header::mode(&parent.header()))
 }
 
 pub(super) fn parent_view(section: &Section) -> ParentView {

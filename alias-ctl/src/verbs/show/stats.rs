@@ -1,8 +1,11 @@
 //! `stats`.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use crate::error::{Refusal, Result};
+use crate::lifecycle::views::{Names, port_drops};
+use crate::model::rates::{Counters, Rates};
 use crate::model::request::Format;
 use crate::render::alias::ParentStatsView;
 use crate::render::openmetrics::{Dialect, end};
@@ -10,9 +13,9 @@ use crate::render::output::{next, write, write_json, write_rows};
 use crate::render::{alias as render, row};
 use crate::wiring::host::Host;
 
+use super::counted::stats_view;
 use super::metrics::metrics;
-use super::names::{Names, port_drops};
-use super::section::{Listing, chunks, list, parent_stats};
+use super::section::{Listing, chunks, list, parent_stats, uses};
 
 /// `alias-ctl stats`.
 ///
@@ -39,6 +42,7 @@ pub fn stats(
     }
     let json = format == Format::Json;
     let mut host = Host::open()?;
+    let mut before = Before::default();
     loop {
         let Listing {
             mut sections,
@@ -56,25 +60,34 @@ pub fn stats(
                     sections.iter().map(parent_stats).collect();
                 write(&render::parent_stats(&views?))?;
             }
-            (false, _) => {
-                let names = Names::look_up(&mut host, &sections)?;
-                let drops = port_drops(&mut host, &sections)?;
-                if json {
-                    write_rows(chunks(&sections), |(section, some), rows| {
-                        for one in section.counted(some)? {
-                            row::stats(next(rows), &names.stats_view(section, &one, &drops));
-                        }
-                        Ok(())
-                    })?;
-                } else {
-                    let mut views = Vec::new();
-                    for section in &sections {
-                        for one in section.counted(&section.aliases)? {
-                            views.push(names.stats_view(section, &one, &drops));
-                        }
+            (false, true) => {
+                let names = Names::look_up(&mut host, uses(&sections))?;
+                let drops = port_drops(&mut host, uses(&sections))?;
+                write_rows(chunks(&sections), |(section, some), rows| {
+                    for one in section.counted(some)? {
+                        let (view, _) = stats_view(&names, section, &one, &drops);
+                        row::stats(next(rows), &view);
                     }
-                    write(&render::stats(&views))?;
+                    Ok(())
+                })?;
+            }
+            (false, false) => {
+                let names = Names::look_up(&mut host, uses(&sections))?;
+                let drops = port_drops(&mut host, uses(&sections))?;
+                let mut views = Vec::new();
+                let mut now = Before::new();
+                for section in &sections {
+                    for one in section.counted(&section.aliases)? {
+                        let (view, counters) = stats_view(&names, section, &one, &drops);
+                        let alias = (section.link.ifindex, one.1.created);
+                        if watch.is_some() {
+                            now.counted.insert(alias, counters);
+                        }
+                        views.push((view, before.rates(&now, alias, &counters)));
+                    }
                 }
+                write(&render::stats(&views))?;
+                before = now;
             }
         }
         let Some(interval) = watch else {
@@ -94,4 +107,27 @@ fn again_and_again() -> Refusal {
     let reason = "what Prometheus reads is written once";
     Refusal::new("--watch", "stats", reason, libc::EINVAL)
         .hint("have a timer write it to the textfile collector's directory, and rename it there")
+}
+
+/// What was counted when it was listed the last time, by parent and creation number.
+#[derive(Default)]
+struct Before {
+    counted: HashMap<(u32, u64), Counters>,
+    /// When it was; `None`: never.
+    at: Option<Instant>,
+}
+
+impl Before {
+    fn new() -> Before {
+        Before {
+            counted: HashMap::new(),
+            at: Some(Instant::now()),
+        }
+    }
+
+    /// What an alias did by second; `None` if it was not listed before.
+    fn rates(&self, now: &Before, alias: (u32, u64), counters: &Counters) -> Option<Rates> {
+        let elapsed = now.at?.duration_since(self.at?).as_secs_f64();
+        Some(counters.since(self.counted.get(&alias)?, elapsed))
+    }
 }
