@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
+use super::pen::{Look, Pen};
 use super::word::{cell, count, name, rate, rate_or_dash, sparkline};
-use super::{Look, Pen};
 use crate::model::top::frame::Frame;
 use crate::model::top::view::View;
 

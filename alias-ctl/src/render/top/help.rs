@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{Look, Pen};
+use super::pen::{Look, Pen};
 
 const LINES: [(&str, &str); 18] = [
     (

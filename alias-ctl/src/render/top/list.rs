@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
+use super::pen::{Look, Pen};
 use super::word::{cell, count, name, rate_or_dash, seconds, sparkline};
-use super::{Look, Pen};
 use crate::model::rates::Rates;
 use crate::model::top::frame::{Frame, ParentLine, Reading, Row};
 use crate::model::top::order::Column;

@@ -23,7 +23,8 @@ use crate::model::request::{Color, Top};
 use crate::model::top::frame::Frame;
 use crate::model::top::view::{Asked, Reaction, View};
 use crate::render::output::write;
-use crate::render::top::{Look, draw, room};
+use crate::render::top::pen::Look;
+use crate::render::top::{draw, room};
 
 use sampler::Sampler;
 use terminal::Terminal;
