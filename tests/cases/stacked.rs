@@ -234,6 +234,28 @@ fn check_flooded(mode: Mode) {
     assert_eq!(lab.counter("top0:0", "rx_packets"), 8, "{mode:?}");
 }
 
+/// What native XDP counts twice there, `doctor` says, with the mode that counts it once.
+#[test]
+fn an_active_backup_bond_in_native_mode_is_named() {
+    let lab = Lab::plain();
+    if !has(&lab, "bonding", "type bond") {
+        return;
+    }
+    active_backup(&lab);
+    lab.ctl_ok(&["attach", "top0"]);
+    let said = lab.ctl(&["doctor", "top0"]).stdout;
+    let other = if has_tcx() {
+        "--mode tc"
+    } else {
+        "--mode generic"
+    };
+    assert!(said.contains("twice") && said.contains(other), "{said}");
+    lab.ctl_ok(&["detach", "top0"]);
+    lab.ctl_ok(&["attach", "top0", "--mode", "generic"]);
+    let said = lab.ctl(&["doctor", "top0"]).stdout;
+    assert!(!said.contains("twice"), "{said}");
+}
+
 #[test]
 fn an_active_backup_bond_counts_a_flooded_frame_once_tc() {
     if has_tcx() {

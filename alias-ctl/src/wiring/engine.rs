@@ -10,7 +10,7 @@ use alias_common::names;
 
 use crate::dataplane::parent::Parent;
 use crate::dataplane::pins::link_name;
-use crate::dataplane::probe::LINEAR_MTU;
+use crate::dataplane::probe::{self, LINEAR_MTU};
 use crate::dataplane::sys::{
     self, AttachType, BPF_F_BEFORE, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE,
 };
@@ -72,27 +72,41 @@ fn no_native(link: &Link, error: &io::Error) -> Refusal {
             reason: format!("driver {driver} has no native XDP"),
             ..refusal
         }
-        .hint("attach with --mode tc, --mode generic (slower) or --mode best-effort"),
+        .hint(format!(
+            "attach with {} or --mode best-effort",
+            other_mode()
+        )),
         Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) if link.mtu > LINEAR_MTU => Refusal {
             reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
             ..refusal
         }
         .hint(format!(
             "ip link set dev {} mtu {LINEAR_MTU} (a frame then fits one page; some drivers want \
-             less), or attach with --mode tc",
-            link.name
+             less), or attach with {}",
+            link.name,
+            other_mode()
         )),
         Some(libc::EINVAL | libc::ERANGE | libc::E2BIG) => Refusal {
             reason: format!("driver {driver} refuses it at MTU {}", link.mtu),
             ..refusal
         }
-        .hint(
-            "lower the MTU, switch LRO off (ethtool -K DEVICE lro off), or attach with --mode tc",
-        ),
+        .hint(format!(
+            "lower the MTU, switch LRO off (ethtool -K DEVICE lro off), or attach with {}",
+            other_mode()
+        )),
         Some(libc::EEXIST) => above(refusal),
         Some(libc::EBUSY) => refusal
             .hint("another XDP program came first, or the device is part of a bond or bridge"),
         _ => refusal.hint("see the kernel's log"),
+    }
+}
+
+/// The mode for who cannot have the native one, or should not, on this kernel.
+#[must_use]
+pub fn other_mode() -> &'static str {
+    match probe::has_tcx().unwrap_or(false) {
+        true => "--mode tc",
+        false => "--mode generic (slower)",
     }
 }
 

@@ -117,6 +117,9 @@ fn an_attached_device_is_as_declared_or_refused() {
         declare(keys);
         let message = desk.lab.ctl_refused(&["apply", &path], "EBUSY");
         assert!(message.contains(word), "{message}");
+        // What can be set while packets flow is no reason to detach.
+        let detach = !word.starts_with("log");
+        assert_eq!(message.contains("--cascade"), detach, "{message}");
         let (code, text) = desk.compare(&[&path]);
         assert_eq!(code, 1);
         assert!(text.contains(&format!("- eth0 {word}\n")), "{text}");

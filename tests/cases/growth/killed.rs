@@ -5,12 +5,11 @@ use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
 };
 
-use alias_tests::{RawSocket, bpf::tcx_programs};
+use alias_tests::bpf::tcx_programs;
 
-use super::traffic::container;
+use super::traffic::{container, send};
 use super::{capacity, nothing_is_left, number, small};
 use crate::aim::Aim;
 use crate::crash::heartbeat::Heartbeat;
@@ -39,17 +38,7 @@ fn the_next_command_finishes_it_or_takes_it_back() {
     let mut aim = Aim::new(0x0006_5eed);
     aim.measure(|| drop(lab.ctl_ok(&["set", "eth0", "--capacity", "9"])));
     let sent = thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            let at_b = RawSocket::open(&lab.b, "eth0");
-            let mut sent = 0u64;
-            while !over.load(Ordering::Relaxed) {
-                at_b.send(&frame);
-                sent += 1;
-                // The pace: it leaves the processors to those that are killed.
-                thread::sleep(Duration::from_millis(1));
-            }
-            sent
-        });
+        let sender = scope.spawn(|| send(&lab, &[&frame], &over));
         let end = OnDrop(|| over.store(true, Ordering::Relaxed));
         let (mut grown, mut slots, mut last) = (0, 9, 0);
         while aim.goes_on(ROUNDS) || grown == 0 || grown == aim.hits() {

@@ -221,8 +221,9 @@ fn check(builder: LabBuilder, typed: bool) {
     let targets = targets(&lab, typed);
     let running = beats.map(|(_, address, home)| Heartbeat::start(&lab, home, address));
     let over = AtomicBool::new(false);
+    let frames: Vec<&[u8]> = targets.iter().map(|target| &target.frame[..]).collect();
     let sent = thread::scope(|scope| {
-        let sender = scope.spawn(|| send(&lab, &targets, &over));
+        let sender = scope.spawn(|| send(&lab, &frames, &over));
         let reader = scope.spawn(|| read(&lab, &listed, &over));
         let end = OnDrop(|| over.store(true, Ordering::Relaxed));
         for (range, wanted) in [
@@ -303,16 +304,17 @@ fn check_afterwards(lab: &Lab, listed: &[String], typed: bool) {
     lab.b.ping_ok("198.51.100.30", 2);
 }
 
-/// Sends each target a frame, again and again. Returns how often.
-fn send(lab: &Lab, targets: &[Target], over: &AtomicBool) -> u64 {
+/// Sends each of these frames, again and again. Returns how often.
+pub(crate) fn send(lab: &Lab, frames: &[&[u8]], over: &AtomicBool) -> u64 {
     let at_b = RawSocket::open(&lab.b, "eth0");
     let mut sent = 0;
     while !over.load(Ordering::Relaxed) {
-        for target in targets {
-            at_b.send(&target.frame);
+        for frame in frames {
+            at_b.send(frame);
         }
         sent += 1;
-        // The pace: a ring that is full would lose frames before they are anybody's.
+        // The pace: a ring that is full would lose frames before they are anybody's, and it
+        // leaves the processors to whoever else is at work.
         thread::sleep(Duration::from_millis(1));
     }
     sent

@@ -5,15 +5,14 @@
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
 };
 
-use alias_tests::{Lab, Mode, RawSocket, bpf::tcx_programs};
+use alias_tests::{Lab, Mode, bpf::tcx_programs};
 
 use super::{Builds, directory, engine, info};
 use crate::aim::Aim;
 use crate::crash::heartbeat::Heartbeat;
-use crate::growth::traffic::container;
+use crate::growth::traffic::{container, send};
 use crate::on_drop::OnDrop;
 use crate::scene::{Family, from_b_to_a, ip};
 
@@ -49,17 +48,7 @@ fn the_next_command_finishes_it_or_takes_it_back() {
     tags[1] = tag();
     assert_ne!(tags[0], tags[1]);
     let sent = thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            let at_b = RawSocket::open(&lab.b, "eth0");
-            let mut sent = 0u64;
-            while !over.load(Ordering::Relaxed) {
-                at_b.send(&frame);
-                sent += 1;
-                // The pace: it leaves the processors to those that are killed.
-                thread::sleep(Duration::from_millis(1));
-            }
-            sent
-        });
+        let sender = scope.spawn(|| send(&lab, &[&frame], &over));
         let end = OnDrop(|| over.store(true, Ordering::Relaxed));
         let (mut finished, mut is, mut last) = (0, 1, 0);
         while aim.goes_on(ROUNDS) || finished == 0 || finished == aim.hits() {

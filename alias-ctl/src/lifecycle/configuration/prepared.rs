@@ -93,6 +93,10 @@ fn refuse_other_attachment(link: &Link, is: &Attachment, declared: &Attachment) 
     let Some(difference) = other else {
         return Ok(());
     };
+    let way = match difference.key {
+        "log" => format!("alias-ctl set {} --log {}", link.name, difference.declared),
+        _ => format!("detach it first: alias-ctl detach {} --cascade", link.name),
+    };
     Err(Refusal::new(
         &link.name,
         "apply",
@@ -102,10 +106,7 @@ fn refuse_other_attachment(link: &Link, is: &Attachment, declared: &Attachment) 
         ),
         libc::EBUSY,
     )
-    .hint(format!(
-        "nothing was changed; detach it first: alias-ctl detach {} --cascade",
-        link.name
-    )))
+    .hint(format!("nothing was changed; {way}")))
 }
 
 /// Namespaces and devices that are declared must be there before anything begins.

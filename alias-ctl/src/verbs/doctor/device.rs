@@ -4,7 +4,7 @@ use alias_common::limits::MAX_ALIASES;
 use alias_common::record::{Record, TargetKind};
 
 use crate::dataplane::header::{hook_word, mode};
-use crate::dataplane::{Build, Parent, elsewhere, sys};
+use crate::dataplane::{Build, Parent, elsewhere, probe, sys};
 use crate::error::Result;
 use crate::lifecycle::upgrade;
 use crate::model::declaration::Mode;
@@ -13,7 +13,7 @@ use crate::model::lifecycle::OnDown;
 use crate::model::word::mode_word;
 use crate::netlink::{ACTIVE_BACKUP, Link, hardware};
 use crate::wiring::host::Host;
-use crate::wiring::{hooks, redirect, veth};
+use crate::wiring::{engine, hooks, redirect, veth};
 
 use super::{aliases, firewall, hearing};
 
@@ -144,13 +144,17 @@ fn not_attached(host: &Host, link: &Link, findings: &mut Findings) {
 fn runs_in(link: &Link, mode: Mode, findings: &mut Findings) {
     let name = &link.name;
     let is_veth = link.kind.as_deref() == Some("veth");
+    let has_tcx = probe::has_tcx().unwrap_or(false);
     match mode {
         Mode::Generic => findings.note(
             name,
             "XDP runs in generic mode, several times slower",
-            "where the driver has native mode: detach, and attach without --mode; else --mode tc",
+            match has_tcx {
+                true => "where the driver has native mode: detach, and attach without --mode; else --mode tc",
+                false => "where the driver has native mode: detach, and attach without --mode",
+            },
         ),
-        Mode::Native | Mode::BestEffort if is_veth => findings.fine(
+        Mode::Native | Mode::BestEffort if is_veth && has_tcx => findings.fine(
             name,
             "attached in native mode; a veth's other end then sends TCP without segmentation \
              offload: where streams matter more than packets, --mode tc",
@@ -207,7 +211,10 @@ fn attached(host: &Host, link: &Link, parent: &Parent, findings: &mut Findings) 
             name,
             "a bond in active-backup mode: in native mode its programs run on every port, so \
              that a frame a switch floods to two of them is counted, and delivered, twice",
-            "detach, and attach with --mode tc, where it is counted once",
+            format!(
+                "detach, and attach with {}, where it is counted once",
+                engine::other_mode()
+            ),
         );
     }
     let to = |record: Record| record.is(TargetKind::To);
