@@ -18,7 +18,7 @@ fn words<const N: usize>(name: &str) -> [u64; N] {
     let line = line.unwrap_or_else(|| panic!("no {name}"));
     let bytes: Vec<u8> = line
         .split_whitespace()
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+        .map(|byte| u8::from_str_radix(byte, 16).expect("a byte"))
         .collect();
     let (words, rest) = bytes.as_chunks::<8>();
     assert!(
